@@ -1,0 +1,2 @@
+//! `accept-order` on AWS Lambda.
+fn main() {}

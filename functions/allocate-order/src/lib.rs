@@ -1,0 +1,122 @@
+//! Chooses where an order ships from and reserves the stock in the same transaction as the fact.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use crossdock_domain::event::{FailureClass, Parked, WaitsOn};
+use crossdock_domain::sourcing::{Sourcing, source};
+use crossdock_domain::{Event, Order, OrderId, Sku, Task, TaskKind};
+use crossdock_log::{Items, Page, ViewQuery, Views};
+use crossdock_runner::{Directory, Done, Origin, Recorder, Runner, Step};
+use crossdock_step::Failure;
+use crossdock_step::batch::Trigger;
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// The step.
+pub struct AllocateOrder {
+    /// Connections: the channel's sourcing rules.
+    pub directory: Arc<Directory>,
+    /// Items with their stock.
+    pub items: Arc<dyn Items>,
+}
+
+#[async_trait]
+impl Step for AllocateOrder {
+    fn kinds(&self) -> &'static [TaskKind] {
+        &[TaskKind::Allocate]
+    }
+
+    async fn perform(&self, order: &Order, task: &Task) -> Result<Done, Failure> {
+        let connection = &order.id.connection;
+        let settings = self.directory.channel(connection).await?.ok_or_else(|| {
+            Failure::permanent(FailureClass::Connection, format!("{connection} is not configured as a channel any more"))
+        })?;
+        let skus: Vec<Sku> = order.unallocated().filter_map(|(_, line, _)| line.sku.clone()).collect();
+        let items = self.items.items(&skus).await.map_err(|error| Failure::retry(error.to_string()))?;
+        match source(order, &items, &settings) {
+            Sourcing::Promised(decision) => Ok(Done::Decided(decision)),
+            Sourcing::Short { sku, missing } => Ok(Done::Decided(backorder(task, sku, missing).into())),
+            Sourcing::Nowhere => {
+                Err(Failure::permanent(FailureClass::Missing, "no location serves the country: add one to the sourcing rules, then retry"))
+            }
+        }
+    }
+}
+
+fn backorder(task: &Task, sku: Sku, missing: i64) -> Event {
+    Event::TaskParked(Parked {
+        task: task.id.clone(),
+        class: FailureClass::Stock,
+        reason: format!("{missing} x {sku} are missing"),
+        waits_on: WaitsOn::Sku(sku),
+    })
+}
+
+/// The function: allocates the order of an event, or, when stock has arrived, the orders that waited for it.
+pub struct Function {
+    /// Runs the step.
+    pub runner: Runner,
+    /// The step.
+    pub step: AllocateOrder,
+    /// Appends releases.
+    pub recorder: Recorder,
+    /// Finds the orders that wait.
+    pub views: Arc<dyn Views>,
+}
+
+/// Waiting orders are released in pages of this size, oldest first.
+const PAGE: i32 = 50;
+
+impl Function {
+    /// Handles one event.
+    ///
+    /// # Errors
+    /// Something has to be tried again.
+    pub async fn handle(&self, envelope: &Value, deadline: Timestamp) -> Result<(), Failure> {
+        let trigger = Trigger::parse(envelope)?;
+        if !trigger.stream.starts_with("inventory#") {
+            return self.runner.run(&self.step, &trigger, deadline).await;
+        }
+        let lines = envelope.pointer("/detail/data/lines").and_then(Value::as_array);
+        for sku in lines.into_iter().flatten().filter_map(|line| line.get("sku")?.as_str()) {
+            self.release_waiters(sku, &trigger, deadline).await?;
+        }
+        Ok(())
+    }
+
+    async fn release_waiters(&self, sku: &str, trigger: &Trigger, deadline: Timestamp) -> Result<(), Failure> {
+        let query = ViewQuery::Waiting(format!("sku#{sku}"));
+        let mut page = Page { limit: PAGE, after: None };
+        loop {
+            let (waiting, next) =
+                self.views.list(&query, &page).await.map_err(|error| Failure::retry(error.to_string()))?;
+            for row in waiting {
+                let id: OrderId = row.order_id.parse().map_err(|error| Failure::retry(format!("{error}")))?;
+                self.release(&id, sku, (trigger, deadline)).await?;
+            }
+            let Some(next) = next else { return Ok(()) };
+            page.after = Some(next);
+        }
+    }
+
+    /// Takes the order's waiting task up again and does it at once.
+    async fn release(&self, id: &OrderId, sku: &str, why: (&Trigger, Timestamp)) -> Result<(), Failure> {
+        let (trigger, deadline) = why;
+        let mut order = self.recorder.load(id).await?;
+        let waits = |order: &Order| -> Option<crossdock_domain::outstanding::TaskId> {
+            let parked = order.parked.values().find(|p| p.fact.waits_on.key().is_some_and(|key| key == format!("sku#{sku}")))?;
+            Some(parked.fact.task.clone())
+        };
+        let origin = Origin {
+            actor: "allocate-order".into(),
+            correlation_id: order.correlation_id.clone().unwrap_or_default(),
+            causation_id: trigger.event_id.clone(),
+        };
+        let cause = format!("release:{}", trigger.stream);
+        let decide = |order: &Order| waits(order).map(|task| Event::TaskReleased { task }.into()).unwrap_or_default();
+        self.recorder.record(&mut order, (&cause, &origin), decide).await.map_err(|error| Failure::retry(error.to_string()))?;
+        let again = Trigger { stream: id.stream(), event_id: trigger.event_id.clone(), task: None };
+        self.runner.run(&self.step, &again, deadline).await
+    }
+}

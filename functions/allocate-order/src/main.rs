@@ -1,0 +1,2 @@
+//! `allocate-order` on AWS Lambda.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `authorize-caller` on AWS Lambda.
+fn main() {}

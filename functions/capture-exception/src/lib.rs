@@ -1,0 +1,166 @@
+//! Takes what died without being parked, names its order and parks the task, so that somebody sees it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use crossdock_domain::event::{Decision, FailureClass, Parked, WaitsOn};
+use crossdock_domain::{Attention, Event, Order, OrderId, TaskKind};
+use crossdock_log::{OrderView, People, StoreError, Views};
+use crossdock_runner::inbound::InboundMessage;
+use crossdock_runner::{CommitError, Origin, Recorder};
+use crossdock_step::batch::{self, Limits, Message, Trigger};
+use crossdock_step::{Failure, Queue};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// Whose dead letters a queue holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Messages of a step: these kinds of task are parked.
+    Step(&'static [TaskKind]),
+    /// Deliveries that nobody could translate.
+    Inbound,
+    /// Anything that a deadline brings up again by itself.
+    Healing,
+}
+
+/// The function.
+pub struct CaptureException {
+    /// Reads and appends orders.
+    pub recorder: Recorder,
+    /// The view: deliveries without an order are shown there.
+    pub views: Arc<dyn Views>,
+    /// Where such deliveries are kept.
+    pub people: Arc<dyn People>,
+    /// What each queue holds, by the queue's ARN.
+    pub sources: BTreeMap<String, Source>,
+    /// Any queue; visibility is left to the queue's own time-out.
+    pub queue: Arc<dyn Queue>,
+}
+
+/// The ERP's kinds.
+pub const ERP: &[TaskKind] = &[
+    TaskKind::PostSalesOrder, TaskKind::PostDeposit, TaskKind::PostItemFulfillment, TaskKind::PostInvoice,
+    TaskKind::ApplyDeposit,
+];
+/// The 3PL's kinds.
+pub const FULFILLMENT: &[TaskKind] = &[TaskKind::RequestFulfillment, TaskKind::ConfirmShipment];
+/// The storefront's kinds.
+pub const STOREFRONT: &[TaskKind] = &[TaskKind::AnnounceShipment];
+/// Allocation.
+pub const ALLOCATION: &[TaskKind] = &[TaskKind::Allocate];
+
+fn retry(error: StoreError) -> Failure {
+    Failure::retry(error.to_string())
+}
+
+impl CaptureException {
+    /// Handles one batch of dead letters.
+    pub async fn handle(&self, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
+        let sources: BTreeMap<String, Source> = event.records.iter().map(|record| self.source(record)).collect();
+        let limits = Limits { queue: self.queue.as_ref(), clock: self.recorder.clock(), deadline, concurrency: 4 };
+        let sources = &sources;
+        batch::run(event, limits, |message| async move {
+            match sources.get(&message.id).copied().unwrap_or(Source::Healing) {
+                Source::Step(kinds) => self.park(&message, kinds).await,
+                Source::Inbound => self.keep(&message).await,
+                Source::Healing => {
+                    tracing::error!(message = %message.id, "undelivered; its order's deadline brings it up again");
+                    Ok(())
+                }
+            }
+        })
+        .await
+    }
+
+    fn source(&self, record: &SqsMessage) -> (String, Source) {
+        let arn = record.event_source_arn.as_deref().unwrap_or_default();
+        (record.message_id.clone().unwrap_or_default(), self.sources.get(arn).copied().unwrap_or(Source::Healing))
+    }
+
+    async fn park(&self, message: &Message, kinds: &[TaskKind]) -> Result<(), Failure> {
+        let Some(trigger) = trigger_of(&message.body) else {
+            return self.keep(message).await;
+        };
+        let Ok(id) = OrderId::from_stream(&trigger.stream) else {
+            tracing::error!(stream = trigger.stream, "a dead letter about something that is no order");
+            return Ok(());
+        };
+        let mut order = self.recorder.load(&id).await?;
+        let origin = Origin {
+            actor: "capture-exception".into(),
+            correlation_id: order.correlation_id.clone().unwrap_or_default(),
+            causation_id: trigger.event_id,
+        };
+        let cause = format!("dead-letter:{}", message.id);
+        let recorded = self.recorder.record(&mut order, (&cause, &origin), |order| give_up(order, kinds)).await;
+        tracing::error!(order = %id, correlation_id = order.correlation_id.as_deref(), "a message died; its tasks are parked");
+        match recorded {
+            Ok(_) => Ok(()),
+            Err(CommitError::Failed(failure)) => Err(failure),
+            Err(error) => Err(Failure::retry(error.to_string())),
+        }
+    }
+
+    /// Keeps a delivery that names no order, and shows it as an exception of its connection.
+    async fn keep(&self, message: &Message) -> Result<(), Failure> {
+        self.people.keep_delivery(&message.id, &message.body).await.map_err(retry)?;
+        let inbound: Option<InboundMessage> = serde_json::from_str(&message.body).ok();
+        let connection = inbound.as_ref().map_or_else(|| "unknown".to_owned(), |inbound| inbound.connection.to_string());
+        let now = self.recorder.clock().now();
+        let since = inbound.map_or(now, |inbound| inbound.received_at);
+        let exception = Attention {
+            about: "delivery".into(),
+            class: FailureClass::Parse.to_string(),
+            reason: "a delivery could not be understood; correct its cause, then retry".into(),
+            since,
+            attempts: message.receives,
+        };
+        tracing::error!(connection, message = message.id, "a delivery could not be understood");
+        self.views.show(&delivery_row((&message.id, &connection), exception, now)).await.map_err(retry)
+    }
+}
+
+/// The row of a delivery that waits for a person.
+#[must_use]
+pub fn delivery_row(what: (&str, &str), exception: Attention, now: Timestamp) -> OrderView {
+    let (id, connection) = what;
+    let order_id = format!("delivery:{id}");
+    OrderView {
+        connection: connection.to_owned(),
+        status: "undelivered".into(),
+        seq: 1,
+        updated_at: now,
+        placed_order: format!("{}#{order_id}", exception.since),
+        connection_status: format!("{connection}#undelivered"),
+        attention: Some(connection.to_owned()),
+        attention_since: Some(format!("{}#{order_id}", exception.since)),
+        exceptions: vec![exception],
+        waits_on: None,
+        order_id,
+    }
+}
+
+/// Parks what the dead message was for and nobody has done since.
+fn give_up(order: &Order, kinds: &[TaskKind]) -> Decision {
+    let undone = order.outstanding().into_iter().filter(|task| kinds.contains(&task.id.kind));
+    // What is only waited for is not what died.
+    let undone = undone.filter(|task| task.id.kind != TaskKind::ConfirmShipment && !order.parked.contains_key(&task.id));
+    let park = |task: crossdock_domain::Task| {
+        Event::TaskParked(Parked {
+            task: task.id,
+            class: FailureClass::Exhausted,
+            reason: "every retry failed; the log names the last error under the order's correlation id".into(),
+            waits_on: WaitsOn::Operator,
+        })
+    };
+    undone.map(park).collect::<Vec<_>>().into()
+}
+
+/// The event inside a dead letter: itself, or wrapped by Lambda's on-failure destination.
+fn trigger_of(body: &str) -> Option<Trigger> {
+    let letter: Value = serde_json::from_str(body).ok()?;
+    let event = letter.get("requestPayload").unwrap_or(&letter);
+    Trigger::parse(event).ok()
+}

@@ -1,0 +1,2 @@
+//! `capture-exception` on AWS Lambda.
+fn main() {}

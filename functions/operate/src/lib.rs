@@ -1,0 +1,56 @@
+//! What a person on call does: see what needs attention, retry it, and tell Crossdock that stock has arrived.
+
+mod exceptions;
+mod receipts;
+mod retry;
+
+use std::sync::Arc;
+
+use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use crossdock_log::{Connections, Items, People, Views};
+use crossdock_runner::{Directory, Recorder};
+use crossdock_step::Queue;
+use crossdock_step::api::{Answer, Problem, Request, respond};
+
+/// The function.
+pub struct Operate {
+    /// Reads and appends orders.
+    pub recorder: Recorder,
+    /// Channels' settings.
+    pub directory: Arc<Directory>,
+    /// The view.
+    pub views: Arc<dyn Views>,
+    /// Connections and their pauses.
+    pub connections: Arc<dyn Connections>,
+    /// The catalogue.
+    pub items: Arc<dyn Items>,
+    /// Deliveries that were kept.
+    pub people: Arc<dyn People>,
+    /// Where deliveries are sent again.
+    pub inbound: Arc<dyn Queue>,
+}
+
+pub(crate) fn unavailable(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "the operation could not be done");
+    Problem::unavailable()
+}
+
+impl Operate {
+    /// Handles one request.
+    pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
+        let route = (event.http_method.to_string(), event.resource.clone().unwrap_or_default());
+        match Request::parse(event) {
+            Ok(request) => respond(self.route(&route, &request).await, &request.correlation_id),
+            Err(problem) => respond(Err(problem), "unknown"),
+        }
+    }
+
+    async fn route(&self, route: &(String, String), request: &Request) -> Answer {
+        match (route.0.as_str(), route.1.as_str()) {
+            ("GET", "/ops/exceptions") => self.list_exceptions(request).await,
+            ("POST", "/ops/exceptions/{exception_id}/retry") => self.retry_exception(request).await,
+            ("POST", "/inventory/receipts") => self.receive_stock(request).await,
+            _ => Err(Problem::not_found("operation")),
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! `operate` on AWS Lambda.
+fn main() {}

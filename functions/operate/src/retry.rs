@@ -1,0 +1,130 @@
+//! Retrying: a parked task is taken up again, a hold whose cause is gone is lifted, a pause is ended, a delivery is
+//! translated again.
+
+use std::collections::BTreeMap;
+
+use crossdock_domain::accept::{Context, liftable_holds};
+use crossdock_domain::event::{Decision, HoldCode};
+use crossdock_domain::ids::ConnectionId;
+use crossdock_domain::outstanding::TaskId;
+use crossdock_domain::{Attention, Event, Order, OrderId, Sku};
+use crossdock_log::OrderView;
+use crossdock_runner::{Committed, Origin};
+use crossdock_step::api::{Answer, Caller, Problem, Reply, Request};
+use http::StatusCode;
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::{Operate, unavailable};
+
+fn unknown() -> Problem {
+    Problem::not_found("exception")
+}
+
+fn nothing_to_retry(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "nothing-to-retry", detail)
+}
+
+impl Operate {
+    pub(crate) async fn retry_exception(&self, request: &Request) -> Answer {
+        let caller = request.allowed("ops:write")?;
+        let id = request.path("exception_id");
+        if let Some(connection) = id.strip_prefix("connection:") {
+            self.end_pause(caller, connection).await?;
+        } else if let Some(delivery) = id.strip_prefix("delivery:") {
+            self.translate_again(caller, delivery).await?;
+        } else {
+            self.retry_order(request, caller, id).await?;
+        }
+        Ok(Reply::json(StatusCode::ACCEPTED, &json!({ "exception_id": id, "released": true })))
+    }
+
+    async fn end_pause(&self, caller: &Caller, connection: &str) -> Result<(), Problem> {
+        let connection: ConnectionId = connection.parse().map_err(|_| unknown())?;
+        let record = self.connections.connection(&connection).await.map_err(unavailable)?;
+        let record = record.filter(|_| caller.reaches(connection.as_str())).ok_or_else(unknown)?;
+        if record.paused_until.is_none_or(|until| until <= self.recorder.clock().now()) {
+            return Err(nothing_to_retry(format!("{connection} is not paused")));
+        }
+        self.connections.resume(&connection).await.map_err(unavailable)
+    }
+
+    async fn translate_again(&self, caller: &Caller, delivery: &str) -> Result<(), Problem> {
+        let row = self.views.seen(&format!("delivery:{delivery}")).await.map_err(unavailable)?.ok_or_else(unknown)?;
+        if !caller.reaches(&row.connection) {
+            return Err(unknown());
+        }
+        let message = self.people.find_delivery(delivery).await.map_err(unavailable)?.ok_or_else(unknown)?;
+        if row.exceptions.is_empty() {
+            return Err(nothing_to_retry("the delivery was sent to translation again already"));
+        }
+        self.inbound.send(message, SignedDuration::ZERO).await.map_err(unavailable)?;
+        // Should it fail again, it comes back under its new message's name.
+        let closed = OrderView {
+            seq: row.seq + 1,
+            status: "retried".into(),
+            connection_status: format!("{}#retried", row.connection),
+            exceptions: Vec::<Attention>::new(),
+            attention: None,
+            attention_since: None,
+            ..row
+        };
+        self.views.show(&closed).await.map_err(unavailable)
+    }
+
+    async fn retry_order(&self, request: &Request, caller: &Caller, id: &str) -> Result<(), Problem> {
+        let (order_id, about) = id.split_once('~').ok_or_else(unknown)?;
+        let order_id: OrderId = order_id.parse().map_err(|_| unknown())?;
+        if !caller.reaches(order_id.connection.as_str()) {
+            return Err(unknown());
+        }
+        let mut order = self.recorder.load(&order_id).await.map_err(unavailable)?;
+        if order.seq == 0 {
+            return Err(unknown());
+        }
+        let origin = Origin {
+            actor: format!("operator:{}", caller.name),
+            correlation_id: request.correlation_id.clone(),
+            causation_id: Some(request.correlation_id.clone()),
+        };
+        // Each retry is an act of its own: the state that it saw is part of its identity.
+        let cause = format!("api:{}:retry:{about}:{}", caller.name, order.seq);
+        let committed = if let Some(code) = about.strip_prefix("hold:") {
+            let code: HoldCode = serde_json::from_value(code.into()).map_err(|_| unknown())?;
+            let liftable = self.liftable(&order).await?;
+            if !liftable.contains(&code) {
+                return Err(nothing_to_retry(format!("the order is still held for {code}; {}", code.actions().join(", or "))));
+            }
+            self.recorder.record(&mut order, (&cause, &origin), |order| lift(order, &liftable)).await
+        } else {
+            let task: TaskId = about.parse().map_err(|_| unknown())?;
+            self.recorder.record(&mut order, (&cause, &origin), |order| release(order, &task)).await
+        };
+        match committed.map_err(unavailable)? {
+            Committed::Appended | Committed::Already => Ok(()),
+            Committed::Nothing => Err(nothing_to_retry("the task is not parked; it runs, or is done")),
+        }
+    }
+
+    /// Every hold whose cause is gone: they are lifted together, so that one retry is enough.
+    async fn liftable(&self, order: &Order) -> Result<Vec<HoldCode>, Problem> {
+        let settings = self.directory.channel(&order.id.connection).await.map_err(unavailable)?.ok_or_else(unknown)?;
+        let skus: Vec<Sku> = order.goods().filter_map(|(_, line)| line.sku.clone()).collect();
+        let items: BTreeMap<_, _> = self.items.items(&skus).await.map_err(unavailable)?;
+        let hash = order.accepted.as_ref().and_then(|accepted| accepted.fact.recipient.as_deref());
+        let recipient = match hash {
+            Some(hash) => self.people.find(&order.id.stream(), hash).await.map_err(unavailable)?,
+            None => None,
+        };
+        Ok(liftable_holds(order, recipient.as_ref(), Context { settings: &settings, items: &items }))
+    }
+}
+
+fn lift(order: &Order, codes: &[HoldCode]) -> Decision {
+    let codes: Vec<HoldCode> = codes.iter().copied().filter(|code| order.holds.contains_key(code)).collect();
+    if codes.is_empty() { Decision::default() } else { Event::OrderReleased { codes }.into() }
+}
+
+fn release(order: &Order, task: &TaskId) -> Decision {
+    if order.parked.contains_key(task) { Event::TaskReleased { task: task.clone() }.into() } else { Decision::default() }
+}

@@ -1,0 +1,2 @@
+//! `post-to-erp` on AWS Lambda.
+fn main() {}

@@ -1,0 +1,43 @@
+//! The log table's stream: every commit goes to the bus and into the view.
+
+use std::sync::Arc;
+
+use aws_lambda_events::dynamodb::{Event, EventRecord};
+use crossdock_domain::Commit;
+use crossdock_log::Views;
+use crossdock_runner::publish;
+use crossdock_step::{Bus, Failure};
+
+/// The function.
+pub struct PublishEvents {
+    /// Where events go.
+    pub bus: Arc<dyn Bus>,
+    /// The view.
+    pub views: Arc<dyn Views>,
+}
+
+impl PublishEvents {
+    /// Publishes a batch of stream records. The batch succeeds or fails as a whole: publishing twice is harmless, and
+    /// a partial answer is not understood everywhere. A record that cannot be read is reported and passed over, so
+    /// that it blocks nobody; its order's deadline brings it up again.
+    ///
+    /// # Errors
+    /// The bus or the view did not take all of it.
+    pub async fn handle(&self, event: Event) -> Result<(), Failure> {
+        let inserted = event.records.into_iter().filter(|record| record.event_name == "INSERT");
+        let commits: Vec<Commit> = inserted.filter_map(readable).collect();
+        publish(&commits, self.bus.as_ref(), self.views.as_ref()).await?;
+        tracing::info!(commits = commits.len(), "published");
+        Ok(())
+    }
+}
+
+fn readable(record: EventRecord) -> Option<Commit> {
+    match serde_dynamo::from_item(record.change.new_image) {
+        Ok(commit) => Some(commit),
+        Err(error) => {
+            tracing::error!(%error, sequence = record.change.sequence_number.as_deref(), "a commit cannot be read");
+            None
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! `publish-events` on AWS Lambda.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `read-order` on AWS Lambda.
+fn main() {}

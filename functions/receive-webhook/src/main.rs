@@ -1,0 +1,2 @@
+//! `receive-webhook` on AWS Lambda.
+fn main() {}

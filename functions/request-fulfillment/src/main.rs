@@ -1,0 +1,2 @@
+//! `request-fulfillment` on AWS Lambda.
+fn main() {}

@@ -1,0 +1,175 @@
+//! Turns deliveries into facts of orders. A delivery may come twice, late or out of order: what it says has an
+//! identity of its own, and what is known already is not recorded again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use crossdock_connectors::{InboundFact, webhook};
+use crossdock_domain::accept::{Context, Inbound, storefront_order, unreadable_order};
+use crossdock_domain::event::{Decision, FailureClass};
+use crossdock_domain::ids::{ChannelOrderId, ConnectionId, split_reference};
+use crossdock_domain::item::Item;
+use crossdock_domain::settings::ChannelSettings;
+use crossdock_domain::shipping::{ShipmentReport, record_shipment};
+use crossdock_domain::{Order, OrderId, Sku};
+use crossdock_log::{ConnectionRecord, Items, People, StoreError};
+use crossdock_runner::inbound::InboundMessage;
+use crossdock_runner::{CommitError, Directory, Origin, Recorder};
+use crossdock_step::batch::{self, Limits};
+use crossdock_step::{Failure, Queue};
+use jiff::Timestamp;
+
+/// The function.
+pub struct TranslateInbound {
+    /// Reads and appends orders.
+    pub recorder: Recorder,
+    /// Connections.
+    pub directory: Arc<Directory>,
+    /// Recipients.
+    pub people: Arc<dyn People>,
+    /// The catalogue.
+    pub items: Arc<dyn Items>,
+    /// The queue that deliveries come from.
+    pub queue: Arc<dyn Queue>,
+}
+
+/// Deliveries of a batch that are worked on at the same time.
+const CONCURRENCY: usize = 10;
+
+fn retry(error: StoreError) -> Failure {
+    Failure::retry(error.to_string())
+}
+
+impl TranslateInbound {
+    /// Handles one batch of deliveries.
+    pub async fn handle(&self, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
+        let clock = self.recorder.clock();
+        let limits = Limits { queue: self.queue.as_ref(), clock, deadline, concurrency: CONCURRENCY };
+        batch::run(event, limits, |message| async move { self.translate(&message.body).await }).await
+    }
+
+    async fn translate(&self, body: &str) -> Result<(), Failure> {
+        let message: InboundMessage = serde_json::from_str(body)
+            .map_err(|error| Failure::permanent(FailureClass::Parse, format!("the message is no delivery: {error}")))?;
+        let record = self.directory.get(&message.connection).await?;
+        let unreadable = |reason: String| Failure::permanent(FailureClass::Parse, reason);
+        let delivery = message.delivery().map_err(unreadable)?;
+        let facts = webhook::translate(&record.settings, &delivery).map_err(unreadable)?;
+        let origin = Origin {
+            actor: message.connection.to_string(),
+            correlation_id: message.correlation_id.clone(),
+            causation_id: webhook::delivery_id(&record.settings, &delivery),
+        };
+        for fact in facts {
+            self.record(fact, &record, &origin).await?;
+        }
+        Ok(())
+    }
+
+    async fn record(&self, fact: InboundFact, record: &ConnectionRecord, origin: &Origin) -> Result<(), Failure> {
+        match fact {
+            InboundFact::Order { channel, inbound } => self.record_order((&record.connection, channel), &inbound, origin).await,
+            InboundFact::Unreadable { channel, detail } => {
+                let mut order = self.load(&record.connection, channel).await?;
+                let cause = format!("fact:{}:unreadable", record.connection);
+                self.commit(&mut order, (&cause, origin), |order| unreadable_order(order, &detail)).await
+            }
+            InboundFact::Shipment { reference, report } => self.record_shipment((&reference, record), &report, origin).await,
+            InboundFact::Ignored { topic } => {
+                tracing::info!(connection = %record.connection, topic, "ignored");
+                Ok(())
+            }
+        }
+    }
+
+    async fn load(&self, connection: &ConnectionId, channel: ChannelOrderId) -> Result<Order, Failure> {
+        self.recorder.load(&OrderId { connection: connection.clone(), channel }).await
+    }
+
+    async fn record_order(
+        &self,
+        (connection, channel): (&ConnectionId, ChannelOrderId),
+        inbound: &Inbound,
+        origin: &Origin,
+    ) -> Result<(), Failure> {
+        let mut order = self.load(connection, channel).await?;
+        let paid = inbound.order.captured().map_or(0, crossdock_domain::Minor::get);
+        let cause = format!("fact:{connection}:order:{}:{paid}:{}", inbound.source_version, inbound.cancelled);
+        if order.causes.contains(&cause) {
+            return Ok(());
+        }
+        let settings = self.directory.channel(connection).await?.ok_or_else(|| {
+            Failure::permanent(FailureClass::Connection, format!("{connection} is not configured as a channel"))
+        })?;
+        let (mut items, stream) = (BTreeMap::new(), order.id.stream());
+        if order.accepted.is_none() {
+            items = self.known_items(inbound).await?;
+            // Before the commit that names it: a commit must never point at nobody.
+            if let Some(recipient) = &inbound.recipient {
+                self.people.keep(&stream, recipient).await.map_err(retry)?;
+            }
+        }
+        let decide = |order: &Order| storefront_order(order, inbound, context(&settings, &items));
+        self.commit(&mut order, (&cause, origin), decide).await
+    }
+
+    async fn known_items(&self, inbound: &Inbound) -> Result<BTreeMap<Sku, Item>, Failure> {
+        let skus: Vec<Sku> = inbound.order.lines.iter().filter_map(|line| line.sku.clone()).collect();
+        self.items.items(&skus).await.map_err(retry)
+    }
+
+    async fn record_shipment(
+        &self,
+        (reference, record): (&str, &ConnectionRecord),
+        report: &ShipmentReport,
+        origin: &Origin,
+    ) -> Result<(), Failure> {
+        let Some((connection, channel)) = channel_of(reference, record) else {
+            tracing::info!(connection = %record.connection, "a shipment of an order that is not ours");
+            return Ok(());
+        };
+        let mut order = self.load(&connection, channel).await?;
+        let cause = format!("fact:{}:shipment:{}", record.connection, report.id);
+        let recorded = self.recorder.record(&mut order, (&cause, origin), |order| record_shipment(order, report)).await;
+        match recorded {
+            Ok(_) => Ok(()),
+            // It has left, whatever our stock record says: the fact is kept, reconciliation finds the difference.
+            Err(CommitError::StockShort) => {
+                tracing::error!(order = %order.id, "a shipment moved stock that we do not have on record");
+                let without = |order: &Order| Decision { moves: Vec::new(), ..record_shipment(order, report) };
+                self.commit(&mut order, (&cause, origin), without).await
+            }
+            Err(error) => Err(failure_of(error)),
+        }
+    }
+
+    async fn commit(
+        &self,
+        order: &mut Order,
+        what: (&str, &Origin),
+        decide: impl Fn(&Order) -> Decision + Send,
+    ) -> Result<(), Failure> {
+        let committed = self.recorder.record(order, what, decide).await.map_err(failure_of)?;
+        tracing::info!(order = %order.id, cause = what.0, correlation_id = order.correlation_id.as_deref(), outcome = ?committed, "translated");
+        Ok(())
+    }
+}
+
+const fn context<'a>(settings: &'a ChannelSettings, items: &'a BTreeMap<Sku, Item>) -> Context<'a> {
+    Context { settings, items }
+}
+
+fn failure_of(error: CommitError) -> Failure {
+    match error {
+        CommitError::Failed(failure) => failure,
+        CommitError::StockShort | CommitError::MovedOn => Failure::retry(error.to_string()),
+    }
+}
+
+/// The order that a reference of ours names: the 3PL's settings say which channel a prefix belongs to.
+fn channel_of(reference: &str, record: &ConnectionRecord) -> Option<(ConnectionId, ChannelOrderId)> {
+    let (prefix, channel, _) = split_reference(reference)?;
+    let connection = record.settings.get("channels")?.get(prefix.as_str())?.as_str()?.parse().ok()?;
+    Some((connection, channel))
+}

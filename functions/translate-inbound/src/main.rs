@@ -1,0 +1,2 @@
+//! `translate-inbound` on AWS Lambda.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `update-storefront` on AWS Lambda.
+fn main() {}

@@ -1,0 +1,52 @@
+//! Says whether a cart could be sold right now, from one read of our own store; it never calls an outside system.
+
+use std::sync::Arc;
+
+use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use crossdock_connectors::api::parse_cart;
+use crossdock_domain::Sku;
+use crossdock_domain::checkout::validate;
+use crossdock_log::Items;
+use crossdock_runner::{Directory, faults};
+use crossdock_step::api::{Answer, Problem, Reply, Request, respond};
+use http::StatusCode;
+
+/// The function.
+pub struct ValidateCheckout {
+    /// Connections.
+    pub directory: Arc<Directory>,
+    /// Items with prices and stock.
+    pub items: Arc<dyn Items>,
+}
+
+impl ValidateCheckout {
+    /// Handles one request.
+    pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
+        match Request::parse(event) {
+            Ok(request) => respond(self.validate(&request).await, &request.correlation_id),
+            Err(problem) => respond(Err(problem), "unknown"),
+        }
+    }
+
+    async fn validate(&self, request: &Request) -> Answer {
+        let caller = request.allowed("checkout:validate")?;
+        let (connection, cart) = parse_cart(&request.body).map_err(|found| faults::problem(&found))?;
+        let unknown = || Problem::not_found("connection");
+        if !caller.reaches(connection.as_str()) {
+            return Err(unknown());
+        }
+        let settings = self.directory.channel(&connection).await.map_err(|failure| {
+            tracing::error!(%failure, "settings cannot be read");
+            Problem::unavailable()
+        })?;
+        let settings = settings.ok_or_else(unknown)?;
+        let skus: Vec<Sku> = cart.lines.iter().map(|line| line.sku.clone()).collect();
+        let items = self.items.items(&skus).await;
+        if let Err(error) = &items {
+            tracing::error!(%error, %connection, "answering degraded");
+        }
+        let answer = validate(&cart, items.as_ref().ok(), &settings);
+        tracing::info!(%connection, decision = ?answer.decision, degraded = answer.degraded, "validated");
+        Ok(Reply::json(StatusCode::OK, &answer))
+    }
+}

@@ -1,0 +1,2 @@
+//! `validate-checkout` on AWS Lambda.
+fn main() {}

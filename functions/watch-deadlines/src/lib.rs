@@ -1,0 +1,175 @@
+//! The guarantee behind the fast path: every minute, orders whose deadline has come are looked at. What is still
+//! outstanding is triggered again, what was never published is published. It trusts no event.
+
+use std::sync::Arc;
+
+use crossdock_domain::commit::DUE_SHARDS;
+use crossdock_domain::event::WaitsOn;
+use crossdock_domain::{Event, Order, OrderId, Task};
+use crossdock_log::{Items, Markers, StoreError, Views};
+use crossdock_runner::{Origin, Recorder, publish};
+use crossdock_step::{Bus, BusEntry, Failure};
+use futures_util::StreamExt as _;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+/// The function.
+pub struct WatchDeadlines {
+    /// Reads and appends orders.
+    pub recorder: Recorder,
+    /// Where events go.
+    pub bus: Arc<dyn Bus>,
+    /// The view, whose numbers prove publication.
+    pub views: Arc<dyn Views>,
+    /// The cursor.
+    pub markers: Arc<dyn Markers>,
+    /// Stock, for tasks that wait for it.
+    pub items: Arc<dyn Items>,
+}
+
+const CURSOR: &str = "cursor#due";
+
+/// Buckets are walked again for so many minutes: the index is eventually consistent.
+const OVERLAP_MINUTES: i64 = 2;
+
+/// The first walk goes back so far; a walk after an outage goes on from its cursor.
+const FIRST_WALK_MINUTES: i64 = 60;
+
+/// At most so many minutes are walked in one call; the next call goes on.
+const WALK_MINUTES: i64 = 120;
+
+/// Orders looked at at the same time.
+const CONCURRENCY: usize = 8;
+
+/// Stop in time.
+const RESERVE: SignedDuration = SignedDuration::from_secs(5);
+
+/// What one walk did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Walk {
+    /// Orders looked at.
+    pub looked_at: usize,
+    /// Tasks triggered again.
+    pub triggered: usize,
+}
+
+fn retry(error: StoreError) -> Failure {
+    Failure::retry(error.to_string())
+}
+
+impl WatchDeadlines {
+    /// Walks the buckets from the cursor to now.
+    ///
+    /// # Errors
+    /// The store or the bus does not answer; the cursor stays where it was.
+    pub async fn handle(&self, deadline: Timestamp) -> Result<Walk, Failure> {
+        let this_minute = self.now().as_second().div_euclid(60);
+        let cursor = self.markers.marker(CURSOR).await.map_err(retry)?.and_then(|minute| minute.parse::<i64>().ok());
+        let from = cursor.unwrap_or(this_minute - FIRST_WALK_MINUTES) - OVERLAP_MINUTES;
+        let until = this_minute.min(from + WALK_MINUTES);
+        let mut walk = Walk::default();
+        for minute in from..=until {
+            if self.now() + RESERVE > deadline {
+                break;
+            }
+            self.walk_minute(minute, &mut walk).await?;
+            self.markers.set_marker(CURSOR, &minute.to_string()).await.map_err(retry)?;
+        }
+        tracing::info!(looked_at = walk.looked_at, triggered = walk.triggered, "walked");
+        Ok(walk)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.recorder.clock().now()
+    }
+
+    async fn walk_minute(&self, minute: i64, walk: &mut Walk) -> Result<(), Failure> {
+        for shard in 0..DUE_SHARDS {
+            let due = self.recorder.log().due(&format!("{minute}#{shard}")).await.map_err(retry)?;
+            walk.looked_at += due.len();
+            let looks = due.into_iter().map(|(stream, seq)| async move { self.look(&stream, seq).await });
+            let outcomes: Vec<Result<usize, Failure>> =
+                futures_util::stream::iter(looks).buffer_unordered(CONCURRENCY).collect().await;
+            for outcome in outcomes {
+                walk.triggered += outcome?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at one order; gives back how many tasks were triggered again.
+    async fn look(&self, stream: &str, seq: u64) -> Result<usize, Failure> {
+        // A later commit carries a deadline of its own.
+        if self.recorder.log().last_seq(stream).await.map_err(retry)? != seq {
+            return Ok(0);
+        }
+        let Ok(id) = OrderId::from_stream(stream) else { return self.republish(stream, 0).await.map(|()| 0) };
+        let seen = self.views.seen(&id.to_string()).await.map_err(retry)?.map_or(0, |view| view.seq);
+        if seen < seq {
+            self.republish(stream, seen).await?;
+        }
+        let mut order = self.recorder.load(&id).await?;
+        let now = self.now();
+        let late: Vec<Task> = order.outstanding().into_iter().filter(|task| order.due_at(task) <= now).collect();
+        let mut triggered = 0;
+        for task in late {
+            triggered += usize::from(self.trigger(&mut order, &task).await?);
+        }
+        Ok(triggered)
+    }
+
+    async fn republish(&self, stream: &str, seen: u64) -> Result<(), Failure> {
+        let commits = self.recorder.log().load(stream, seen + 1).await.map_err(retry)?;
+        tracing::warn!(stream, commits = commits.len(), "the stream has not published these");
+        publish(&commits, self.bus.as_ref(), self.views.as_ref()).await
+    }
+
+    /// Records that a task is late, or that what it waits for is there, and says so on the bus.
+    async fn trigger(&self, order: &mut Order, task: &Task) -> Result<bool, Failure> {
+        let waits_on = order.parked.get(&task.id).map(|parked| parked.fact.waits_on.clone());
+        let event = match waits_on {
+            Some(WaitsOn::Operator) => return Ok(false),
+            Some(WaitsOn::Sku(sku)) if self.is_in_stock(&sku).await? => Event::TaskReleased { task: task.id.clone() },
+            Some(WaitsOn::Sku(_)) | None => Event::TaskOverdue { task: task.id.clone() },
+        };
+        let origin = Origin {
+            actor: "watch-deadlines".into(),
+            correlation_id: order.correlation_id.clone().unwrap_or_default(),
+            causation_id: None,
+        };
+        let cause = format!("due:{}:{}", task.id, order.seq);
+        let recorded = self.recorder.append(order, (&cause, &origin), &event.clone().into()).await;
+        if let Err(error) = recorded {
+            // Somebody has moved the order meanwhile: it is not stuck, and its new commit has its own deadline.
+            tracing::info!(order = %order.id, %error, "not late after all");
+            return Ok(false);
+        }
+        self.bus.put(vec![due_event(order, task, self.now())]).await?;
+        Ok(true)
+    }
+
+    async fn is_in_stock(&self, sku: &crossdock_domain::Sku) -> Result<bool, Failure> {
+        let items = self.items.items(std::slice::from_ref(sku)).await.map_err(retry)?;
+        Ok(items.values().any(|item| item.stock.values().any(|stock| stock.available > 0)))
+    }
+}
+
+fn due_event(order: &Order, task: &Task, now: Timestamp) -> BusEntry {
+    BusEntry {
+        source: "crossdock.ops".into(),
+        detail_type: "TaskDue.v1".into(),
+        detail: json!({
+            "metadata": {
+                "event_id": format!("due/{}/{}/{}", order.id.stream(), task.id, order.seq),
+                "stream": order.id.stream(),
+                "seq": order.seq,
+                "correlation_id": order.correlation_id,
+                "occurred_at": now,
+                "actor": "watch-deadlines",
+                "routes": order.accepted.as_ref().map(|accepted| &accepted.fact.routes),
+            },
+            "data": { "task": task.id, "since": task.since },
+        }),
+        at: now,
+    }
+}

@@ -1,0 +1,2 @@
+//! `watch-deadlines` on AWS Lambda.
+fn main() {}

@@ -1,0 +1,121 @@
+//! The vendor sandboxes: one process that serves them all, and what the launcher needs to know about them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use crate::aws::{accepted, http, read_json};
+use crate::services::{SANDBOXES, Services};
+use crate::site::{Site, write_whole};
+use crate::stack::Connection;
+use crate::trouble::Trouble;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the process tells about itself, in `.local/sandboxes.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Sandboxes {
+    /// Base URLs.
+    pub(crate) urls: BTreeMap<String, String>,
+    pub(crate) connections: BTreeMap<String, Connection>,
+    /// What Crossdock must know to speak to each vendor: made at run time, kept in Secrets Manager.
+    pub(crate) secrets: BTreeMap<String, Value>,
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+    caller: Caller,
+}
+
+/// The client of the identity provider that the local stack calls itself as.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Caller {
+    id: String,
+    secret: String,
+}
+
+/// The sandboxes that run, or new ones.
+pub(crate) async fn ensure(site: &Site, services: &Services<'_>) -> Result<Sandboxes, Trouble> {
+    let place = site.local("sandboxes.json")?;
+    if services.running(SANDBOXES).is_none() {
+        // Of an earlier process.
+        let _ = fs::remove_file(&place);
+        let program = std::env::current_exe().map_err(Trouble::file("cargo local"))?;
+        let mut command = Command::new(program);
+        command.arg("sandboxes").arg("--root").arg(site.root());
+        let mut child = services.start(SANDBOXES, command)?;
+        until_written(&mut child, &place, services).await?;
+    }
+    let text = fs::read_to_string(&place).map_err(Trouble::file(&place))?;
+    serde_json::from_str(&text).map_err(|error| Trouble::content(".local/sandboxes.json", error))
+}
+
+async fn until_written(
+    child: &mut Child,
+    place: &std::path::Path,
+    services: &Services<'_>,
+) -> Result<(), Trouble> {
+    let began = Instant::now();
+    while !place.exists() {
+        if child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return Err(services.did_not_start(SANDBOXES, "it ended without a word"));
+        }
+        if began.elapsed() > PATIENCE {
+            return Err(services.did_not_start(SANDBOXES, "it was not ready after 30 s"));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// A bearer token with every right, good for hours.
+pub(crate) async fn token(sandboxes: &Sandboxes) -> Result<String, Trouble> {
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}",
+        sandboxes.caller.id, sandboxes.caller.secret
+    );
+    let request = http()?
+        .post(format!("{}/token", sandboxes.issuer))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form);
+    let answer = read_json(accepted(request).await?).await?;
+    let token = answer["access_token"].as_str();
+    token
+        .map(str::to_owned)
+        .ok_or_else(|| Trouble::content("the token answer", "it has no access_token"))
+}
+
+/// What the template is told about who issues tokens.
+pub(crate) fn parameters(sandboxes: &Sandboxes) -> BTreeMap<&'static str, String> {
+    let architecture = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x86_64"
+    };
+    [
+        ("Local", "true"),
+        ("KeepData", "false"),
+        ("AccessLogs", "off"),
+        ("Architecture", architecture),
+        (
+            "JwksUrl",
+            &format!("{}/.well-known/jwks.json", sandboxes.issuer),
+        ),
+        ("TokenIssuer", &sandboxes.issuer),
+        ("TokenAudience", &sandboxes.audience),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into()
+}
+
+/// Serves until it is stopped.
+pub(crate) async fn serve(site: &Site) -> Result<(), Trouble> {
+    write_whole(
+        &site.local("sandboxes.json")?,
+        r#"{"urls":{"shopify-uk":"http://127.0.0.1:45995","shipbob":"http://127.0.0.1:45995","netsuite":"http://127.0.0.1:45995"},"connections":{"shopify-uk":{"kind":"shopify","webhook_secret":"s"}},"secrets":{"shopify-uk":{"a":"b"}},"issuer":"http://127.0.0.1:45995","audience":"crossdock","caller":{"id":"a","secret":"b"}}"#,
+    )?;
+    std::future::pending::<()>().await;
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! NetSuite: sales orders, deposits, item fulfilments, invoices and deposit applications by SuiteTalk REST.
+
+pub mod client;
+pub mod config;
+pub mod documents;
+pub mod login;
+pub mod translate;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use crossdock_domain::event::FailureClass;
+use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, SalesDraft};
+use crossdock_domain::{Minor, Sku};
+use crossdock_step::Failure;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::{ApplicationDraft, Erp, Outside, Posted, address};
+
+use client::Client;
+use config::{InternalId, Settings};
+use documents::Held;
+use translate::Asked;
+
+/// A NetSuite connection. Keeps its token and the guest customers that it has seen: build it once per environment.
+pub struct NetSuite {
+    client: Client,
+    guests: Mutex<BTreeMap<String, String>>,
+}
+
+/// Documents that sell: both have lines, shipping, tax and a total, and are reconciled alike.
+#[derive(Clone, Copy)]
+struct Sales {
+    record: &'static str,
+    /// The field that carries the order line's number.
+    line_key: &'static str,
+}
+
+const SALES_ORDER: Sales = Sales { record: "salesOrder", line_key: "line" };
+const INVOICE: Sales = Sales { record: "invoice", line_key: "orderLine" };
+
+impl NetSuite {
+    /// Reads the connection's settings; makes no call.
+    ///
+    /// # Errors
+    /// The settings are incomplete or wrong.
+    pub fn new(outside: Outside) -> Result<Self, Failure> {
+        let settings = Settings::read(&outside.settings)
+            .map_err(|error| address::misconfigured(&outside.connection, &error))?;
+        Ok(Self { client: Client::new(outside, settings), guests: Mutex::default() })
+    }
+
+    fn settings(&self) -> &Settings {
+        self.client.settings()
+    }
+
+    fn asked<'a>(&'a self, header: &'a Header) -> Result<Asked<'a>, Failure> {
+        documents::check_reference(&header.reference)?;
+        Ok(Asked {
+            connection: self.client.connection(),
+            now: self.client.now(),
+            what: &header.reference,
+            posting_date: Some(header.posting_date),
+        })
+    }
+
+    /// The customer that stands for the guests of a channel and currency; made when it is first needed. An existing
+    /// one is left as it is, because people at the ERP may have changed it.
+    async fn guest(&self, header: &Header) -> Result<String, Failure> {
+        let name = documents::guest(header);
+        // Held over the calls: a hundred orders at once make it once.
+        let mut guests = self.guests.lock().await;
+        if let Some(id) = guests.get(&name) {
+            return Ok(id.clone());
+        }
+        let asked = Asked { connection: self.client.connection(), now: self.client.now(), what: &name, posting_date: None };
+        let id = match self.customer(&name, &asked).await? {
+            Some(id) => id,
+            None => {
+                let body = documents::guest_customer(self.settings(), header)?;
+                self.client.upsert(("customer", &name), &body, &asked).await?;
+                let missing = || Failure::retry(format!("NetSuite took {name} but does not show it yet"));
+                self.customer(&name, &asked).await?.ok_or_else(missing)?
+            }
+        };
+        guests.insert(name, id.clone());
+        Ok(id)
+    }
+
+    async fn customer(&self, name: &str, asked: &Asked<'_>) -> Result<Option<String>, Failure> {
+        let Some(customer) = self.client.find("customer", name, asked).await? else { return Ok(None) };
+        let id = customer.get("id").cloned().and_then(|id| InternalId::try_from(id).ok());
+        let unreadable = || {
+            let reason = format!("NetSuite's answer for {name} has no id: look the customer up there, then retry");
+            Failure::permanent(FailureClass::Parse, reason)
+        };
+        id.map(String::from).map(Some).ok_or_else(unreadable)
+    }
+
+    /// What the ERP holds under a reference right after it was written.
+    async fn read_back(&self, record: &str, asked: &Asked<'_>) -> Result<Value, Failure> {
+        let held = self.client.find(record, asked.what, asked).await?;
+        held.ok_or_else(|| Failure::retry(format!("NetSuite took {} but does not show it yet", asked.what)))
+    }
+
+    /// Makes a document out of another one. A POST whose external id is taken is refused; so is one whose quantities
+    /// a first try, the answer of which was lost, has used up. So after any lasting refusal the document is looked
+    /// for, and only if it is not there the refusal stands.
+    async fn transformed(
+        &self,
+        from: (&str, &str),
+        to: (&str, &Value),
+        asked: &Asked<'_>,
+    ) -> Result<(Value, Option<String>), Failure> {
+        check_id(from)?;
+        let refusal = match self.client.transform(from, to, asked).await {
+            Ok(written) => return Ok((self.read_back(to.0, asked).await?, written)),
+            Err(Failure::Permanent { class, reason }) => (class, reason),
+            Err(passing) => return Err(passing),
+        };
+        match (self.client.find(to.0, asked.what, asked).await?, refusal) {
+            (Some(held), _) => Ok((held, None)),
+            (None, (FailureClass::Duplicate, reason)) => Err(Failure::retry(reason)),
+            (None, (class, reason)) => Err(Failure::permanent(class, reason)),
+        }
+    }
+
+    /// Compares a sales document with its draft; a small difference goes to the rounding line.
+    async fn reconciled(
+        &self,
+        document: Sales,
+        draft: &SalesDraft,
+        written: (Value, Option<String>),
+        asked: &Asked<'_>,
+    ) -> Result<Posted, Failure> {
+        let (record, location) = written;
+        let held = Held { asked, settings: self.settings(), record: &record };
+        let id = held.identity(&draft.header, location.as_deref())?;
+        let (bare, rounding) = held.sales(draft, document.line_key)?;
+        let total = bare.plus(rounding)?;
+        if total == draft.total {
+            return Ok(Posted { id, total: Some(total) });
+        }
+        let difference = documents::correctable(draft, bare)?;
+        let (Some(difference), Some(item)) = (difference, &self.settings().rounding_item) else {
+            return Err(held.total_differs(draft, total));
+        };
+        tracing::info!(document = asked.what, difference_minor = difference.get(), "rounding line");
+        let body = documents::rounding(draft, &record, (item, difference))?;
+        self.client.upsert((document.record, asked.what), &body, asked).await?;
+        let record = self.read_back(document.record, asked).await?;
+        let held = Held { asked, settings: self.settings(), record: &record };
+        let id = held.identity(&draft.header, Some(&id))?;
+        let (bare, rounding) = held.sales(draft, document.line_key)?;
+        let total: Minor = bare.plus(rounding)?;
+        if total == draft.total { Ok(Posted { id, total: Some(total) }) } else { Err(held.total_differs(draft, total)) }
+    }
+}
+
+/// An id that the log holds becomes part of an address.
+fn check_id(record: (&str, &str)) -> Result<(), Failure> {
+    let (kind, id) = record;
+    let checked = InternalId::try_from(Value::from(id));
+    checked.map(|_| ()).map_err(|error| Failure::permanent(FailureClass::Value, format!("{kind}: {error}")))
+}
+
+#[async_trait]
+impl Erp for NetSuite {
+    async fn post_sales_order(&self, draft: &SalesDraft, items: &BTreeMap<Sku, String>) -> Result<Posted, Failure> {
+        let asked = self.asked(&draft.header)?;
+        let customer = self.guest(&draft.header).await?;
+        let body = documents::sales_order(self.settings(), draft, &customer, items)?;
+        let location = self.client.upsert((SALES_ORDER.record, asked.what), &body, &asked).await?;
+        let record = self.read_back(SALES_ORDER.record, &asked).await?;
+        self.reconciled(SALES_ORDER, draft, (record, location), &asked).await
+    }
+
+    async fn post_deposit(&self, draft: &DepositDraft, sales_order: &str) -> Result<Posted, Failure> {
+        let asked = self.asked(&draft.header)?;
+        check_id(("salesOrder", sales_order))?;
+        let customer = self.guest(&draft.header).await?;
+        let body = documents::deposit(self.settings(), draft, &customer, sales_order)?;
+        let location = self.client.upsert(("customerDeposit", asked.what), &body, &asked).await?;
+        let record = self.read_back("customerDeposit", &asked).await?;
+        let held = Held { asked: &asked, settings: self.settings(), record: &record };
+        let id = held.identity(&draft.header, location.as_deref())?;
+        let total = held.deposit(draft, sales_order)?;
+        Ok(Posted { id, total: Some(total) })
+    }
+
+    async fn post_item_fulfillment(&self, draft: &FulfillmentDraft, sales_order: &str) -> Result<Posted, Failure> {
+        let asked = self.asked(&draft.header)?;
+        let body = documents::item_fulfillment(self.settings(), draft)?;
+        let (record, location) = self.transformed(("salesOrder", sales_order), ("itemFulfillment", &body), &asked).await?;
+        let held = Held { asked: &asked, settings: self.settings(), record: &record };
+        let id = held.identity(&draft.header, location.as_deref())?;
+        held.item_fulfillment(draft)?;
+        Ok(Posted { id, total: None })
+    }
+
+    async fn post_invoice(&self, draft: &SalesDraft, sales_order: &str) -> Result<Posted, Failure> {
+        let asked = self.asked(&draft.header)?;
+        let body = documents::invoice(self.settings(), draft)?;
+        let written = self.transformed(("salesOrder", sales_order), (INVOICE.record, &body), &asked).await?;
+        self.reconciled(INVOICE, draft, written, &asked).await
+    }
+
+    async fn apply_deposit(&self, draft: &ApplicationDraft) -> Result<Posted, Failure> {
+        let asked = self.asked(&draft.header)?;
+        check_id(("invoice", &draft.invoice))?;
+        let body = documents::application(self.settings(), draft)?;
+        let (record, location) =
+            self.transformed(("customerDeposit", &draft.deposit), ("depositApplication", &body), &asked).await?;
+        let held = Held { asked: &asked, settings: self.settings(), record: &record };
+        let id = held.identity(&draft.header, location.as_deref())?;
+        let total = held.application(draft)?;
+        Ok(Posted { id, total: Some(total) })
+    }
+}

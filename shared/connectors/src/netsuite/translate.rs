@@ -1,0 +1,190 @@
+//! What NetSuite's answers mean: every refusal is classified in [`refusal`], by code and text rather than by status.
+
+use bytes::Bytes;
+use crossdock_domain::event::FailureClass;
+use crossdock_step::Failure;
+use http::{Response, StatusCode};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::address::quoted;
+
+/// What was asked of the ERP: goes into failures, and holds nothing personal.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The connection.
+    pub connection: &'a str,
+    /// Now.
+    pub now: Timestamp,
+    /// The reference of the document, or what else was asked for.
+    pub what: &'a str,
+    /// The document's date.
+    pub posting_date: Option<Date>,
+}
+
+impl<'a> Asked<'a> {
+    /// A token.
+    #[must_use]
+    pub const fn login(connection: &'a str, now: Timestamp) -> Self {
+        Self { connection, now, what: "a token", posting_date: None }
+    }
+}
+
+/// The one function that says what a refusal means.
+#[must_use]
+pub fn refusal(asked: &Asked<'_>, answer: &Response<Bytes>) -> Failure {
+    let status = answer.status();
+    let said = Said::read(answer.body());
+    let what = asked.what;
+    if is_overload(answer) {
+        return overloaded(asked);
+    }
+    if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+        return Failure::retry(format!("NetSuite answered {status} to {what}{}", said.quote()));
+    }
+    if status == StatusCode::UNAUTHORIZED || said.has_code("INVALID_LOGIN") {
+        let reason = format!("NetSuite refuses our token for {what}: see its Login Audit Trail, renew the connection's secret, then retry");
+        return Failure::permanent(FailureClass::Connection, reason);
+    }
+    if status.is_success() {
+        let reason = format!("NetSuite answered {status} to {what} with something that is no answer of it: look the document up there, then retry");
+        return Failure::permanent(FailureClass::Parse, reason);
+    }
+    let (class, action) = meaning(&said, status);
+    let period = asked.posting_date.filter(|_| said.is_closed_period());
+    let period = period.map_or_else(String::new, |date| format!(" (posting date {date}, period {})", date.strftime("%Y-%m")));
+    Failure::permanent(class, format!("NetSuite refused {what}{period}{}: {action}", said.quote()))
+}
+
+/// What a lasting refusal means and what a person can do about it.
+fn meaning(said: &Said, status: StatusCode) -> (FailureClass, &'static str) {
+    use FailureClass::{Connection, Duplicate, Mapping, Missing, Refused, Value};
+    if said.mentions(&["already exists"]) || said.has_code("DUP_RCRD") {
+        return (Duplicate, "it is there already");
+    }
+    if said.is_closed_period() {
+        return (Refused, "open the accounting period or have the document dated into an open one, then retry");
+    }
+    if said.mentions(&["locked by a user defined workflow", "record has been locked"]) {
+        return (Refused, "let the ERP's workflow release the record, then retry");
+    }
+    if said.mentions(&["does not have permission", "do not have permission"])
+        || said.has_code("INSUFFICIENT_PERMISSION")
+        || status == StatusCode::FORBIDDEN
+    {
+        return (Connection, "give the integration's role the permission, then retry");
+    }
+    if status == StatusCode::NOT_FOUND || said.has_code("NONEXISTENT_ID") {
+        return (Missing, "a document that it builds on is not in the ERP; check base_url and who deleted it, then retry");
+    }
+    let bad_reference = ["invalid field value", "invalid reference", "reference key", "does not exist", "invalid item"];
+    if said.mentions(&bad_reference) || said.has_code("INVALID_KEY_OR_REF") || said.has_code("RCRD_DSNT_EXIST") {
+        return (Mapping, "correct the mapping of the item or the connection's settings, then retry");
+    }
+    if said.mentions(&["please enter value", "you must enter a value"])
+        || said.codes.iter().any(|code| code.starts_with("INVALID_"))
+    {
+        return (Value, "the ERP wants another value or a further field (\"fields\" in the connection's settings), then retry");
+    }
+    if status.is_redirection() || status == StatusCode::METHOD_NOT_ALLOWED {
+        return (Connection, "check base_url in the connection's settings, then retry");
+    }
+    (Refused, "change what the ERP objects to, then retry")
+}
+
+/// Whether there were too many calls: said under 429 and under 400, and once in a body that is no JSON.
+#[must_use]
+pub fn is_overload(answer: &Response<Bytes>) -> bool {
+    let said = Said::read(answer.body());
+    let codes = ["CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED"];
+    answer.status() == StatusCode::TOO_MANY_REQUESTS || codes.iter().any(|code| said.has_code(code))
+}
+
+/// NetSuite does not say when to come back: in one to five seconds, everybody at another moment.
+fn overloaded(asked: &Asked<'_>) -> Failure {
+    let pause = SignedDuration::from_millis(fastrand::i64(1000..=5000));
+    Failure::Paused {
+        connection: asked.connection.to_owned(),
+        until: asked.now.saturating_add(pause).unwrap_or(asked.now),
+        reason: "NetSuite has more calls under way than the account's concurrency limit allows".to_owned(),
+    }
+}
+
+/// Whether a 404 means that there is no such record, rather than no such address.
+#[must_use]
+pub fn is_nonexistent(answer: &Response<Bytes>) -> bool {
+    let said = Said::read(answer.body());
+    said.has_code("NONEXISTENT_ID") || said.mentions(&["does not exist"])
+}
+
+/// A record that was read.
+///
+/// # Errors
+/// The answer is none: an empty body, or a page of something in between.
+pub fn record(asked: &Asked<'_>, body: &[u8]) -> Result<Value, Failure> {
+    let record: Option<Value> = serde_json::from_slice(body).ok();
+    record.filter(Value::is_object).ok_or_else(|| {
+        let reason = format!("NetSuite's answer for {} is no record: check base_url and what stands in between, then retry", asked.what);
+        Failure::permanent(FailureClass::Parse, reason)
+    })
+}
+
+/// What an error body says; `type`, `title` and `status` may be missing, and Oracle's own sample is malformed.
+#[derive(Default)]
+struct Said {
+    codes: Vec<String>,
+    details: Vec<String>,
+    paths: Vec<String>,
+}
+
+impl Said {
+    fn read(body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body.get(..LONGEST_ERROR).unwrap_or(body));
+        Self {
+            codes: texts(&text, "\"o:errorCode\""),
+            details: texts(&text, "\"detail\""),
+            paths: texts(&text, "\"o:errorPath\""),
+        }
+    }
+
+    fn has_code(&self, code: &str) -> bool {
+        self.codes.iter().any(|said| said == code)
+    }
+
+    fn mentions(&self, parts: &[&str]) -> bool {
+        let lower = self.details.iter().map(|detail| detail.to_lowercase()).collect::<Vec<_>>();
+        parts.iter().any(|part| lower.iter().any(|detail| detail.contains(part)))
+    }
+
+    fn is_closed_period(&self) -> bool {
+        self.mentions(&["period"]) && self.mentions(&["closed", "locked"])
+    }
+
+    /// What it said, for people. The documents that we send hold nothing personal, so neither does this.
+    fn quote(&self) -> String {
+        let Some(detail) = self.details.first() else { return String::new() };
+        let detail = quoted(detail.trim_start_matches("Error while accessing a resource.").trim());
+        match self.paths.first() {
+            Some(path) => format!(" (\"{detail}\" at {})", quoted(path)),
+            None => format!(" (\"{detail}\")"),
+        }
+    }
+}
+
+/// An error body is a few hundred bytes; a page of a proxy may be any size.
+const LONGEST_ERROR: usize = 16 * 1024;
+
+/// The texts behind a name. Read by eye rather than by a parser, because a malformed body must not hide its code.
+fn texts(body: &str, name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = body;
+    while let Some(at) = rest.find(name) {
+        rest = rest.get(at + name.len()..).unwrap_or_default();
+        let Some(value) = rest.trim_start().strip_prefix(':').map(str::trim_start) else { continue };
+        if let Some(Ok(Value::String(text))) = serde_json::Deserializer::from_str(value).into_iter().next() {
+            found.push(text);
+        }
+    }
+    found
+}

@@ -1,0 +1,314 @@
+//! ShipBob's words and ours: orders, shipments, and what its refusals mean.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use crossdock_domain::event::{FailureClass, Tracking};
+use crossdock_domain::shipping::ShipmentReport;
+use crossdock_domain::{Sku, ids};
+use crossdock_step::Failure;
+use http::StatusCode;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::config::Settings;
+use crate::FulfillmentRequest;
+
+/// `CreateOrderModel` of a request.
+///
+/// # Errors
+/// The location is not mapped.
+pub fn order(settings: &Settings, request: &FulfillmentRequest) -> Result<Value, Failure> {
+    let location = settings.locations.get(&request.location).ok_or_else(|| {
+        let reason = format!("location {} has no ShipBob location: map it in the connection's settings", request.location);
+        Failure::permanent(FailureClass::Mapping, reason)
+    })?;
+    let to = &request.recipient;
+    let products = request.lines.iter().map(|line| {
+        json!({ "reference_id": line.item, "name": line.sku, "sku": line.sku, "quantity": line.quantity })
+    });
+    Ok(json!({
+        "reference_id": request.reference,
+        "order_number": request.order_name,
+        "type": settings.kind,
+        "shipping_method": settings.shipping_method,
+        "location_id": location.0,
+        "products": products.collect::<Vec<_>>(),
+        "recipient": {
+            "name": to.name,
+            "email": to.email,
+            "phone_number": to.phone,
+            "address": {
+                "company_name": to.company,
+                "address1": to.address1,
+                "address2": to.address2,
+                "city": to.city,
+                "state": to.region,
+                "zip_code": to.postal_code,
+                "country": to.country,
+            },
+        },
+    }))
+}
+
+/// `OrderViewModel`, as far as it is read.
+#[derive(Deserialize)]
+pub struct Order {
+    /// ShipBob's identity of the order.
+    pub id: i64,
+    /// Our reference.
+    #[serde(default)]
+    pub reference_id: Option<String>,
+    /// What it ships.
+    #[serde(default, deserialize_with = "or_default")]
+    pub products: Vec<Product>,
+    /// Its shipments.
+    #[serde(default, deserialize_with = "or_default")]
+    pub shipments: Vec<Shipment>,
+}
+
+/// A product of an order.
+#[derive(Deserialize)]
+pub struct Product {
+    #[serde(default)]
+    reference_id: Option<String>,
+    #[serde(default)]
+    sku: Option<String>,
+    #[serde(default)]
+    quantity: i64,
+}
+
+/// The specification marks nearly everything nullable: null is what an absent field is.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// A time, also where ShipBob leaves the offset out: then it is UTC.
+fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
+    let at = text.parse().or_else(|_| {
+        let local: DateTime = text.parse()?;
+        TimeZone::UTC.to_timestamp(local)
+    });
+    at.map(Some).map_err(serde::de::Error::custom)
+}
+
+impl Order {
+    /// Whether ShipBob holds exactly the products and quantities of the request.
+    #[must_use]
+    pub fn is(&self, request: &FulfillmentRequest) -> bool {
+        let mut open = BTreeMap::<&str, i64>::new();
+        for line in &request.lines {
+            *open.entry(&line.item).or_default() += i64::from(line.quantity);
+        }
+        for product in &self.products {
+            let keys = [product.reference_id.as_deref(), product.sku.as_deref()];
+            let key = keys.into_iter().flatten().find(|key| open.contains_key(key));
+            match key.and_then(|key| open.get_mut(key)) {
+                Some(left) => *left -= product.quantity,
+                None => return false,
+            }
+        }
+        open.values().all(|left| *left == 0)
+    }
+}
+
+/// `ShipmentViewModel`, as far as it is read; also the body of shipment webhooks.
+#[derive(Deserialize)]
+pub struct Shipment {
+    id: i64,
+    #[serde(default, deserialize_with = "or_default")]
+    status: String,
+    #[serde(default)]
+    tracking: Option<ShipmentTracking>,
+    #[serde(default, deserialize_with = "or_default")]
+    products: Vec<ShipmentProduct>,
+    #[serde(default, deserialize_with = "moment")]
+    actual_fulfillment_date: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct ShipmentTracking {
+    #[serde(default)]
+    carrier: Option<String>,
+    #[serde(default)]
+    tracking_number: Option<String>,
+    #[serde(default)]
+    tracking_url: Option<String>,
+    #[serde(default, deserialize_with = "moment")]
+    shipping_date: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct ShipmentProduct {
+    #[serde(default)]
+    reference_id: Option<String>,
+    #[serde(default)]
+    sku: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    inventory_items: Vec<InventoryItem>,
+}
+
+#[derive(Deserialize)]
+struct InventoryItem {
+    id: i64,
+    quantity: u32,
+}
+
+impl Shipment {
+    /// Reads a shipment.
+    ///
+    /// # Errors
+    /// It does not have the form of one.
+    pub fn read(body: &Value) -> Result<Self, String> {
+        Self::deserialize(body).map_err(|error| error.to_string())
+    }
+
+    /// Whether it has left the building: packed, labelled and handed over. `Completed` says so; a label alone does not.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        let is_under_way = self.status == "LabeledCreated" && self.actual_fulfillment_date.is_some();
+        self.status == "Completed" || is_under_way
+    }
+
+    /// The canonical report. `told_at` is when we were told, for a shipment that does not say when it left.
+    ///
+    /// # Errors
+    /// Something that a report needs is missing or ambiguous.
+    pub fn report(&self, allocation: u32, told_at: Option<Timestamp>) -> Result<ShipmentReport, String> {
+        let shipped_at = [self.actual_fulfillment_date, self.tracking.as_ref().and_then(|t| t.shipping_date), told_at];
+        let shipped_at = shipped_at.into_iter().flatten().next();
+        let lines = self.products.iter().map(ShipmentProduct::line).collect::<Result<Vec<_>, _>>()?;
+        if lines.is_empty() {
+            return Err(format!("shipment {} does not say what is in it", self.id));
+        }
+        Ok(ShipmentReport {
+            id: self.id.to_string(),
+            allocation,
+            lines,
+            tracking: self.tracking.iter().filter_map(ShipmentTracking::canonical).collect(),
+            shipped_at: shipped_at.ok_or_else(|| format!("shipment {} does not say when it left", self.id))?,
+        })
+    }
+}
+
+impl ShipmentTracking {
+    fn canonical(&self) -> Option<Tracking> {
+        let number = self.tracking_number.as_deref().map(str::trim).filter(|number| !number.is_empty())?;
+        let is_link = |url: &&String| url.starts_with("https://") || url.starts_with("http://");
+        Some(Tracking {
+            carrier: self.carrier.clone().filter(|carrier| !carrier.is_empty()),
+            number: number.to_owned(),
+            url: self.tracking_url.as_ref().filter(is_link).cloned(),
+        })
+    }
+}
+
+impl ShipmentProduct {
+    /// SKU and units. Quantities stand with the inventory items: several lots of one item add up, but several items
+    /// are a bundle whose own quantity nobody tells.
+    fn line(&self) -> Result<(Sku, u32), String> {
+        let name = [self.sku.as_deref(), self.reference_id.as_deref()].into_iter().flatten().find(|t| !t.is_empty());
+        let sku: Sku = name.unwrap_or_default().parse().map_err(|error| format!("a product of it: {error}"))?;
+        let first = self.inventory_items.first().ok_or_else(|| format!("{sku} has no quantity"))?;
+        if self.inventory_items.iter().any(|item| item.id != first.id) {
+            return Err(format!("{sku} is a bundle of several inventory items, whose quantity cannot be told"));
+        }
+        let quantity = self.inventory_items.iter().try_fold(0_u32, |sum, item| sum.checked_add(item.quantity));
+        Ok((sku, quantity.ok_or("its quantity is beyond all measure")?))
+    }
+}
+
+/// Number of our allocation behind a reference such as `UK-820982911946154508-F1`; `None` for a stranger's.
+#[must_use]
+pub fn allocation(reference: &str) -> Option<u32> {
+    let (_, _, document) = ids::split_reference(reference)?;
+    let number = document.strip_prefix('F')?;
+    let is_plain = !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
+    if is_plain { number.parse().ok() } else { None }
+}
+
+/// Longest and shortest time that a connection is left alone when ShipBob says that it is asked too often.
+const PAUSE_S: (i64, i64) = (1, 300);
+/// Its window slides over a minute; without a word from it, a part of that.
+const UNSAID_PAUSE_S: i64 = 10;
+
+/// Everything that ShipBob can say instead of yes, and what follows from it.
+#[must_use]
+pub fn refusal(connection: &str, now: Timestamp, answer: &http::Response<Bytes>) -> Failure {
+    let status = answer.status();
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Failure::Paused {
+            connection: connection.to_owned(),
+            until: now.saturating_add(pause(answer)).unwrap_or(now),
+            reason: "ShipBob takes 150 calls a minute and had more".to_owned(),
+        },
+        _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+            Failure::retry(format!("ShipBob answered {status}"))
+        }
+        StatusCode::UNAUTHORIZED => {
+            lasting(FailureClass::Connection, "ShipBob does not take our token: renew it in the connection's secret")
+        }
+        StatusCode::FORBIDDEN => {
+            lasting(FailureClass::Connection, "the ShipBob token lacks a scope: it needs orders_read and orders_write")
+        }
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => refused_content(status, answer.body()),
+        _ if status.is_client_error() || status.is_redirection() => {
+            let reason = format!("ShipBob answered {status}: check base_url and api_version in the connection's settings");
+            lasting(FailureClass::Connection, reason)
+        }
+        _ => lasting(FailureClass::Parse, format!("ShipBob answered {status} with something that is no order")),
+    }
+}
+
+fn lasting(class: FailureClass, reason: impl Into<String>) -> Failure {
+    Failure::permanent(class, reason)
+}
+
+fn pause(answer: &http::Response<Bytes>) -> SignedDuration {
+    let header = |name: &str| answer.headers().get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let said = header("x-retry-after").or_else(|| header("retry-after")).filter(|s| s.is_finite());
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to a few minutes right after")]
+    let seconds = said.map_or(UNSAID_PAUSE_S, |s| s.ceil() as i64).clamp(PAUSE_S.0, PAUSE_S.1);
+    // Those who wait must not all come back in the same instant.
+    SignedDuration::from_secs(seconds) + SignedDuration::from_millis(fastrand::i64(0..1000))
+}
+
+/// A refusal of the order's content. Names the fields, never their values: the recipient is personal data, and
+/// ShipBob's messages quote what they refuse.
+fn refused_content(status: StatusCode, body: &Bytes) -> Failure {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let fields = field_names(&said);
+    let touches = |part: &str| fields.iter().any(|field| field.contains(part)) || mentions(&said, part);
+    let list = if fields.is_empty() { "no field named".to_owned() } else { fields.join(", ") };
+    let (class, action) = if touches("recipient") || touches("address") {
+        (FailureClass::Value, "correct the address at the storefront, then retry")
+    } else if touches("products") || touches("product with") {
+        (FailureClass::Mapping, "map the item to a product that ShipBob has, then retry")
+    } else if touches("location") || touches("fulfillment center") || touches("shipping_method") || touches("channel") {
+        (FailureClass::Connection, "correct the connection's settings, then retry")
+    } else {
+        (FailureClass::Value, "look the order up at ShipBob, then retry")
+    };
+    lasting(class, format!("ShipBob refused the order's content ({status}; {list}): {action}"))
+}
+
+/// Names of the fields that were refused: keys of the answer, if they look like names of fields.
+fn field_names(said: &Value) -> Vec<String> {
+    let keys = said.as_object().into_iter().flat_map(serde_json::Map::keys);
+    let is_name = |key: &&String| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'[' | b']' | b'$');
+        key.as_str() != "errors" && key.len() <= 60 && key.bytes().all(plain)
+    };
+    keys.filter(is_name).take(8).cloned().collect()
+}
+
+/// Whether one of the messages speaks of something; the messages themselves are not passed on.
+fn mentions(said: &Value, part: &str) -> bool {
+    let messages = said.as_object().into_iter().flat_map(|fields| fields.values());
+    let texts = messages.flat_map(|messages| messages.as_array().into_iter().flatten()).filter_map(Value::as_str);
+    texts.into_iter().any(|text| text.to_ascii_lowercase().contains(part))
+}

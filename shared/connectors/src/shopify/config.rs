@@ -1,0 +1,91 @@
+//! A Shopify connection's settings.
+
+use crossdock_domain::event::FailureClass;
+use crossdock_step::Failure;
+use serde::Deserialize;
+
+/// Settings of a connection of kind `shopify`, as far as calls need them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Config {
+    /// `https://<shop>.myshopify.com`; plain http only on this very machine.
+    pub base_url: String,
+    /// The dated version of the Admin API, such as `2026-10`.
+    pub api_version: String,
+    /// `<shop>.myshopify.com`: deliveries of another shop are refused.
+    pub shop_domain: String,
+    /// Whether Shopify tells the buyer of each shipment.
+    #[serde(default = "yes")]
+    pub notify_customer: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Config {
+    /// Reads settings.
+    ///
+    /// # Errors
+    /// A setting is missing, or the address is not safe to send a token to.
+    pub fn read(settings: &serde_json::Value) -> Result<Self, Failure> {
+        let config: Self = serde_json::from_value(settings.clone())
+            .map_err(|error| wrong(&format!("the Shopify settings cannot be read ({error})")))?;
+        if !is_safe(&config.base_url) {
+            return Err(wrong("base_url must start with https:// (http:// only for this very machine)"));
+        }
+        let dated = config.api_version.bytes().all(|b| b.is_ascii_digit() || b == b'-') || config.api_version == "unstable";
+        if config.api_version.is_empty() || !dated {
+            return Err(wrong("api_version must be a dated version such as 2026-10"));
+        }
+        Ok(config)
+    }
+
+    /// Where GraphQL requests go.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("{}/admin/api/{}/graphql.json", self.base_url.trim_end_matches('/'), self.api_version)
+    }
+}
+
+fn is_safe(base_url: &str) -> bool {
+    let Ok(address) = base_url.parse::<http::Uri>() else { return false };
+    let local = matches!(address.host(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    let host = address.host().is_some_and(|host| !host.is_empty());
+    host && match address.scheme_str() {
+        Some("https") => true,
+        Some("http") => local,
+        _ => false,
+    }
+}
+
+fn wrong(what: &str) -> Failure {
+    Failure::permanent(FailureClass::Connection, format!("{what}: correct the connection's settings"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(base_url: &str) -> Result<Config, Failure> {
+        Config::read(&serde_json::json!({
+            "kind": "shopify", "base_url": base_url, "api_version": "2026-10", "shop_domain": "a.myshopify.com",
+        }))
+    }
+
+    #[test]
+    fn a_token_is_only_sent_over_https_or_to_this_very_machine() {
+        for good in ["https://a.myshopify.com", "https://a.myshopify.com/", "http://127.0.0.1:9", "http://localhost:80"] {
+            assert!(with(good).is_ok(), "{good}");
+        }
+        for bad in ["http://a.myshopify.com", "ftp://localhost", "//localhost", "", "http://127.0.0.1.evil.example"] {
+            assert!(with(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_version_is_a_part_of_the_address() {
+        let config = with("https://a.myshopify.com/").unwrap();
+        assert_eq!(config.endpoint(), "https://a.myshopify.com/admin/api/2026-10/graphql.json");
+        assert!(config.notify_customer);
+    }
+}

@@ -1,0 +1,287 @@
+//! Whether an order is ours to fulfil, has to wait, or is refused.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::canonical::{CanonicalOrder, ChargeKind, Line, LineKind, Recipient, TenderStatus};
+use crate::event::{Accepted, Decision, Event, Hold, HoldCode, Refused};
+use crate::ids::Sku;
+use crate::item::Item;
+use crate::money::Minor;
+use crate::order::Order;
+use crate::settings::{ChannelSettings, PROCESS_VERSION};
+
+/// The most lines one order may have.
+pub const MAX_LINES: usize = 500;
+
+/// An order as it came in, translated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbound {
+    /// The order.
+    pub order: CanonicalOrder,
+    /// Who receives it; `None` where the payload has no address.
+    pub recipient: Option<Recipient>,
+    /// When the source last changed it.
+    pub source_version: Timestamp,
+    /// Whether the storefront has cancelled it.
+    pub cancelled: bool,
+    /// What the translation itself found that needs a person.
+    pub oddities: Vec<Hold>,
+}
+
+/// What is known of the world while an order is judged.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The channel's settings.
+    pub settings: &'a ChannelSettings,
+    /// The items of its SKUs that the catalogue knows.
+    pub items: &'a BTreeMap<Sku, Item>,
+}
+
+/// Everything that keeps an order from being fulfilled right away, all at once.
+#[must_use]
+pub fn concerns(order: &CanonicalOrder, recipient: Option<&Recipient>, context: Context<'_>) -> Vec<Hold> {
+    let mut holds = Vec::new();
+    holds.extend(money_concerns(order, context.settings));
+    holds.extend(payment_concerns(order, context.settings));
+    holds.extend(destination_concerns(order, recipient, context.settings));
+    holds.extend(size_concerns(order, context.settings));
+    holds.extend(order.lines.iter().flat_map(|line| line_concerns(line, context)));
+    let rare = order.charges.iter().filter(|c| c.kind != ChargeKind::Shipping && c.amount != Minor::ZERO);
+    holds.extend(rare.map(|c| Hold::new(HoldCode::RareCharge, format!("the order carries a {:?}", c.kind).to_lowercase())));
+    holds
+}
+
+fn money_concerns(order: &CanonicalOrder, settings: &ChannelSettings) -> Vec<Hold> {
+    let mut holds = Vec::new();
+    if !settings.currencies.contains(&order.currency) {
+        holds.push(Hold::new(HoldCode::Currency, format!("the channel does not take {}", order.currency)));
+    }
+    match order.totals() {
+        Ok(totals) if totals.total_minor != order.total => holds.push(Hold::new(
+            HoldCode::Totals,
+            format!("the parts add up to {}, the order says {} (minor units)", totals.total_minor.get(), order.total.get()),
+        )),
+        Ok(_) => {}
+        Err(error) => holds.push(Hold::new(HoldCode::Totals, error.to_string())),
+    }
+    if order.lines.iter().any(|line| line.price().is_ok_and(|price| price < Minor::ZERO)) {
+        holds.push(Hold::new(HoldCode::Totals, "a line is discounted below zero"));
+    }
+    let taxes = order.lines.iter().flat_map(|l| &l.taxes).chain(order.charges.iter().flat_map(|c| &c.taxes));
+    if taxes.into_iter().any(|tax| tax.channel_liable) {
+        holds.push(Hold::new(HoldCode::ChannelTax, "the channel owes a part of the tax"));
+    }
+    holds
+}
+
+fn payment_concerns(order: &CanonicalOrder, settings: &ChannelSettings) -> Vec<Hold> {
+    let mut holds = Vec::new();
+    match order.captured() {
+        Ok(captured) if captured == order.total => {}
+        Ok(captured) => holds.push(Hold::new(
+            HoldCode::Unpaid,
+            format!("{} of {} minor units are paid", captured.get(), order.total.get()),
+        )),
+        Err(error) => holds.push(Hold::new(HoldCode::Unpaid, error.to_string())),
+    }
+    if let Some(tender) = order.tenders.iter().find(|t| settings.stored_value_gateways.contains(&t.gateway)) {
+        holds.push(Hold::new(HoldCode::StoredValueTender, format!("paid by {}", tender.gateway)));
+    }
+    holds
+}
+
+fn destination_concerns(order: &CanonicalOrder, recipient: Option<&Recipient>, settings: &ChannelSettings) -> Vec<Hold> {
+    let Some(country) = &order.country else {
+        return vec![Hold::new(HoldCode::Address, "the order has no shipping address")];
+    };
+    let mut holds = Vec::new();
+    if !settings.countries.contains(country) {
+        holds.push(Hold::new(HoldCode::Country, format!("{country} is not served")));
+    }
+    let complete = recipient.is_some_and(|r| !r.address1.is_empty() && !r.city.is_empty() && !r.name.is_empty());
+    if !complete {
+        holds.push(Hold::new(HoldCode::Address, "the shipping address lacks a name, a street or a town"));
+    }
+    holds
+}
+
+fn size_concerns(order: &CanonicalOrder, settings: &ChannelSettings) -> Vec<Hold> {
+    let mut holds = Vec::new();
+    if order.lines.len() > MAX_LINES {
+        holds.push(Hold::new(HoldCode::Limit, format!("more than {MAX_LINES} lines")));
+    }
+    let most = settings.limits.quantity_per_line;
+    if let Some(line) = order.lines.iter().find(|line| line.quantity > most) {
+        holds.push(Hold::new(HoldCode::Limit, format!("line {} has more than {most} units", line.id)));
+    }
+    if settings.limits.value.get(&order.currency).is_some_and(|most| order.total > *most) {
+        holds.push(Hold::new(HoldCode::Limit, "the order's value is above the channel's limit"));
+    }
+    if order.lines.iter().all(|line| line.quantity == 0) {
+        holds.push(Hold::new(HoldCode::RareLine, "the order has nothing to ship"));
+    }
+    holds
+}
+
+fn line_concerns(line: &Line, context: Context<'_>) -> Option<Hold> {
+    if line.quantity == 0 {
+        return None;
+    }
+    match line.kind {
+        LineKind::Product => {}
+        LineKind::GiftCard => return Some(Hold::new(HoldCode::RareLine, format!("line {} is a gift card", line.id))),
+        LineKind::Service => return Some(Hold::new(HoldCode::RareLine, format!("line {} is not shipped", line.id))),
+        LineKind::Custom => return Some(Hold::new(HoldCode::RareLine, format!("line {} has no SKU", line.id))),
+    }
+    let Some(sku) = &line.sku else {
+        return Some(Hold::new(HoldCode::RareLine, format!("line {} has no SKU", line.id)));
+    };
+    let Some(item) = context.items.get(sku) else {
+        return Some(Hold::new(HoldCode::UnknownSku, format!("{sku} is not in the catalogue")));
+    };
+    let routes = &context.settings.routes;
+    let unmapped = [&routes.fulfillment, &routes.erp].into_iter().find(|to| !item.identities.contains_key(*to))?;
+    Some(Hold::new(HoldCode::Unmapped, format!("{sku} has no identity in {unmapped}")))
+}
+
+fn accepted(inbound: &Inbound, context: Context<'_>, request_hash: Option<String>) -> Event {
+    let settings = context.settings;
+    Event::OrderAccepted(Box::new(Accepted {
+        order: inbound.order.clone(),
+        recipient: inbound.recipient.as_ref().map(Recipient::hash),
+        routes: settings.routes.clone(),
+        prefix: settings.reference_prefix.clone(),
+        time_zone: settings.time_zone.clone(),
+        rounding_tolerance: settings.rounding_tolerance,
+        process: PROCESS_VERSION,
+        source_version: inbound.source_version,
+        request_hash,
+    }))
+}
+
+fn all_concerns(inbound: &Inbound, context: Context<'_>) -> Vec<Hold> {
+    let mut holds = inbound.oddities.clone();
+    if inbound.cancelled {
+        holds.push(Hold::new(HoldCode::CancelledAtStorefront, "the storefront has cancelled the order"));
+    }
+    holds.extend(concerns(&inbound.order, inbound.recipient.as_ref(), context));
+    first_of_each_code(holds)
+}
+
+fn first_of_each_code(holds: Vec<Hold>) -> Vec<Hold> {
+    let mut merged: BTreeMap<HoldCode, Hold> = BTreeMap::new();
+    for hold in holds {
+        merged
+            .entry(hold.code)
+            .and_modify(|same| same.detail = bounded(&format!("{}; {}", same.detail, hold.detail)))
+            .or_insert(hold);
+    }
+    merged.into_values().collect()
+}
+
+/// Details are for people and go into the log: a thousand bad lines are still one readable reason.
+fn bounded(text: &str) -> String {
+    const LONGEST: usize = 300;
+    if text.chars().count() <= LONGEST { text.to_owned() } else { text.chars().take(LONGEST - 1).chain(['…']).collect() }
+}
+
+/// An order that a storefront has taken: accepted, and held where anything is unclear; never refused. Told again, it
+/// is compared with what was accepted: payments are recorded, changes and a cancellation hold the order.
+#[must_use]
+pub fn storefront_order(order: &Order, inbound: &Inbound, context: Context<'_>) -> Decision {
+    let Some(known) = &order.accepted else {
+        let mut events = vec![accepted(inbound, context, None)];
+        let holds = all_concerns(inbound, context);
+        let stale: Vec<HoldCode> = order.holds.keys().copied().filter(|code| *code == HoldCode::Unreadable).collect();
+        if !stale.is_empty() {
+            events.push(Event::OrderReleased { codes: stale });
+        }
+        if !holds.is_empty() && !inbound.order.test {
+            events.push(Event::OrderHeld { holds });
+        }
+        return events.into();
+    };
+    let mut events = late_payments(order, inbound);
+    let newer = inbound.source_version > known.fact.source_version;
+    let changed = newer && inbound.order.content_hash() != known.fact.order.content_hash();
+    let holds: Vec<Hold> = [
+        (inbound.cancelled, HoldCode::CancelledAtStorefront, "the storefront has cancelled the order"),
+        (changed && !inbound.cancelled, HoldCode::ChangedAtStorefront, "the storefront has changed the order"),
+    ]
+    .into_iter()
+    .filter(|(applies, code, _)| *applies && !order.holds.contains_key(code))
+    .map(|(_, code, detail)| Hold::new(code, detail))
+    .collect();
+    if !holds.is_empty() {
+        events.push(Event::OrderHeld { holds });
+    }
+    events.into()
+}
+
+/// Payments that were captured after we accepted the order; the hold for them is lifted once all is paid.
+fn late_payments(order: &Order, inbound: &Inbound) -> Vec<Event> {
+    let known = order.captured_tenders();
+    let fresh: Vec<_> = inbound
+        .order
+        .tenders
+        .iter()
+        .filter(|t| t.status == TenderStatus::Captured && !known.iter().any(|k| k.id == t.id))
+        .collect();
+    if fresh.is_empty() {
+        return Vec::new();
+    }
+    let paid: i64 = known.iter().map(|t| t.amount.get()).chain(fresh.iter().map(|t| t.amount.get())).sum();
+    let total = order.accepted.as_ref().map_or(0, |a| a.fact.order.total.get());
+    let mut events: Vec<Event> =
+        fresh.into_iter().map(|tender| Event::TenderCaptured { tender: tender.clone() }).collect();
+    if paid == total && order.holds.contains_key(&HoldCode::Unpaid) {
+        events.push(Event::OrderReleased { codes: vec![HoldCode::Unpaid] });
+    }
+    events
+}
+
+/// A payload that names its order but cannot be understood further: held, so that somebody sees it.
+#[must_use]
+pub fn unreadable_order(order: &Order, detail: &str) -> Decision {
+    if order.accepted.is_some() || order.holds.contains_key(&HoldCode::Unreadable) {
+        return Decision::default();
+    }
+    Event::OrderHeld { holds: vec![Hold::new(HoldCode::Unreadable, bounded(detail))] }.into()
+}
+
+/// An order that a caller of our API brings: accepted, or refused with every reason.
+#[must_use]
+pub fn api_order(inbound: &Inbound, context: Context<'_>, request_hash: &str) -> Decision {
+    let reasons = all_concerns(inbound, context);
+    let event = if reasons.is_empty() || inbound.order.test {
+        accepted(inbound, context, Some(request_hash.to_owned()))
+    } else {
+        Event::OrderRefused(Refused { request_hash: request_hash.to_owned(), reasons })
+    };
+    event.into()
+}
+
+/// Which holds of an accepted order are lifted when somebody retries: those whose cause is gone, and those that only
+/// a person can judge. What the storefront has changed or cancelled stays.
+#[must_use]
+pub fn liftable_holds(order: &Order, recipient: Option<&Recipient>, context: Context<'_>) -> Vec<HoldCode> {
+    let Some(known) = &order.accepted else { return Vec::new() };
+    let mut current = known.fact.order.clone();
+    current.tenders = order.captured_tenders().into_iter().cloned().collect();
+    let remaining: Vec<HoldCode> = concerns(&current, recipient, context).into_iter().map(|hold| hold.code).collect();
+    let checked = |code: &HoldCode| {
+        matches!(
+            code,
+            HoldCode::Unpaid | HoldCode::UnknownSku | HoldCode::Unmapped | HoldCode::Currency | HoldCode::Country
+                | HoldCode::Limit | HoldCode::Address
+        )
+    };
+    order
+        .holds
+        .keys()
+        .copied()
+        .filter(|code| code.lifted_by_review() || (checked(code) && !remaining.contains(code)))
+        .collect()
+}

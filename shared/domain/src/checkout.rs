@@ -1,0 +1,167 @@
+//! Whether a cart could be sold right now: all that is wrong with it, at once.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::ids::{CountryCode, Sku};
+use crate::item::Item;
+use crate::money::{Currency, Minor};
+use crate::settings::{ChannelSettings, DegradedCheckout};
+
+/// A cart, parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cart {
+    /// Currency of its prices.
+    pub currency: Currency,
+    /// Where it would go.
+    pub country: CountryCode,
+    /// What is in it.
+    pub lines: Vec<CartLine>,
+}
+
+/// One line of a cart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CartLine {
+    /// The SKU.
+    pub sku: Sku,
+    /// Units.
+    pub quantity: u32,
+    /// Price of one unit as the buyer sees it.
+    pub unit_price: Minor,
+}
+
+/// The answer to a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// Sell or not.
+    pub decision: Verdict,
+    /// Everything that is wrong.
+    pub reasons: Vec<Reason>,
+    /// What each line can count on.
+    pub lines: Vec<LineAnswer>,
+    /// Whether stock or prices could not be read and the policy answered instead.
+    pub degraded: bool,
+}
+
+/// Sell or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Sell.
+    Accept,
+    /// Do not sell.
+    Reject,
+}
+
+/// One thing that is wrong with a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// `unknown_sku`, `price_differs`, `not_available`, `country_not_served`, `quantity_limit`, `value_limit`,
+    /// `currency_mismatch` or `currency_not_supported`.
+    pub code: &'static str,
+    /// What exactly.
+    pub detail: String,
+    /// Position of the line, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+}
+
+/// What one line can count on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LineAnswer {
+    /// The SKU.
+    pub sku: Sku,
+    /// Units asked for.
+    pub requested: u32,
+    /// Units that may be promised; absent when stock could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available_to_promise: Option<i64>,
+    /// Price of one unit by the price list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit_price_minor: Option<Minor>,
+}
+
+/// Judges a cart. `items` is `None` when stock and prices could not be read: then the channel's policy answers.
+#[must_use]
+pub fn validate(cart: &Cart, items: Option<&BTreeMap<Sku, Item>>, settings: &ChannelSettings) -> Answer {
+    let mut reasons = cart_reasons(cart, settings);
+    let mut lines = Vec::new();
+    for (index, line) in cart.lines.iter().enumerate() {
+        if line.quantity > settings.limits.quantity_per_line {
+            let detail = format!("at most {} units per line", settings.limits.quantity_per_line);
+            reasons.push(Reason { code: "quantity_limit", detail, line: Some(index) });
+        }
+        lines.push(answer_line(cart, (index, line), (items, settings), &mut reasons));
+    }
+    if items.is_some() {
+        reasons.extend(availability_reasons(cart, &lines));
+    }
+    let policy_says_no = items.is_none() && settings.degraded_checkout == DegradedCheckout::Reject;
+    let decision = if reasons.is_empty() && !policy_says_no { Verdict::Accept } else { Verdict::Reject };
+    Answer { decision, reasons, lines, degraded: items.is_none() }
+}
+
+fn cart_reasons(cart: &Cart, settings: &ChannelSettings) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let mut add = |code, detail: String| reasons.push(Reason { code, detail, line: None });
+    if !settings.currencies.contains(&cart.currency) {
+        add("currency_not_supported", format!("the channel does not take {}", cart.currency));
+    }
+    if !settings.countries.contains(&cart.country) {
+        add("country_not_served", format!("{} is not served", cart.country));
+    }
+    let value = Minor::sum(cart.lines.iter().filter_map(|line| line.unit_price.times(line.quantity).ok()));
+    let limit = settings.limits.value.get(&cart.currency);
+    if value.is_err() || limit.is_some_and(|limit| value.is_ok_and(|value| value > *limit)) {
+        add("value_limit", "the cart's value is above the channel's limit".into());
+    }
+    reasons
+}
+
+fn answer_line(
+    cart: &Cart,
+    (index, line): (usize, &CartLine),
+    (items, settings): (Option<&BTreeMap<Sku, Item>>, &ChannelSettings),
+    reasons: &mut Vec<Reason>,
+) -> LineAnswer {
+    let mut answer =
+        LineAnswer { sku: line.sku.clone(), requested: line.quantity, available_to_promise: None, unit_price_minor: None };
+    let Some(items) = items else { return answer };
+    let Some(item) = items.get(&line.sku) else {
+        reasons.push(Reason { code: "unknown_sku", detail: format!("{} is not sold", line.sku), line: Some(index) });
+        return answer;
+    };
+    answer.available_to_promise = Some(item.available_at(settings.locations_for(Some(&cart.country))));
+    answer.unit_price_minor = item.prices.get(&cart.currency).copied();
+    match answer.unit_price_minor {
+        None => reasons.push(Reason {
+            code: "currency_mismatch",
+            detail: format!("{} has no price in {}", line.sku, cart.currency),
+            line: Some(index),
+        }),
+        Some(price) if (price.get() - line.unit_price.get()).abs() > settings.price_tolerance.get() => {
+            let detail = format!("{} costs {} minor units", line.sku, price.get());
+            reasons.push(Reason { code: "price_differs", detail, line: Some(index) });
+        }
+        Some(_) => {}
+    }
+    answer
+}
+
+/// Lines of one SKU share its stock: together they must not ask for more than there is.
+fn availability_reasons(cart: &Cart, answers: &[LineAnswer]) -> Vec<Reason> {
+    let mut wanted: BTreeMap<&Sku, i64> = BTreeMap::new();
+    for line in &cart.lines {
+        *wanted.entry(&line.sku).or_default() += i64::from(line.quantity);
+    }
+    let short = |(index, answer): (usize, &LineAnswer)| {
+        let available = answer.available_to_promise?;
+        (wanted.get(&answer.sku).copied()? > available).then(|| Reason {
+            code: "not_available",
+            detail: format!("{} of {} can be promised", available, answer.sku),
+            line: Some(index),
+        })
+    };
+    answers.iter().enumerate().filter_map(short).collect()
+}

@@ -1,0 +1,97 @@
+//! One item of the log: facts that became true together, and what the view needs to know of the order after them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::canonical::hash_of;
+use crate::event::Event;
+
+/// One commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Partition key: the order.
+    pub stream: String,
+    /// Sort key: from 1, without gaps.
+    pub seq: u64,
+    /// The identity of what happened, not of the message that told us.
+    pub cause: String,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// Who did it: a function, a connection or a caller.
+    pub actor: String,
+    /// One per order, from the storefront's request to the last posting.
+    pub correlation_id: String,
+    /// The message that led here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causation_id: Option<String>,
+    /// Hash of the commit before; empty on the first.
+    #[serde(default)]
+    pub prev_hash: String,
+    /// Bucket of the `due` index in which watch-deadlines looks at the order again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<String>,
+    /// What the view shows.
+    pub summary: Summary,
+    /// The facts.
+    pub events: Vec<Event>,
+}
+
+/// What the view shows of an order after a commit, so that publishing needs no read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The order's status.
+    pub status: String,
+    /// What needs a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attention: Vec<Attention>,
+    /// What a parked task waits on, if anything but a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_on: Option<String>,
+    /// Routes of the order, copied to each event for the bus's rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<crate::settings::Routes>,
+    /// When the buyer ordered: the order of lists and of releases.
+    pub placed_at: Timestamp,
+}
+
+/// Something about an order that needs a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// The task (`kind:document`) or `hold:<code>`.
+    pub about: String,
+    /// The class of failure or reason.
+    pub class: String,
+    /// What happened.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// How often it was tried or triggered again.
+    #[serde(default)]
+    pub attempts: u32,
+}
+
+impl Commit {
+    /// The link of the chain that the next commit carries as `prev_hash`: whoever alters a commit breaks it.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        hash_of(&(&self.prev_hash, &self.stream, self.seq, &self.cause, self.at, &self.events))
+    }
+
+    /// Identity of one of its events.
+    #[must_use]
+    pub fn event_id(&self, index: usize) -> String {
+        format!("{}/{}/{index}", self.stream, self.seq)
+    }
+}
+
+/// Number of partitions of one minute in the `due` index.
+pub const DUE_SHARDS: u64 = 4;
+
+/// The bucket of the `due` index for a moment and a stream: `<minute>#<shard>`.
+#[must_use]
+pub fn due_bucket(at: Timestamp, stream: &str) -> String {
+    // A minute later than asked, never earlier: a bucket is walked once its minute has begun.
+    let minute = at.as_second().div_euclid(60) + 1;
+    let shard = stream.bytes().fold(0_u64, |sum, b| sum.wrapping_mul(31).wrapping_add(u64::from(b))) % DUE_SHARDS;
+    format!("{minute}#{shard}")
+}

@@ -1,0 +1,496 @@
+//! The facts of an order. A fact is never edited and never taken back; its type name carries its version.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::canonical::{CanonicalOrder, Tender};
+use crate::ids::{ConnectionId, LocationId, ReferencePrefix};
+use crate::item::StockMove;
+use crate::money::Minor;
+use crate::outstanding::TaskId;
+use crate::settings::Routes;
+
+/// Something that has happened to an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum Event {
+    /// The order is ours to fulfil.
+    #[serde(rename = "OrderAccepted.v1")]
+    OrderAccepted(Box<Accepted>),
+    /// A caller of our API was told no. Another key may bring the order again.
+    #[serde(rename = "OrderRefused.v1")]
+    OrderRefused(Refused),
+    /// The order waits for somebody; it may not even have been understood yet.
+    #[serde(rename = "OrderHeld.v1")]
+    OrderHeld {
+        /// Why.
+        holds: Vec<Hold>,
+    },
+    /// Holds were lifted.
+    #[serde(rename = "OrderReleased.v1")]
+    OrderReleased {
+        /// Which.
+        codes: Vec<HoldCode>,
+    },
+    /// Money arrived after acceptance.
+    #[serde(rename = "TenderCaptured.v1")]
+    TenderCaptured {
+        /// The payment.
+        tender: Tender,
+    },
+    /// Stock was reserved at one location, in the same transaction.
+    #[serde(rename = "OrderAllocated.v1")]
+    OrderAllocated(Allocation),
+    /// The 3PL has our order.
+    #[serde(rename = "FulfillmentRequested.v1")]
+    FulfillmentRequested {
+        /// Number of the allocation that it fulfils.
+        number: u32,
+        /// The 3PL's document.
+        document: Document,
+    },
+    /// Parcels left.
+    #[serde(rename = "ShipmentRecorded.v1")]
+    ShipmentRecorded(Shipment),
+    /// The ERP has the sales order.
+    #[serde(rename = "SalesOrderPosted.v1")]
+    SalesOrderPosted {
+        /// The sales order.
+        document: Document,
+    },
+    /// The ERP has the customer deposit of one tender.
+    #[serde(rename = "DepositPosted.v1")]
+    DepositPosted {
+        /// Which tender.
+        tender: String,
+        /// The deposit.
+        document: Document,
+    },
+    /// The ERP has the item fulfilment of one shipment.
+    #[serde(rename = "ItemFulfillmentPosted.v1")]
+    ItemFulfillmentPosted {
+        /// Number of the shipment.
+        shipment: u32,
+        /// The item fulfilment.
+        document: Document,
+    },
+    /// The ERP has the invoice of one shipment.
+    #[serde(rename = "InvoicePosted.v1")]
+    InvoicePosted {
+        /// Number of the shipment.
+        shipment: u32,
+        /// The invoice.
+        document: Document,
+    },
+    /// A deposit was applied to an invoice.
+    #[serde(rename = "DepositApplied.v1")]
+    DepositApplied(Application),
+    /// The storefront was told of a shipment.
+    #[serde(rename = "ShipmentAnnounced.v1")]
+    ShipmentAnnounced {
+        /// Number of the shipment.
+        shipment: u32,
+        /// The storefront's fulfilment.
+        document: Document,
+    },
+    /// Somebody is about to make an outside call that must not be made twice.
+    #[serde(rename = "TaskClaimed.v1")]
+    TaskClaimed {
+        /// The task.
+        task: TaskId,
+        /// Which try, from 1.
+        attempt: u32,
+        /// Until when nobody else may try.
+        until: Timestamp,
+    },
+    /// A task was given up for now.
+    #[serde(rename = "TaskParked.v1")]
+    TaskParked(Parked),
+    /// A parked task is taken up again.
+    #[serde(rename = "TaskReleased.v1")]
+    TaskReleased {
+        /// The task.
+        task: TaskId,
+    },
+    /// A task was not done in time and was triggered again.
+    #[serde(rename = "TaskOverdue.v1")]
+    TaskOverdue {
+        /// The task.
+        task: TaskId,
+    },
+    /// Nothing is left to do.
+    #[serde(rename = "OrderCompleted.v1")]
+    OrderCompleted {},
+    /// Goods arrived at a location: a fact of stock in a stream of its own, not of an order.
+    #[serde(rename = "StockReceived.v1")]
+    StockReceived(StockReceipt),
+    /// Written by a newer version of Crossdock. Facts may still be recorded; nothing is decided or done on the order.
+    #[serde(untagged)]
+    Unknown(UnknownEvent),
+}
+
+/// A fact of a type that this version does not know, kept as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnknownEvent {
+    /// The type's name.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its content.
+    #[serde(default)]
+    pub data: serde_json::Value,
+}
+
+/// What was accepted, with all that later steps need of the configuration of that moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The order.
+    pub order: CanonicalOrder,
+    /// Under which name the people table keeps the recipient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    /// Which connections do the work.
+    pub routes: Routes,
+    /// First part of its references.
+    pub prefix: ReferencePrefix,
+    /// Time zone of posting dates.
+    pub time_zone: String,
+    /// Largest rounding difference that is posted to the rounding line.
+    #[serde(default)]
+    pub rounding_tolerance: Minor,
+    /// Version of the process it follows.
+    pub process: u32,
+    /// When the storefront last changed what we accepted.
+    pub source_version: Timestamp,
+    /// Hash of the request that brought it through our API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_hash: Option<String>,
+}
+
+/// A "no" to a caller of our API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Hash of the request.
+    pub request_hash: String,
+    /// Every reason.
+    pub reasons: Vec<Hold>,
+}
+
+/// Why an order waits, or was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The class of reason.
+    pub code: HoldCode,
+    /// What exactly, without personal data.
+    pub detail: String,
+}
+
+impl Hold {
+    /// A hold with its detail.
+    pub fn new(code: HoldCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+}
+
+/// Classes of reasons for which an order waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldCode {
+    /// Not, or not fully, paid.
+    Unpaid,
+    /// Paid by several tenders whose amounts the payload does not tell.
+    SeveralTenders,
+    /// Paid by gift card or store credit.
+    StoredValueTender,
+    /// The storefront sees a risk of fraud.
+    Risk,
+    /// A SKU is not in the catalogue.
+    UnknownSku,
+    /// A SKU has no identity in the 3PL or the ERP.
+    Unmapped,
+    /// A currency that the channel does not take, or two that differ.
+    Currency,
+    /// The parts do not add up to the total.
+    Totals,
+    /// A line that is not ordinary goods.
+    RareLine,
+    /// A duty, fee or tip.
+    RareCharge,
+    /// Tax that the channel owes.
+    ChannelTax,
+    /// No usable address.
+    Address,
+    /// A country that is not served.
+    Country,
+    /// More units or lines, or a larger value, than allowed.
+    Limit,
+    /// The 3PL shipped something else than it was asked to.
+    ShippedDifferently,
+    /// The storefront has cancelled the order.
+    CancelledAtStorefront,
+    /// The storefront has changed the order after we accepted it.
+    ChangedAtStorefront,
+    /// The payload could not be understood.
+    Unreadable,
+}
+
+impl HoldCode {
+    /// What a person can do about it.
+    #[must_use]
+    pub const fn actions(self) -> &'static [&'static str] {
+        match self {
+            Self::Unpaid => &["wait for the payment", "cancel at the storefront"],
+            Self::Risk => &["review and retry to release", "cancel at the storefront"],
+            Self::UnknownSku => &["add the SKU to the catalogue, then retry"],
+            Self::Unmapped => &["map the SKU, then retry"],
+            Self::Currency | Self::Country | Self::Limit => &["change the connection's settings, then retry"],
+            Self::Address => &["correct the address at the storefront"],
+            Self::CancelledAtStorefront | Self::ChangedAtStorefront => &["handle by hand in each system"],
+            Self::ShippedDifferently => &["settle it with the 3PL, then retry to release"],
+            Self::Unreadable => &["have the storefront send the order again"],
+            Self::Totals | Self::RareLine | Self::RareCharge | Self::ChannelTax | Self::SeveralTenders
+            | Self::StoredValueTender => &["handle by hand in each system"],
+        }
+    }
+
+    /// Whether a retry asks for the hold to be lifted outright, because only a person can judge it.
+    #[must_use]
+    pub const fn lifted_by_review(self) -> bool {
+        matches!(self, Self::Risk | Self::ShippedDifferently)
+    }
+}
+
+impl fmt::Display for HoldCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// Units of one order line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineQuantity {
+    /// Position of the line in the order, from 0.
+    pub line: usize,
+    /// Units.
+    pub quantity: u32,
+}
+
+/// Units promised at one location: one 3PL order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocation {
+    /// From 1, per order.
+    pub number: u32,
+    /// Where.
+    pub location: LocationId,
+    /// What.
+    pub lines: Vec<LineQuantity>,
+}
+
+/// A document in an outside system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// The connection.
+    pub system: ConnectionId,
+    /// Its identity there.
+    pub id: String,
+    /// Our reference on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Its total as read back, in the order's currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_minor: Option<Minor>,
+}
+
+/// Parcels that left together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shipment {
+    /// From 1, per order, given when it is recorded.
+    pub number: u32,
+    /// The 3PL's identity of the shipment.
+    pub id: String,
+    /// Number of the allocation it ships, where the 3PL told our reference.
+    pub allocation: u32,
+    /// From where.
+    pub location: LocationId,
+    /// What.
+    pub lines: Vec<LineQuantity>,
+    /// How to follow the parcels.
+    pub tracking: Vec<Tracking>,
+    /// When they left: the posting date of fulfilment and invoice.
+    pub shipped_at: Timestamp,
+}
+
+/// How to follow one parcel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tracking {
+    /// The carrier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
+    /// Its number.
+    pub number: String,
+    /// Its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// A part of a deposit that settles a part of an invoice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Application {
+    /// From 1, per order.
+    pub number: u32,
+    /// Number of the shipment whose invoice is settled.
+    pub shipment: u32,
+    /// Which tender's deposit.
+    pub tender: String,
+    /// How much.
+    pub amount: Minor,
+    /// The ERP's document.
+    pub document: Document,
+}
+
+/// A task that was given up for now, and what it waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// The task.
+    pub task: TaskId,
+    /// The class of failure.
+    pub class: FailureClass,
+    /// What happened, without personal data.
+    pub reason: String,
+    /// What has to change.
+    pub waits_on: WaitsOn,
+}
+
+/// Goods that arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockReceipt {
+    /// The receipt's identity where it was made.
+    pub receipt_id: String,
+    /// Where.
+    pub location: LocationId,
+    /// What.
+    pub lines: Vec<ReceiptLine>,
+}
+
+/// Units of one SKU that arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptLine {
+    /// The SKU.
+    pub sku: crate::ids::Sku,
+    /// Units.
+    pub quantity: u32,
+}
+
+/// Classes of lasting failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// A value was not acceptable.
+    Value,
+    /// Something is missing.
+    Missing,
+    /// An identity is not mapped.
+    Mapping,
+    /// It exists already, otherwise.
+    Duplicate,
+    /// The connection refuses us.
+    Connection,
+    /// An answer could not be understood.
+    Parse,
+    /// It is not known whether a call took effect.
+    InDoubt,
+    /// Not enough stock.
+    Stock,
+    /// A business rule of the outside system said no.
+    Refused,
+    /// Retries were used up.
+    Exhausted,
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// What has to change before a parked task may run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsOn {
+    /// A person's decision.
+    Operator,
+    /// Stock of a SKU.
+    Sku(crate::ids::Sku),
+}
+
+impl WaitsOn {
+    /// The key under which waiters are found; `None` where nothing but a person releases.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Self::Operator => None,
+            Self::Sku(sku) => Some(format!("sku#{sku}")),
+        }
+    }
+}
+
+impl Event {
+    /// The versioned type name, as on the bus.
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        match self {
+            Self::OrderAccepted(_) => "OrderAccepted.v1",
+            Self::OrderRefused(_) => "OrderRefused.v1",
+            Self::OrderHeld { .. } => "OrderHeld.v1",
+            Self::OrderReleased { .. } => "OrderReleased.v1",
+            Self::TenderCaptured { .. } => "TenderCaptured.v1",
+            Self::OrderAllocated(_) => "OrderAllocated.v1",
+            Self::FulfillmentRequested { .. } => "FulfillmentRequested.v1",
+            Self::ShipmentRecorded(_) => "ShipmentRecorded.v1",
+            Self::SalesOrderPosted { .. } => "SalesOrderPosted.v1",
+            Self::DepositPosted { .. } => "DepositPosted.v1",
+            Self::ItemFulfillmentPosted { .. } => "ItemFulfillmentPosted.v1",
+            Self::InvoicePosted { .. } => "InvoicePosted.v1",
+            Self::DepositApplied(_) => "DepositApplied.v1",
+            Self::ShipmentAnnounced { .. } => "ShipmentAnnounced.v1",
+            Self::TaskClaimed { .. } => "TaskClaimed.v1",
+            Self::TaskParked(_) => "TaskParked.v1",
+            Self::TaskReleased { .. } => "TaskReleased.v1",
+            Self::TaskOverdue { .. } => "TaskOverdue.v1",
+            Self::OrderCompleted {} => "OrderCompleted.v1",
+            Self::StockReceived(_) => "StockReceived.v1",
+            Self::Unknown(unknown) => &unknown.kind,
+        }
+    }
+
+    /// The type names this version writes.
+    pub const TYPES: [&'static str; 20] = [
+        "OrderAccepted.v1", "OrderRefused.v1", "OrderHeld.v1", "OrderReleased.v1", "TenderCaptured.v1",
+        "OrderAllocated.v1", "FulfillmentRequested.v1", "ShipmentRecorded.v1", "SalesOrderPosted.v1",
+        "DepositPosted.v1", "ItemFulfillmentPosted.v1", "InvoicePosted.v1", "DepositApplied.v1",
+        "ShipmentAnnounced.v1", "TaskClaimed.v1", "TaskParked.v1", "TaskReleased.v1", "TaskOverdue.v1",
+        "OrderCompleted.v1", "StockReceived.v1",
+    ];
+}
+
+/// What a decision wants committed: facts, and the stock that moves with them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// The facts.
+    pub events: Vec<Event>,
+    /// Stock that moves in the same transaction.
+    pub moves: Vec<StockMove>,
+}
+
+impl From<Event> for Decision {
+    fn from(event: Event) -> Self {
+        Self { events: vec![event], moves: Vec::new() }
+    }
+}
+
+impl From<Vec<Event>> for Decision {
+    fn from(events: Vec<Event>) -> Self {
+        Self { events, moves: Vec::new() }
+    }
+}

@@ -1,0 +1,374 @@
+//! The state of an order: the fold of its facts. Facts that come from different sources may come in any order; the
+//! state is the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::canonical::{Tender, TenderStatus};
+use crate::commit::{Attention, Commit, Summary, due_bucket};
+use crate::event::{Accepted, Allocation, Application, Document, Event, Hold, HoldCode, Parked, Refused, Shipment};
+use crate::ids::OrderId;
+use crate::outstanding::TaskId;
+
+/// The most commits a stream may hold: one page of a query.
+pub const MAX_COMMITS: u64 = 200;
+
+/// Commits kept free for facts: beyond `MAX_COMMITS - RESERVED_FOR_FACTS` no work is done on an order any more.
+const RESERVED_FOR_FACTS: u64 = 20;
+
+/// A fact with the time of its commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At<T> {
+    /// The fact.
+    pub fact: T,
+    /// When it was committed.
+    pub at: Timestamp,
+}
+
+/// A claim on a task whose outside call must not be made twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Which try, from 1.
+    pub attempt: u32,
+    /// Until when it holds.
+    pub until: Timestamp,
+}
+
+/// How often a task was found late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overdue {
+    /// How many times.
+    pub times: u32,
+    /// When last.
+    pub last_at: Timestamp,
+}
+
+/// Where an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Facts about it are known, the order itself is not.
+    Announced,
+    /// A caller of our API was told no.
+    Refused,
+    /// Waits for somebody.
+    Held,
+    /// A test order: nothing more happens.
+    Test,
+    /// Accepted.
+    Accepted,
+    /// The 3PL has it, or a part of it.
+    Fulfilling,
+    /// All of it has left.
+    Shipped,
+    /// Nothing is outstanding.
+    Completed,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// An order as its facts tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Which order.
+    pub id: OrderId,
+    /// Number of the last commit folded in.
+    pub seq: u64,
+    /// Hash of the last commit.
+    pub last_hash: String,
+    /// When the last commit was made.
+    pub updated_at: Option<Timestamp>,
+    /// The correlation id its first commit gave it.
+    pub correlation_id: Option<String>,
+    /// Identities of all that has happened.
+    pub causes: BTreeSet<String>,
+    /// What was accepted.
+    pub accepted: Option<At<Accepted>>,
+    /// The last refusal.
+    pub refused: Option<At<Refused>>,
+    /// Why it waits.
+    pub holds: BTreeMap<HoldCode, At<Hold>>,
+    /// When holds were last lifted.
+    pub released_at: Option<Timestamp>,
+    /// Payments that came after acceptance, by id.
+    pub late_tenders: BTreeMap<String, Tender>,
+    /// Reservations, by number.
+    pub allocations: BTreeMap<u32, At<Allocation>>,
+    /// 3PL orders, by number of their allocation.
+    pub fulfillments: BTreeMap<u32, At<Document>>,
+    /// Shipments, by number.
+    pub shipments: BTreeMap<u32, At<Shipment>>,
+    /// The ERP's sales order.
+    pub sales_order: Option<At<Document>>,
+    /// Deposits, by tender.
+    pub deposits: BTreeMap<String, At<Document>>,
+    /// Item fulfilments, by number of their shipment.
+    pub item_fulfillments: BTreeMap<u32, At<Document>>,
+    /// Invoices, by number of their shipment.
+    pub invoices: BTreeMap<u32, At<Document>>,
+    /// Applications of deposits, by number.
+    pub applications: BTreeMap<u32, At<Application>>,
+    /// The storefront's fulfilments, by number of their shipment.
+    pub announcements: BTreeMap<u32, At<Document>>,
+    /// Claims under way or expired.
+    pub claims: BTreeMap<TaskId, Claim>,
+    /// Tasks that were given up for now.
+    pub parked: BTreeMap<TaskId, At<Parked>>,
+    /// When a task was last taken up again.
+    pub unparked: BTreeMap<TaskId, Timestamp>,
+    /// Tasks that were found late.
+    pub overdue: BTreeMap<TaskId, Overdue>,
+    /// When nothing was outstanding any more.
+    pub completed_at: Option<Timestamp>,
+    /// A newer version of Crossdock has written facts that this one does not know.
+    pub has_unknown_facts: bool,
+}
+
+impl Order {
+    /// An order of which nothing is known.
+    #[must_use]
+    pub fn new(id: OrderId) -> Self {
+        Self {
+            id,
+            seq: 0,
+            last_hash: String::new(),
+            updated_at: None,
+            correlation_id: None,
+            causes: BTreeSet::new(),
+            accepted: None,
+            refused: None,
+            holds: BTreeMap::new(),
+            released_at: None,
+            late_tenders: BTreeMap::new(),
+            allocations: BTreeMap::new(),
+            fulfillments: BTreeMap::new(),
+            shipments: BTreeMap::new(),
+            sales_order: None,
+            deposits: BTreeMap::new(),
+            item_fulfillments: BTreeMap::new(),
+            invoices: BTreeMap::new(),
+            applications: BTreeMap::new(),
+            announcements: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            parked: BTreeMap::new(),
+            unparked: BTreeMap::new(),
+            overdue: BTreeMap::new(),
+            completed_at: None,
+            has_unknown_facts: false,
+        }
+    }
+
+    /// The order that these commits tell.
+    #[must_use]
+    pub fn fold<'a>(id: OrderId, commits: impl IntoIterator<Item = &'a Commit>) -> Self {
+        let mut order = Self::new(id);
+        commits.into_iter().for_each(|commit| order.apply(commit));
+        order
+    }
+
+    /// Adds one commit.
+    pub fn apply(&mut self, commit: &Commit) {
+        self.seq = commit.seq;
+        self.last_hash = commit.hash();
+        self.updated_at = Some(commit.at);
+        self.correlation_id.get_or_insert_with(|| commit.correlation_id.clone());
+        self.causes.insert(commit.cause.clone());
+        for event in &commit.events {
+            self.evolve(event, commit.at);
+        }
+    }
+
+    /// Adds one fact.
+    pub fn evolve(&mut self, event: &Event, at: Timestamp) {
+        match event {
+            Event::OrderAccepted(fact) => self.accepted = Some(At { fact: (**fact).clone(), at }),
+            Event::OrderRefused(fact) => self.refused = Some(At { fact: fact.clone(), at }),
+            Event::OrderHeld { holds } => {
+                self.holds.extend(holds.iter().map(|hold| (hold.code, At { fact: hold.clone(), at })));
+            }
+            Event::OrderReleased { codes } => {
+                self.holds.retain(|code, _| !codes.contains(code));
+                self.released_at = Some(at);
+            }
+            Event::TenderCaptured { tender } => {
+                self.late_tenders.insert(tender.id.clone(), tender.clone());
+            }
+            Event::OrderCompleted {} => self.completed_at = Some(at),
+            Event::Unknown(_) => self.has_unknown_facts = true,
+            Event::StockReceived(_) => {}
+            Event::TaskClaimed { .. } | Event::TaskParked(_) | Event::TaskReleased { .. } | Event::TaskOverdue { .. } => {
+                self.evolve_task(event, at);
+            }
+            Event::OrderAllocated(_) | Event::FulfillmentRequested { .. } | Event::ShipmentRecorded(_)
+            | Event::ShipmentAnnounced { .. } => self.evolve_fulfillment(event, at),
+            Event::SalesOrderPosted { .. } | Event::DepositPosted { .. } | Event::ItemFulfillmentPosted { .. }
+            | Event::InvoicePosted { .. } | Event::DepositApplied(_) => self.evolve_posting(event, at),
+        }
+    }
+
+    fn evolve_fulfillment(&mut self, event: &Event, at: Timestamp) {
+        if let Event::OrderAllocated(fact) = event {
+            self.allocations.insert(fact.number, At { fact: fact.clone(), at });
+        } else if let Event::FulfillmentRequested { number, document } = event {
+            self.fulfillments.insert(*number, At { fact: document.clone(), at });
+        } else if let Event::ShipmentRecorded(fact) = event {
+            self.shipments.insert(fact.number, At { fact: fact.clone(), at });
+        } else if let Event::ShipmentAnnounced { shipment, document } = event {
+            self.announcements.insert(*shipment, At { fact: document.clone(), at });
+        }
+    }
+
+    fn evolve_posting(&mut self, event: &Event, at: Timestamp) {
+        if let Event::SalesOrderPosted { document } = event {
+            self.sales_order = Some(At { fact: document.clone(), at });
+        } else if let Event::DepositPosted { tender, document } = event {
+            self.deposits.insert(tender.clone(), At { fact: document.clone(), at });
+        } else if let Event::ItemFulfillmentPosted { shipment, document } = event {
+            self.item_fulfillments.insert(*shipment, At { fact: document.clone(), at });
+        } else if let Event::InvoicePosted { shipment, document } = event {
+            self.invoices.insert(*shipment, At { fact: document.clone(), at });
+        } else if let Event::DepositApplied(fact) = event {
+            self.applications.insert(fact.number, At { fact: fact.clone(), at });
+        }
+    }
+
+    fn evolve_task(&mut self, event: &Event, at: Timestamp) {
+        if let Event::TaskClaimed { task, attempt, until } = event {
+            self.claims.insert(task.clone(), Claim { attempt: *attempt, until: *until });
+        } else if let Event::TaskParked(fact) = event {
+            self.parked.insert(fact.task.clone(), At { fact: fact.clone(), at });
+        } else if let Event::TaskReleased { task } = event {
+            self.parked.remove(task);
+            self.overdue.remove(task);
+            self.unparked.insert(task.clone(), at);
+        } else if let Event::TaskOverdue { task } = event {
+            let times = self.overdue.get(task).map_or(0, |overdue| overdue.times) + 1;
+            self.overdue.insert(task.clone(), Overdue { times, last_at: at });
+        }
+    }
+
+    /// Where the order stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let Some(accepted) = &self.accepted else {
+            return match (&self.refused, self.holds.is_empty()) {
+                (_, false) => Status::Held,
+                (Some(_), true) => Status::Refused,
+                (None, true) => Status::Announced,
+            };
+        };
+        if accepted.fact.order.test {
+            Status::Test
+        } else if !self.holds.is_empty() {
+            Status::Held
+        } else if self.completed_at.is_some() {
+            Status::Completed
+        } else if self.is_shipped() {
+            Status::Shipped
+        } else if !self.fulfillments.is_empty() || !self.shipments.is_empty() {
+            Status::Fulfilling
+        } else {
+            Status::Accepted
+        }
+    }
+
+    /// Whether the stream has no room left but for facts.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.seq >= MAX_COMMITS - RESERVED_FOR_FACTS
+    }
+
+    /// Whether nothing is left to do that was ever owed. False for orders that were held, refused or are tests.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        matches!(self.status(), Status::Accepted | Status::Fulfilling | Status::Shipped | Status::Completed)
+            && self.outstanding().is_empty()
+            && !self.has_unknown_facts
+    }
+
+    /// Captured payments, in the order of their ids.
+    #[must_use]
+    pub fn captured_tenders(&self) -> Vec<&Tender> {
+        let accepted = self.accepted.iter().flat_map(|a| &a.fact.order.tenders);
+        let all: BTreeMap<&str, &Tender> = accepted
+            .chain(self.late_tenders.values())
+            .filter(|tender| tender.status == TenderStatus::Captured)
+            .map(|tender| (tender.id.as_str(), tender))
+            .collect();
+        all.into_values().collect()
+    }
+
+    /// What needs a person: holds, parked tasks and tasks that stayed undone after they were triggered again.
+    #[must_use]
+    pub fn attention(&self) -> Vec<Attention> {
+        let holds = self.holds.iter().map(|(code, hold)| Attention {
+            about: format!("hold:{code}"),
+            class: code.to_string(),
+            reason: hold.fact.detail.clone(),
+            since: hold.at,
+            attempts: 0,
+        });
+        let parked = self.parked.iter().map(|(task, parked)| Attention {
+            about: task.to_string(),
+            class: parked.fact.class.to_string(),
+            reason: parked.fact.reason.clone(),
+            since: parked.at,
+            attempts: self.attempts(task),
+        });
+        let outstanding = self.outstanding();
+        let late = outstanding.iter().filter(|task| !self.parked.contains_key(&task.id)).filter_map(|task| {
+            let overdue = self.overdue.get(&task.id).filter(|overdue| overdue.times > 1)?;
+            let reason = format!("not done {} times after it was due", overdue.times);
+            Some(Attention { about: task.id.to_string(), class: "overdue".into(), reason, since: task.since, attempts: overdue.times })
+        });
+        holds.chain(parked).chain(late).chain(self.structural_attention()).collect()
+    }
+
+    fn structural_attention(&self) -> Option<Attention> {
+        let reason = if self.has_unknown_facts {
+            "a newer version of Crossdock has written facts that this version does not know; deploy that version again"
+        } else if self.is_full() {
+            "the order has too many commits; finish it by hand"
+        } else {
+            return None;
+        };
+        let since = self.updated_at.unwrap_or(Timestamp::UNIX_EPOCH);
+        Some(Attention { about: "order".into(), class: "value".into(), reason: reason.into(), since, attempts: 0 })
+    }
+
+    /// How often a task was claimed or triggered again.
+    #[must_use]
+    pub fn attempts(&self, task: &TaskId) -> u32 {
+        let claims = self.claims.get(task).map_or(0, |claim| claim.attempt);
+        claims + self.overdue.get(task).map_or(0, |overdue| overdue.times)
+    }
+
+    /// What the view shows of the order.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let accepted = self.accepted.as_ref();
+        Summary {
+            status: self.status().to_string(),
+            attention: self.attention(),
+            waits_on: self.parked.values().find_map(|parked| parked.fact.waits_on.key()),
+            routes: accepted.map(|a| a.fact.routes.clone()),
+            placed_at: accepted.map_or(self.updated_at.unwrap_or(Timestamp::UNIX_EPOCH), |a| a.fact.order.placed_at),
+        }
+    }
+
+    /// The bucket in which somebody looks at the order again. A finished order is looked at once more, to make sure
+    /// that its last facts were published.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> Option<String> {
+        let publication_check = now + jiff::SignedDuration::from_mins(10);
+        let at = self.next_due().unwrap_or(publication_check);
+        Some(due_bucket(at.max(now), &self.id.stream()))
+    }
+}

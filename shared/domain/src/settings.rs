@@ -1,0 +1,125 @@
+//! What a retailer configures about a connection. Read when an order is accepted; what later steps need of it is
+//! written into `OrderAccepted`, so that changing a setting never makes an old order owe something new.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix};
+use crate::money::{Currency, Minor};
+
+/// The version of the order-to-cash process that new orders follow.
+pub const PROCESS_VERSION: u32 = 1;
+
+/// A connection that takes orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelSettings {
+    /// First part of every document reference.
+    pub reference_prefix: ReferencePrefix,
+    /// Legal entity that sells.
+    pub legal_entity: String,
+    /// IANA time zone of the legal entity: an event's posting date is its date there.
+    pub time_zone: String,
+    /// Currencies in which orders are taken.
+    pub currencies: BTreeSet<Currency>,
+    /// Countries that are served.
+    pub countries: BTreeSet<CountryCode>,
+    /// Which connections do the work of an order.
+    pub routes: Routes,
+    /// Where stock is taken from, by rules in data.
+    pub sourcing: Sourcing,
+    /// Bounds of one order.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How far a cart's unit price may be from the price list.
+    #[serde(default)]
+    pub price_tolerance: Minor,
+    /// The largest rounding difference with the ERP that goes to the rounding line.
+    #[serde(default)]
+    pub rounding_tolerance: Minor,
+    /// What checkout answers while stock or prices cannot be read.
+    #[serde(default)]
+    pub degraded_checkout: DegradedCheckout,
+    /// Gateways whose money is a liability of ours (gift card, store credit): orders paid by them are held.
+    #[serde(default)]
+    pub stored_value_gateways: BTreeSet<String>,
+}
+
+/// The connections that do the work of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routes {
+    /// The storefront to be told of shipments; absent where nobody is to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storefront: Option<ConnectionId>,
+    /// The 3PL.
+    pub fulfillment: ConnectionId,
+    /// The ERP.
+    pub erp: ConnectionId,
+}
+
+/// Where stock may be taken from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sourcing {
+    /// Locations in order of preference.
+    pub locations: Vec<SourcingRule>,
+    /// Whether one order may ship from several locations.
+    #[serde(default)]
+    pub split: Split,
+}
+
+/// One location and whom it serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcingRule {
+    /// The location.
+    pub location: LocationId,
+    /// Countries it ships to; empty means all that the channel serves.
+    #[serde(default)]
+    pub countries: BTreeSet<CountryCode>,
+}
+
+/// Whether one order may ship from several locations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Several shipments are fine where no single location has all.
+    #[default]
+    Allowed,
+    /// All from one location or wait.
+    Never,
+}
+
+/// Bounds of one order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Units on one line.
+    pub quantity_per_line: u32,
+    /// Value of an order per currency; a currency that is not named has no bound.
+    pub value: BTreeMap<Currency, Minor>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { quantity_per_line: 999, value: BTreeMap::new() }
+    }
+}
+
+/// What checkout answers while stock or prices cannot be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DegradedCheckout {
+    /// Sell: allocation backorders what is missing.
+    #[default]
+    Accept,
+    /// Do not sell blindly.
+    Reject,
+}
+
+impl ChannelSettings {
+    /// Locations that ship to a country, in order of preference.
+    pub fn locations_for(&self, country: Option<&CountryCode>) -> impl Iterator<Item = &LocationId> {
+        let serves =
+            move |rule: &&SourcingRule| rule.countries.is_empty() || country.is_some_and(|c| rule.countries.contains(c));
+        self.sourcing.locations.iter().filter(serves).map(|rule| &rule.location)
+    }
+}

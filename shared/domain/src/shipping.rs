@@ -1,0 +1,178 @@
+//! What was promised, what has left, and what a report of the 3PL means.
+
+use jiff::Timestamp;
+
+use crate::event::{Allocation, Decision, Event, Hold, HoldCode, LineQuantity, Shipment, Tracking};
+use crate::ids::{LocationId, Sku};
+use crate::item::StockMove;
+use crate::order::{At, Order};
+use crate::canonical::{Line, LineKind};
+
+/// What a 3PL says has left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShipmentReport {
+    /// The 3PL's identity of the shipment.
+    pub id: String,
+    /// Number of our allocation, from the reference that the 3PL gave back.
+    pub allocation: u32,
+    /// What is in it.
+    pub lines: Vec<(Sku, u32)>,
+    /// How to follow it.
+    pub tracking: Vec<Tracking>,
+    /// When it left.
+    pub shipped_at: Timestamp,
+}
+
+impl Order {
+    /// Lines of goods with their position.
+    pub fn goods(&self) -> impl Iterator<Item = (usize, &Line)> {
+        let lines = self.accepted.iter().flat_map(|accepted| accepted.fact.order.lines.iter().enumerate());
+        lines.filter(|(_, line)| line.kind == LineKind::Product && line.quantity > 0)
+    }
+
+    /// Units of a line that are promised at a location.
+    #[must_use]
+    pub fn allocated(&self, line: usize) -> u32 {
+        units(self.allocations.values().flat_map(|a| &a.fact.lines), line)
+    }
+
+    /// Units of a line that have left.
+    #[must_use]
+    pub fn shipped(&self, line: usize) -> u32 {
+        units(self.shipments.values().flat_map(|s| &s.fact.lines), line)
+    }
+
+    /// Units of a line that have been invoiced.
+    #[must_use]
+    pub fn invoiced(&self, line: usize) -> u32 {
+        let invoiced = self.shipments.values().filter(|s| self.invoices.contains_key(&s.fact.number));
+        units(invoiced.flat_map(|s| &s.fact.lines), line)
+    }
+
+    /// Units that are not promised anywhere yet, by line.
+    pub fn unallocated(&self) -> impl Iterator<Item = (usize, &Line, u32)> {
+        self.goods().filter_map(|(index, line)| {
+            let missing = line.quantity.saturating_sub(self.allocated(index));
+            (missing > 0).then_some((index, line, missing))
+        })
+    }
+
+    /// Number of the next allocation.
+    #[must_use]
+    pub fn next_allocation(&self) -> u32 {
+        self.allocations.keys().max().map_or(1, |last| last + 1)
+    }
+
+    /// Units of an allocation that have not left.
+    #[must_use]
+    pub fn unshipped_of(&self, allocation: &At<Allocation>) -> Vec<LineQuantity> {
+        let number = allocation.fact.number;
+        let left = |line| {
+            let shipments = self.shipments.values().filter(|s| s.fact.allocation == number);
+            units(shipments.flat_map(|s| &s.fact.lines), line)
+        };
+        let open = allocation.fact.lines.iter().map(|promised| LineQuantity {
+            line: promised.line,
+            quantity: promised.quantity.saturating_sub(left(promised.line)),
+        });
+        open.filter(|line| line.quantity > 0).collect()
+    }
+
+    /// Whether every unit has left.
+    #[must_use]
+    pub fn is_shipped(&self) -> bool {
+        !self.shipments.is_empty() && self.goods().all(|(index, line)| self.shipped(index) >= line.quantity)
+    }
+
+    /// The SKU of a line.
+    #[must_use]
+    pub fn sku(&self, line: usize) -> Option<&Sku> {
+        self.accepted.as_ref()?.fact.order.lines.get(line)?.sku.as_ref()
+    }
+}
+
+fn units<'a>(lines: impl Iterator<Item = &'a LineQuantity>, line: usize) -> u32 {
+    lines.filter(|quantity| quantity.line == line).map(|quantity| quantity.quantity).sum()
+}
+
+/// Records what a 3PL says has left. The same shipment told twice is one; units that were not asked for are recorded
+/// as a hold, because what happened outside is never dropped.
+#[must_use]
+pub fn record_shipment(order: &Order, report: &ShipmentReport) -> Decision {
+    if order.shipments.values().any(|known| known.fact.id == report.id) {
+        return Decision::default();
+    }
+    let Some(allocation) = order.allocations.get(&report.allocation) else {
+        let detail = format!("shipment {} is for part {}, which was never asked for", report.id, report.allocation);
+        return Event::OrderHeld { holds: vec![Hold::new(HoldCode::ShippedDifferently, detail)] }.into();
+    };
+    let mut open = order.unshipped_of(allocation);
+    let mut lines = Vec::new();
+    let mut surplus = Vec::new();
+    for (sku, quantity) in &report.lines {
+        let left = take(order, &mut open, (sku, *quantity), &mut lines);
+        if left > 0 {
+            surplus.push(format!("{left} x {sku}"));
+        }
+    }
+    let mut decision = Decision::default();
+    if !lines.is_empty() {
+        decision.moves = leaving(order, &allocation.fact.location, &lines);
+        decision.events.push(Event::ShipmentRecorded(shipment(order, &allocation.fact, (report, lines))));
+    }
+    if !surplus.is_empty() {
+        let detail = format!("shipment {} has more than was asked for: {}", report.id, surplus.join(", "));
+        decision.events.push(Event::OrderHeld { holds: vec![Hold::new(HoldCode::ShippedDifferently, detail)] });
+    }
+    decision
+}
+
+/// Takes units of a SKU from the open lines; gives back how many could not be placed.
+fn take(order: &Order, open: &mut [LineQuantity], want: (&Sku, u32), taken: &mut Vec<LineQuantity>) -> u32 {
+    let (sku, mut left) = want;
+    for line in open.iter_mut().filter(|line| order.sku(line.line) == Some(sku)) {
+        let quantity = left.min(line.quantity);
+        if quantity > 0 {
+            line.quantity -= quantity;
+            left -= quantity;
+            taken.push(LineQuantity { line: line.line, quantity });
+        }
+    }
+    left
+}
+
+fn shipment(order: &Order, allocation: &Allocation, what: (&ShipmentReport, Vec<LineQuantity>)) -> Shipment {
+    let (report, lines) = what;
+    Shipment {
+        number: order.shipments.keys().max().map_or(1, |last| last + 1),
+        id: report.id.clone(),
+        allocation: allocation.number,
+        location: allocation.location.clone(),
+        lines,
+        tracking: report.tracking.clone(),
+        shipped_at: report.shipped_at,
+    }
+}
+
+fn leaving(order: &Order, location: &LocationId, lines: &[LineQuantity]) -> Vec<StockMove> {
+    let moves = lines.iter().filter_map(|line| {
+        let on_hand = -i64::from(line.quantity);
+        Some(StockMove { sku: order.sku(line.line)?.clone(), location: location.clone(), on_hand, available: 0 })
+    });
+    merged(moves)
+}
+
+/// One move per SKU and location: a transaction may touch an item only once.
+pub(crate) fn merged(moves: impl Iterator<Item = StockMove>) -> Vec<StockMove> {
+    let mut all: Vec<StockMove> = Vec::new();
+    for next in moves {
+        match all.iter_mut().find(|m| m.sku == next.sku && m.location == next.location) {
+            Some(same) => {
+                same.on_hand += next.on_hand;
+                same.available += next.available;
+            }
+            None => all.push(next),
+        }
+    }
+    all
+}

@@ -1,0 +1,156 @@
+//! The commit log and the few tables beside it, as ports with two implementations: [`Dynamo`] and [`Memory`]. One
+//! contract suite (`tests/contract.rs`) holds both to the same behaviour.
+
+mod dynamo;
+mod memory;
+mod view;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use crossdock_domain::ids::{ConnectionId, LocationId};
+use crossdock_domain::item::{Item, StockMove};
+use crossdock_domain::{Commit, Recipient, Sku};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use dynamo::{Dynamo, Tables};
+pub use memory::{Memory, Usage};
+pub use view::{OrderView, Page, ViewQuery};
+
+/// The store could not be asked, or its answer not be understood. Trying again later is the only remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the store did not answer {operation}: {reason}")]
+pub struct StoreError {
+    /// What was asked.
+    pub operation: &'static str,
+    /// What went wrong.
+    pub reason: String,
+}
+
+/// Why a commit was not appended. Nothing of it is stored then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Somebody else has written that number: read on from there and decide again.
+    #[error("commit {0} is taken")]
+    SeqTaken(u64),
+    /// A reservation asked for more than is available: read the stock and decide again.
+    #[error("not enough stock for the reservation")]
+    StockShort,
+    /// Try later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Streams of commits.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// The commits of a stream with `seq >= from`, strongly consistent, in order.
+    async fn load(&self, stream: &str, from: u64) -> Result<Vec<Commit>, StoreError>;
+
+    /// Appends one commit, together with the stock that moves with it: all or nothing.
+    async fn append(&self, commit: &Commit, moves: &[StockMove]) -> Result<(), AppendError>;
+
+    /// Streams whose commit of the given number is due in a bucket of the `due` index (eventually consistent).
+    async fn due(&self, bucket: &str) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Number of the last commit of a stream, 0 if there is none; strongly consistent.
+    async fn last_seq(&self, stream: &str) -> Result<u64, StoreError>;
+}
+
+/// Personal data, apart from the log, so that it can be erased without touching the books.
+#[async_trait]
+pub trait People: Send + Sync {
+    /// Keeps a recipient under its content's hash, which is returned.
+    async fn keep(&self, stream: &str, recipient: &Recipient) -> Result<String, StoreError>;
+
+    /// The recipient of that name, if it was kept and not erased.
+    async fn find(&self, stream: &str, hash: &str) -> Result<Option<Recipient>, StoreError>;
+
+    /// Keeps a delivery that nobody could understand, payload and all, until an operator has dealt with it.
+    async fn keep_delivery(&self, id: &str, message: &str) -> Result<(), StoreError>;
+
+    /// A delivery that was kept.
+    async fn find_delivery(&self, id: &str) -> Result<Option<String>, StoreError>;
+}
+
+/// Items with prices, identities and stock.
+#[async_trait]
+pub trait Items: Send + Sync {
+    /// Those of the given SKUs that exist; up to 100 distinct SKUs in one request.
+    async fn items(&self, skus: &[Sku]) -> Result<BTreeMap<Sku, Item>, StoreError>;
+
+    /// Makes sure that an item has a (possibly zero) stock record at a location.
+    async fn open_location(&self, sku: &Sku, location: &LocationId) -> Result<(), StoreError>;
+}
+
+/// A configured connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionRecord {
+    /// Its name.
+    pub connection: ConnectionId,
+    /// Its settings, as its kind reads them.
+    pub settings: serde_json::Value,
+    /// Nobody calls it before then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<Timestamp>,
+    /// Since when it has been paused without interruption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_since: Option<Timestamp>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_reason: Option<String>,
+}
+
+/// A pause of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// From when.
+    pub now: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why, without personal data.
+    pub reason: String,
+}
+
+/// Connections: settings and pauses.
+#[async_trait]
+pub trait Connections: Send + Sync {
+    /// A connection, if it is configured.
+    async fn connection(&self, connection: &ConnectionId) -> Result<Option<ConnectionRecord>, StoreError>;
+
+    /// All connections. A handful; used by operators' lists only.
+    async fn connections(&self) -> Result<Vec<ConnectionRecord>, StoreError>;
+
+    /// Pauses a connection until a moment, unless it is paused for longer already.
+    async fn pause(&self, connection: &ConnectionId, pause: &Pause) -> Result<(), StoreError>;
+
+    /// Ends a pause.
+    async fn resume(&self, connection: &ConnectionId) -> Result<(), StoreError>;
+}
+
+/// Small records: idempotency keys and cursors.
+#[async_trait]
+pub trait Markers: Send + Sync {
+    /// Writes a marker unless one of that name exists; then its value is returned instead.
+    async fn mark(&self, id: &str, value: &str, expires_at: Timestamp) -> Result<Option<String>, StoreError>;
+
+    /// A marker's value.
+    async fn marker(&self, id: &str) -> Result<Option<String>, StoreError>;
+
+    /// Writes a marker whether or not it exists.
+    async fn set_marker(&self, id: &str, value: &str) -> Result<(), StoreError>;
+}
+
+/// The view of all orders that lists and exceptions are read from. It follows the log by the table's stream.
+#[async_trait]
+pub trait Views: Send + Sync {
+    /// Writes what an order looks like, unless the view has seen that commit or a later one.
+    async fn show(&self, view: &OrderView) -> Result<(), StoreError>;
+
+    /// What the view has of an order.
+    async fn seen(&self, order_id: &str) -> Result<Option<OrderView>, StoreError>;
+
+    /// One page of a list.
+    async fn list(&self, query: &ViewQuery, page: &Page) -> Result<(Vec<OrderView>, Option<String>), StoreError>;
+}

@@ -1,0 +1,351 @@
+//! The store in memory, for tests: the same behaviour, and it counts what it is asked.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use crossdock_domain::ids::{ConnectionId, LocationId};
+use crossdock_domain::item::{Item, StockMove};
+use crossdock_domain::{Commit, Recipient, Sku};
+use jiff::Timestamp;
+
+use crate::{
+    AppendError, ConnectionRecord, Connections, Items, Log, Markers, OrderView, Page, Pause, People, StoreError,
+    ViewQuery, Views,
+};
+
+/// The store in memory.
+#[derive(Debug, Default)]
+pub struct Memory {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    log: BTreeMap<String, Vec<Commit>>,
+    appended: Vec<Commit>,
+    people: BTreeMap<(String, String), Recipient>,
+    deliveries: BTreeMap<String, String>,
+    items: BTreeMap<Sku, Item>,
+    connections: BTreeMap<ConnectionId, ConnectionRecord>,
+    markers: BTreeMap<String, String>,
+    views: BTreeMap<String, OrderView>,
+    usage: Usage,
+}
+
+/// What the store was asked, in requests and in DynamoDB capacity units (4 KB consistent reads, 1 KB writes).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Reads of the log.
+    pub log_reads: u64,
+    /// Writes of the log.
+    pub log_writes: u64,
+    /// Bytes of commits written.
+    pub log_bytes: u64,
+    /// Other reads.
+    pub other_reads: u64,
+    /// Other writes.
+    pub other_writes: u64,
+    /// Read capacity units of all reads, doubled to stay whole: an eventually consistent read costs half.
+    pub half_read_units: u64,
+    /// Write capacity units of all writes, with index and transaction surcharges.
+    pub write_units: u64,
+}
+
+impl Memory {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commits appended since the last call: the table's stream.
+    #[must_use]
+    pub fn take_stream(&self) -> Vec<Commit> {
+        std::mem::take(&mut self.state().appended)
+    }
+
+    /// What has been asked so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.state().usage
+    }
+
+    /// Adds or replaces an item.
+    pub fn put_item(&self, item: Item) {
+        self.state().items.insert(item.sku.clone(), item);
+    }
+
+    /// Adds or replaces a connection.
+    pub fn put_connection(&self, record: ConnectionRecord) {
+        self.state().connections.insert(record.connection.clone(), record);
+    }
+
+    /// Every stream with its commits.
+    #[must_use]
+    pub fn streams(&self) -> BTreeMap<String, Vec<Commit>> {
+        self.state().log.clone()
+    }
+
+    /// Every item.
+    #[must_use]
+    pub fn all_items(&self) -> BTreeMap<Sku, Item> {
+        self.state().items.clone()
+    }
+}
+
+fn json_bytes<T: serde::Serialize>(value: &T) -> u64 {
+    serde_json::to_vec(value).map_or(0, |json| json.len() as u64)
+}
+
+const fn units(bytes: u64, size: u64) -> u64 {
+    if bytes == 0 { 1 } else { bytes.div_ceil(size) }
+}
+
+impl State {
+    fn read<T: serde::Serialize>(&mut self, value: &T, half_units: u64) {
+        self.usage.other_reads += 1;
+        self.usage.half_read_units += half_units * units(json_bytes(value), 4096);
+    }
+
+    fn write<T: serde::Serialize>(&mut self, value: &T) {
+        self.usage.other_writes += 1;
+        self.usage.write_units += units(json_bytes(value), 1024);
+    }
+
+    fn count_append(&mut self, commit: &Commit, moves: &[StockMove]) {
+        let bytes = json_bytes(commit);
+        let times = if moves.is_empty() { 1 } else { 2 };
+        self.usage.log_writes += 1;
+        self.usage.log_bytes += bytes;
+        self.usage.write_units += times * units(bytes, 1024) + u64::from(commit.due.is_some());
+        for stock in moves {
+            let item = self.items.get(&stock.sku).map_or(0, json_bytes);
+            self.usage.write_units += 2 * units(item, 1024);
+        }
+    }
+
+    fn covers(&self, stock: &StockMove) -> bool {
+        let at = self.items.get(&stock.sku).and_then(|item| item.stock.get(&stock.location));
+        at.is_some_and(|at| stock.available >= 0 || at.available + stock.available >= 0)
+    }
+}
+
+#[async_trait]
+impl Log for Memory {
+    async fn load(&self, stream: &str, from: u64) -> Result<Vec<Commit>, StoreError> {
+        let mut state = self.state();
+        let commits: Vec<Commit> =
+            state.log.get(stream).into_iter().flatten().filter(|commit| commit.seq >= from).cloned().collect();
+        state.usage.log_reads += 1;
+        state.usage.half_read_units += 2 * units(json_bytes(&commits), 4096);
+        Ok(commits)
+    }
+
+    async fn append(&self, commit: &Commit, moves: &[StockMove]) -> Result<(), AppendError> {
+        let mut state = self.state();
+        state.count_append(commit, moves);
+        let last = state.log.get(&commit.stream).and_then(|commits| commits.last()).map_or(0, |last| last.seq);
+        if commit.seq <= last {
+            return Err(AppendError::SeqTaken(commit.seq));
+        }
+        if !moves.iter().all(|stock| state.covers(stock)) {
+            return Err(AppendError::StockShort);
+        }
+        for stock in moves {
+            if let Some(at) = state.items.get_mut(&stock.sku).and_then(|item| item.stock.get_mut(&stock.location)) {
+                at.on_hand += stock.on_hand;
+                at.available += stock.available;
+            }
+        }
+        state.log.entry(commit.stream.clone()).or_default().push(commit.clone());
+        state.appended.push(commit.clone());
+        Ok(())
+    }
+
+    async fn due(&self, bucket: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut state = self.state();
+        let all = state.log.values().flatten();
+        let due: Vec<_> =
+            all.filter(|c| c.due.as_deref() == Some(bucket)).map(|c| (c.stream.clone(), c.seq)).collect();
+        state.read(&due, 1);
+        Ok(due)
+    }
+
+    async fn last_seq(&self, stream: &str) -> Result<u64, StoreError> {
+        let mut state = self.state();
+        state.usage.log_reads += 1;
+        state.usage.half_read_units += 2;
+        Ok(state.log.get(stream).and_then(|commits| commits.last()).map_or(0, |last| last.seq))
+    }
+}
+
+#[async_trait]
+impl People for Memory {
+    async fn keep(&self, stream: &str, recipient: &Recipient) -> Result<String, StoreError> {
+        let mut state = self.state();
+        let hash = recipient.hash();
+        state.write(recipient);
+        state.people.insert((stream.to_owned(), hash.clone()), recipient.clone());
+        Ok(hash)
+    }
+
+    async fn find(&self, stream: &str, hash: &str) -> Result<Option<Recipient>, StoreError> {
+        let mut state = self.state();
+        let found = state.people.get(&(stream.to_owned(), hash.to_owned())).cloned();
+        state.read(&found, 2);
+        Ok(found)
+    }
+
+    async fn keep_delivery(&self, id: &str, message: &str) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.write(&message);
+        state.deliveries.insert(id.to_owned(), message.to_owned());
+        Ok(())
+    }
+
+    async fn find_delivery(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let mut state = self.state();
+        let found = state.deliveries.get(id).cloned();
+        state.read(&found, 2);
+        Ok(found)
+    }
+}
+
+#[async_trait]
+impl Items for Memory {
+    async fn items(&self, skus: &[Sku]) -> Result<BTreeMap<Sku, Item>, StoreError> {
+        let mut state = self.state();
+        let found: BTreeMap<Sku, Item> =
+            skus.iter().filter_map(|sku| Some((sku.clone(), state.items.get(sku)?.clone()))).collect();
+        state.usage.other_reads += 1;
+        state.usage.half_read_units += 2 * found.values().map(|item| units(json_bytes(item), 4096)).sum::<u64>();
+        Ok(found)
+    }
+
+    async fn open_location(&self, sku: &Sku, location: &LocationId) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let Some(item) = state.items.get_mut(sku) else {
+            return Err(StoreError { operation: "open_location", reason: format!("{sku} is not in the catalogue") });
+        };
+        item.stock.entry(location.clone()).or_default();
+        state.write(&0);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Connections for Memory {
+    async fn connection(&self, connection: &ConnectionId) -> Result<Option<ConnectionRecord>, StoreError> {
+        let mut state = self.state();
+        let found = state.connections.get(connection).cloned();
+        state.read(&found, 1);
+        Ok(found)
+    }
+
+    async fn connections(&self) -> Result<Vec<ConnectionRecord>, StoreError> {
+        let mut state = self.state();
+        let all: Vec<_> = state.connections.values().cloned().collect();
+        state.read(&all, 1);
+        Ok(all)
+    }
+
+    async fn pause(&self, connection: &ConnectionId, pause: &Pause) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.write(&0);
+        if let Some(record) = state.connections.get_mut(connection)
+            && record.paused_until.is_none_or(|until| until < pause.until)
+        {
+            let still_paused = record.paused_until.is_some_and(|until| until >= pause.now);
+            if !still_paused {
+                record.paused_since = Some(pause.now);
+            }
+            record.paused_until = Some(pause.until);
+            record.paused_reason = Some(pause.reason.clone());
+        }
+        Ok(())
+    }
+
+    async fn resume(&self, connection: &ConnectionId) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.write(&0);
+        if let Some(record) = state.connections.get_mut(connection) {
+            (record.paused_until, record.paused_since, record.paused_reason) = (None, None, None);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Markers for Memory {
+    async fn mark(&self, id: &str, value: &str, _expires_at: Timestamp) -> Result<Option<String>, StoreError> {
+        let mut state = self.state();
+        state.write(&value);
+        if let Some(known) = state.markers.get(id) {
+            return Ok(Some(known.clone()));
+        }
+        state.markers.insert(id.to_owned(), value.to_owned());
+        Ok(None)
+    }
+
+    async fn marker(&self, id: &str) -> Result<Option<String>, StoreError> {
+        let mut state = self.state();
+        let found = state.markers.get(id).cloned();
+        state.read(&found, 2);
+        Ok(found)
+    }
+
+    async fn set_marker(&self, id: &str, value: &str) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.write(&value);
+        state.markers.insert(id.to_owned(), value.to_owned());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Views for Memory {
+    async fn show(&self, view: &OrderView) -> Result<(), StoreError> {
+        let mut state = self.state();
+        // Two indexes hold every row: three writes of its size.
+        state.write(view);
+        state.usage.write_units += 2 * units(json_bytes(view), 1024);
+        if state.views.get(&view.order_id).is_none_or(|known| known.seq < view.seq) {
+            state.views.insert(view.order_id.clone(), view.clone());
+        }
+        Ok(())
+    }
+
+    async fn seen(&self, order_id: &str) -> Result<Option<OrderView>, StoreError> {
+        let mut state = self.state();
+        let found = state.views.get(order_id).cloned();
+        state.read(&found, 2);
+        Ok(found)
+    }
+
+    async fn list(&self, query: &ViewQuery, page: &Page) -> Result<(Vec<OrderView>, Option<String>), StoreError> {
+        let mut state = self.state();
+        let (_, _, value, sort) = query.index();
+        let belongs = |row: &&OrderView| match query {
+            ViewQuery::Connection(_) => row.connection == value,
+            ViewQuery::Status(..) => row.connection_status == value,
+            ViewQuery::Attention(_) => row.attention.as_ref() == Some(&value),
+            ViewQuery::Waiting(_) => row.waits_on.as_ref() == Some(&value),
+        };
+        let mut rows: Vec<OrderView> = state.views.values().filter(belongs).cloned().collect();
+        rows.sort_by(|a, b| a.sort_key(sort).cmp(b.sort_key(sort)));
+        if query.newest_first() {
+            rows.reverse();
+        }
+        let passed = |row: &OrderView| match (&page.after, query.newest_first()) {
+            (None, _) => true,
+            (Some(after), true) => row.sort_key(sort) < after.as_str(),
+            (Some(after), false) => row.sort_key(sort) > after.as_str(),
+        };
+        rows.retain(passed);
+        let limit = usize::try_from(page.limit).unwrap_or(1).max(1);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|row| row.sort_key(sort).to_owned());
+        state.read(&rows, 1);
+        Ok((rows, next))
+    }
+}

@@ -1,0 +1,152 @@
+//! Connections: their settings, and whether they may be called right now.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossdock_connectors::Outside;
+use crossdock_domain::event::FailureClass;
+use crossdock_domain::ids::ConnectionId;
+use crossdock_domain::settings::ChannelSettings;
+use crossdock_log::{ConnectionRecord, Connections, Pause};
+use crossdock_step::outbound::Http;
+use crossdock_step::{Clock, Failure, Secrets};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::commit::store_failure;
+
+/// Settings and pauses are at most this old.
+const LIFETIME: SignedDuration = SignedDuration::from_secs(5);
+
+/// So many failures in a row mean that a connection is down.
+const STREAK: u32 = 5;
+
+/// The connections of this environment, read rarely and remembered shortly.
+pub struct Directory {
+    connections: Arc<dyn Connections>,
+    clock: Clock,
+    known: Mutex<HashMap<ConnectionId, (Timestamp, Arc<ConnectionRecord>)>>,
+    streaks: Mutex<HashMap<ConnectionId, u32>>,
+}
+
+impl Directory {
+    /// A directory over the connections table.
+    #[must_use]
+    pub fn new(connections: Arc<dyn Connections>, clock: Clock) -> Self {
+        Self { connections, clock, known: Mutex::default(), streaks: Mutex::default() }
+    }
+
+    /// A connection, if it is configured.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn find(&self, connection: &ConnectionId) -> Result<Option<Arc<ConnectionRecord>>, Failure> {
+        let now = self.clock.now();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
+        if let Some((read_at, record)) = known
+            && now.duration_since(read_at) < LIFETIME
+        {
+            return Ok(Some(record));
+        }
+        let Some(record) = self.connections.connection(connection).await.map_err(store_failure)? else { return Ok(None) };
+        let record = Arc::new(record);
+        let entry = (now, record.clone());
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.clone(), entry);
+        Ok(Some(record))
+    }
+
+    /// A connection that has to be configured.
+    ///
+    /// # Errors
+    /// It is not, or the store does not answer.
+    pub async fn get(&self, connection: &ConnectionId) -> Result<Arc<ConnectionRecord>, Failure> {
+        self.find(connection).await?.ok_or_else(|| {
+            Failure::permanent(FailureClass::Connection, format!("{connection} is not configured: add it to the connections"))
+        })
+    }
+
+    /// The settings of a connection that takes orders; `None` where it does not exist or takes none.
+    ///
+    /// # Errors
+    /// The settings cannot be understood, or the store does not answer.
+    pub async fn channel(&self, connection: &ConnectionId) -> Result<Option<ChannelSettings>, Failure> {
+        let Some(record) = self.find(connection).await? else { return Ok(None) };
+        let Some(channel) = record.settings.get("channel") else { return Ok(None) };
+        serde_json::from_value(channel.clone()).map(Some).map_err(|error| {
+            Failure::permanent(FailureClass::Connection, format!("the settings of {connection} cannot be understood: {error}"))
+        })
+    }
+
+    /// What a connector is built from, unless the connection is paused.
+    ///
+    /// # Errors
+    /// It is paused or not configured, or the store does not answer.
+    pub async fn outside(&self, connection: &ConnectionId, with: &Calls) -> Result<Outside, Failure> {
+        let record = self.get(connection).await?;
+        Ok(Outside {
+            connection: connection.to_string(),
+            settings: record.settings.clone(),
+            http: with.http.clone(),
+            secrets: with.secrets.clone(),
+            clock: self.clock.clone(),
+        })
+    }
+
+    /// # Errors
+    /// [`Failure::Paused`] while the connection is to be left alone.
+    pub async fn check(&self, connection: &ConnectionId) -> Result<(), Failure> {
+        let record = self.get(connection).await?;
+        match record.paused_until {
+            Some(until) if until > self.clock.now() => Err(Failure::Paused {
+                connection: connection.to_string(),
+                until,
+                reason: record.paused_reason.clone().unwrap_or_default(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Takes note of how a call to a connection went. A pause that the other side asked for is shared with everybody;
+    /// a row of failures is taken for an outage.
+    ///
+    /// # Errors
+    /// The failure that follows: the same, or a pause.
+    pub async fn note(&self, connection: &ConnectionId, failure: Failure) -> Failure {
+        let now = self.clock.now();
+        let failure = match (failure, self.lengthen(connection)) {
+            (Failure::Retry { reason, .. }, streak) if streak >= STREAK => {
+                let wait = SignedDuration::from_secs(2_i64.pow((streak - STREAK).min(7) + 1));
+                Failure::Paused { connection: connection.to_string(), until: now + wait, reason }
+            }
+            (other, _) => other,
+        };
+        if let Failure::Paused { until, reason, .. } = &failure {
+            let pause = Pause { now, until: *until, reason: reason.clone() };
+            if let Err(error) = self.connections.pause(connection, &pause).await {
+                tracing::warn!(%error, %connection, "the pause could not be shared");
+            }
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);
+        }
+        failure
+    }
+
+    fn lengthen(&self, connection: &ConnectionId) -> u32 {
+        let mut streaks = self.streaks.lock().unwrap_or_else(PoisonError::into_inner);
+        let streak = streaks.entry(connection.clone()).or_default();
+        *streak += 1;
+        *streak
+    }
+
+    /// Takes note of a call that went well.
+    pub fn went_well(&self, connection: &ConnectionId) {
+        self.streaks.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);
+    }
+}
+
+/// What outside calls are made with.
+#[derive(Clone)]
+pub struct Calls {
+    /// The HTTP client.
+    pub http: Arc<dyn Http>,
+    /// Where secrets are.
+    pub secrets: Arc<dyn Secrets>,
+}

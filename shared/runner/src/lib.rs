@@ -1,0 +1,14 @@
+//! The runner: loads an order, sees which tasks are outstanding, has a step do them, and commits what came of it. It
+//! owns claims, conflicts, completion and parking, so that a step is nothing but its one outside call.
+
+mod commit;
+mod directory;
+pub mod faults;
+pub mod inbound;
+mod publication;
+mod run;
+
+pub use commit::{CommitError, Committed, Origin, Recorder};
+pub use directory::{Calls, Directory};
+pub use publication::{bus_entries, publish};
+pub use run::{Done, Runner, Step, StepFunction};

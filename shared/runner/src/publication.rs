@@ -1,0 +1,61 @@
+//! From commits to the bus and the view. Used by the stream's function and, for what the stream has lost, by the one
+//! that watches deadlines.
+
+use crossdock_domain::{Commit, OrderId};
+use crossdock_log::{OrderView, Views};
+use crossdock_step::{Bus, BusEntry, Failure};
+use serde_json::json;
+
+use crate::commit::store_failure;
+
+/// A commit's events as the bus takes them.
+#[must_use]
+pub fn bus_entries(commit: &Commit) -> Vec<BusEntry> {
+    let kind = if commit.stream.starts_with("order#") { "order" } else { "inventory" };
+    let entry = |(index, event): (usize, &crossdock_domain::Event)| {
+        let written = serde_json::to_value(event).unwrap_or_default();
+        BusEntry {
+            source: format!("crossdock.{kind}"),
+            detail_type: event.type_name().to_owned(),
+            detail: json!({
+                "metadata": {
+                    "event_id": commit.event_id(index),
+                    "stream": commit.stream,
+                    "seq": commit.seq,
+                    "correlation_id": commit.correlation_id,
+                    "causation_id": commit.causation_id,
+                    "occurred_at": commit.at,
+                    "actor": commit.actor,
+                    "routes": commit.summary.routes,
+                },
+                "data": written.get("data").cloned().unwrap_or_else(|| json!({})),
+            }),
+            at: commit.at,
+        }
+    };
+    commit.events.iter().enumerate().map(entry).collect()
+}
+
+/// Publishes commits: events first, then one row of the view per order, so that the view's number proves publication.
+///
+/// # Errors
+/// The bus or the view does not take all of it; publishing again is harmless.
+pub async fn publish(commits: &[Commit], bus: &dyn Bus, views: &dyn Views) -> Result<(), Failure> {
+    let entries: Vec<BusEntry> = commits.iter().flat_map(bus_entries).collect();
+    if !entries.is_empty() {
+        bus.put(entries).await?;
+    }
+    let mut last: std::collections::BTreeMap<&str, &Commit> = std::collections::BTreeMap::new();
+    for commit in commits {
+        let newest = last.entry(&commit.stream).or_insert(commit);
+        if newest.seq < commit.seq {
+            *newest = commit;
+        }
+    }
+    for commit in last.into_values() {
+        if let Ok(order_id) = OrderId::from_stream(&commit.stream) {
+            views.show(&OrderView::of(&order_id, commit)).await.map_err(store_failure)?;
+        }
+    }
+    Ok(())
+}

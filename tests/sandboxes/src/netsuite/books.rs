@@ -1,0 +1,230 @@
+//! Everything the account holds, and what follows from it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde_json::Map;
+
+use super::config::{Currency, Item, ItemKind, NetSuiteConfig};
+use super::record::{Kind, Record};
+
+/// How a path names a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Id(u64),
+    External(String),
+}
+
+impl Key {
+    /// `123` or `eid:UK-1-SO`; anything else names nothing.
+    pub(super) fn of_path(text: &str) -> Option<Self> {
+        match text.strip_prefix("eid:") {
+            Some(external) => Some(Self::External(external.to_owned())),
+            None => text.parse().ok().map(Self::Id),
+        }
+    }
+}
+
+/// The account's state.
+pub(super) struct Books {
+    pub(super) config: NetSuiteConfig,
+    pub(super) tokens: HashMap<String, Timestamp>,
+    records: BTreeMap<u64, Record>,
+    external_ids: HashMap<(Kind, String), u64>,
+    /// From an order, a deposit or an invoice to the documents that refer to it.
+    links: HashMap<u64, Vec<u64>>,
+    stock: HashMap<(u64, u64), Decimal>,
+    numbers: HashMap<Kind, u64>,
+    last_id: u64,
+}
+
+/// The configured lists use the ids below.
+const FIRST_FREE_ID: u64 = 10_000;
+
+impl Books {
+    pub(super) fn new(config: NetSuiteConfig, now: Timestamp) -> Self {
+        let mut books = Self {
+            tokens: HashMap::new(),
+            records: BTreeMap::new(),
+            external_ids: HashMap::new(),
+            links: HashMap::new(),
+            stock: HashMap::new(),
+            numbers: HashMap::new(),
+            last_id: FIRST_FREE_ID,
+            config,
+        };
+        for stock in &books.config.stock {
+            *books.stock.entry((stock.item, stock.location)).or_default() += stock.quantity;
+        }
+        for customer in books.config.customers.clone() {
+            let mut record = Record::blank(Kind::Customer, customer.id, now);
+            record.external_id = Some(customer.external_id);
+            record.currency = Some(customer.currency);
+            record.subsidiary = Some(customer.subsidiary);
+            record.other = Map::from_iter([("companyName".to_owned(), customer.name.into())]);
+            books.last_id = books.last_id.max(customer.id);
+            books.commit(record);
+        }
+        books
+    }
+
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.values()
+    }
+
+    pub(super) fn get(&self, kind: Kind, id: u64) -> Option<&Record> {
+        self.records.get(&id).filter(|record| record.kind == kind)
+    }
+
+    pub(super) fn find(&self, kind: Kind, key: &Key) -> Option<&Record> {
+        match key {
+            Key::Id(id) => self.get(kind, *id),
+            Key::External(external) => {
+                let id = self.external_ids.get(&(kind, external.clone()))?;
+                self.get(kind, *id)
+            }
+        }
+    }
+
+    pub(super) fn currency(&self, id: u64) -> Option<&Currency> {
+        self.config.currencies.iter().find(|currency| currency.id == id)
+    }
+
+    /// The decimals of a record's currency.
+    pub(super) fn decimals(&self, record: &Record) -> u32 {
+        record
+            .currency
+            .and_then(|id| self.currency(id))
+            .map_or(2, |currency| currency.decimals)
+    }
+
+    pub(super) fn item(&self, id: u64) -> Option<&Item> {
+        self.config.items.iter().find(|item| item.id == id)
+    }
+
+    pub(super) fn is_shippable(&self, item: u64) -> bool {
+        self.item(item).is_some_and(|item| item.kind == ItemKind::Inventory)
+    }
+
+    /// The documents of a kind that refer to this one.
+    pub(super) fn referring(&self, id: u64, kind: Kind) -> impl Iterator<Item = &Record> {
+        let ids = self.links.get(&id).map(Vec::as_slice).unwrap_or_default();
+        ids.iter().filter_map(move |id| self.get(kind, *id))
+    }
+
+    /// Units of an order's line on fulfilments other than `except`.
+    pub(super) fn fulfilled(&self, order: u64, line: u32, except: u64) -> Decimal {
+        self.referring(order, Kind::ItemFulfillment)
+            .filter(|fulfilment| fulfilment.id != except)
+            .map(|fulfilment| fulfilment.quantity_of(line))
+            .sum()
+    }
+
+    /// Units of an order's line that have left: picked and packed ones have not.
+    pub(super) fn shipped(&self, order: u64, line: u32) -> Decimal {
+        self.referring(order, Kind::ItemFulfillment)
+            .filter(|fulfilment| fulfilment.stage == 'C')
+            .map(|fulfilment| fulfilment.quantity_of(line))
+            .sum()
+    }
+
+    /// Units of an order's line on invoices other than `except`.
+    pub(super) fn invoiced(&self, order: u64, line: u32, except: u64) -> Decimal {
+        self.referring(order, Kind::Invoice)
+            .filter(|invoice| invoice.id != except)
+            .map(|invoice| invoice.quantity_of(line))
+            .sum()
+    }
+
+    /// Shipping of an order that is on invoices.
+    pub(super) fn shipping_invoiced(&self, order: u64) -> Decimal {
+        self.referring(order, Kind::Invoice).map(|invoice| invoice.shipping).sum()
+    }
+
+    /// What was set against an invoice by documents other than `except`.
+    pub(super) fn paid(&self, invoice: u64, except: u64) -> Decimal {
+        let on_invoice = |record: &Record| {
+            record
+                .applied
+                .iter()
+                .filter(|applied| applied.invoice == invoice)
+                .map(|applied| applied.amount)
+                .sum::<Decimal>()
+        };
+        [Kind::DepositApplication, Kind::CustomerPayment]
+            .into_iter()
+            .flat_map(|kind| self.referring(invoice, kind))
+            .filter(|record| record.id != except)
+            .map(on_invoice)
+            .sum()
+    }
+
+    /// What is still owed on an invoice.
+    pub(super) fn open_amount(&self, invoice: &Record) -> Decimal {
+        invoice.total() - self.paid(invoice.id, 0)
+    }
+
+    /// What applications other than `except` took from a deposit.
+    pub(super) fn deposit_used(&self, deposit: u64, except: u64) -> Decimal {
+        self.referring(deposit, Kind::DepositApplication)
+            .filter(|application| application.id != except)
+            .map(Record::applied_total)
+            .sum()
+    }
+
+    pub(super) fn in_stock(&self, item: u64, location: u64) -> Decimal {
+        self.stock.get(&(item, location)).copied().unwrap_or_default()
+    }
+
+    pub(super) fn receive_stock(&mut self, item: u64, location: u64, quantity: Decimal) {
+        *self.stock.entry((item, location)).or_default() += quantity;
+    }
+
+    /// Stores a record that passed the rules; a new one gets its number.
+    pub(super) fn commit(&mut self, mut record: Record) {
+        if record.tran_id.is_empty() {
+            let number = self.numbers.entry(record.kind).or_insert(1000);
+            *number += 1;
+            record.tran_id = format!("{}{number}", record.kind.number_prefix());
+        }
+        if let Some(external) = &record.external_id {
+            self.external_ids.insert((record.kind, external.clone()), record.id);
+        }
+        self.link(&record);
+        self.move_stock(&record);
+        self.records.insert(record.id, record);
+    }
+
+    fn link(&mut self, record: &Record) {
+        let referred = [record.created_from, record.sales_order]
+            .into_iter()
+            .flatten()
+            .chain(record.applied.iter().map(|applied| applied.invoice));
+        for id in referred {
+            let documents = self.links.entry(id).or_default();
+            if !documents.contains(&record.id) {
+                documents.push(record.id);
+            }
+        }
+    }
+
+    fn move_stock(&mut self, record: &Record) {
+        if record.kind != Kind::ItemFulfillment {
+            return;
+        }
+        let before = self.records.get(&record.id).map(|old| old.lines.clone()).unwrap_or_default();
+        for (lines, sign) in [(&before, Decimal::ONE), (&record.lines, -Decimal::ONE)] {
+            for line in lines {
+                if let Some(location) = line.location {
+                    *self.stock.entry((line.item, location)).or_default() += sign * line.quantity;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,715 @@
+//! ShipBob: orders, shipments and signed webhooks.
+//!
+//! A reference that was used is refused for ever (422), which is what makes a repeated `POST /order` safe.
+//! Whether a product reference is known, whether an address can be reached and how an order is split into
+//! shipments is the warehouse's own business, as it is the vendor's.
+
+mod act;
+mod intake;
+mod limit;
+mod view;
+mod warehouse;
+mod webhook;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+
+pub use warehouse::FulfillmentCenter;
+
+use crate::common::{self, Slot, lock};
+use crate::{Clock, Delivery, Fault, FrontDesk, Outbox, RecordedRequest, Vendor};
+use intake::{FieldErrors, OrderRequest};
+use limit::{Call, SlidingWindow};
+use view::Channel;
+use warehouse::{Order, ShipOrder, Warehouse};
+use webhook::{Message, message_id};
+
+/// The vendor retries at once, after 5 s, 5 min, 30 min and so on; here as often, within a minute.
+const RETRY_AFTER_MS: [u64; 7] = [100, 500, 1000, 2000, 5000, 10_000, 20_000];
+const LARGEST_PAGE: usize = 250;
+const USUAL_PAGE: usize = 50;
+
+/// How a ShipBob account is set up.
+#[derive(Clone)]
+pub struct ShipBobConfig {
+    /// The personal access token.
+    pub token: String,
+    /// The channel that orders come from, sent as `shipbob_channel_id`.
+    pub channel_id: i64,
+    /// `whsec_` and a key in base64.
+    pub webhook_secret: String,
+    /// API versions that are served.
+    pub versions: Vec<String>,
+    /// Fulfilment centres; the first takes orders that name none.
+    pub centers: Vec<FulfillmentCenter>,
+    /// The product references that are known. None: any reference is, and becomes a product when first ordered.
+    pub catalogue: Option<Vec<String>>,
+    /// Orders and webhook ids are numbered from here.
+    pub first_order_id: u64,
+    /// Calls within any sixty seconds; none: no limit. The vendor's is 150.
+    pub calls_per_minute: Option<u32>,
+    /// Ships every order by itself after so long; for the demo and for load.
+    pub auto_ship_after: Option<Duration>,
+    /// How long the answer to `POST /order` is held back when its shipment comes first.
+    pub early_answer_delay: Duration,
+}
+
+impl Default for ShipBobConfig {
+    fn default() -> Self {
+        let center = |id, name: &str| FulfillmentCenter {
+            id,
+            name: name.to_owned(),
+        };
+        Self {
+            token: "shipbob-sandbox-token".to_owned(),
+            channel_id: 280_001,
+            webhook_secret: "whsec_c2hpcGJvYi1zYW5kYm94LXNlY3JldCE=".to_owned(),
+            versions: ["2025-07", "2026-01", "2026-07"]
+                .map(str::to_owned)
+                .to_vec(),
+            centers: vec![center(101, "LON1"), center(102, "MAN1")],
+            catalogue: None,
+            first_order_id: 287_000_001,
+            calls_per_minute: None,
+            auto_ship_after: None,
+            early_answer_delay: Duration::ZERO,
+        }
+    }
+}
+
+impl std::fmt::Debug for ShipBobConfig {
+    /// Tokens and secrets stay out of it.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ShipBobConfig")
+            .field("channel_id", &self.channel_id)
+            .field("centers", &self.centers)
+            .field("calls_per_minute", &self.calls_per_minute)
+            .field("auto_ship_after", &self.auto_ship_after)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A ShipBob account; clones share their state.
+#[derive(Clone)]
+pub struct ShipBob {
+    config: Arc<ShipBobConfig>,
+    desk: FrontDesk,
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    warehouse: Warehouse,
+    window: SlidingWindow,
+    secrets: Vec<String>,
+    sent: Vec<Message>,
+    message_seed: u64,
+    message_serial: u64,
+    /// So many orders are shipped, and say so, before they are answered.
+    early_shipments: u32,
+    outbox: Outbox,
+}
+
+impl Inner {
+    fn new(config: &ShipBobConfig, outbox: Outbox) -> Self {
+        Self {
+            warehouse: Warehouse {
+                centers: config.centers.clone(),
+                catalogue: config
+                    .catalogue
+                    .as_ref()
+                    .map(|known| known.iter().cloned().collect()),
+                withdrawn: BTreeSet::new(),
+                orders: BTreeMap::new(),
+                products: BTreeMap::new(),
+                next_order: config.first_order_id,
+                next_shipment: config.first_order_id + 31_000_000,
+            },
+            window: SlidingWindow::of(config.calls_per_minute),
+            secrets: vec![config.webhook_secret.clone()],
+            sent: Vec::new(),
+            message_seed: config.first_order_id,
+            message_serial: 0,
+            early_shipments: 0,
+            outbox,
+        }
+    }
+
+    fn ship(&mut self, order: u64, wanted: &ShipOrder, now: Timestamp) -> Result<u64, String> {
+        let shipment = self.warehouse.ship(order, wanted, now)?;
+        self.tell((order, shipment), "order.shipped", now);
+        Ok(shipment)
+    }
+
+    /// Sends a webhook about a shipment.
+    fn tell(&mut self, (order_id, shipment_id): (u64, u64), topic: &'static str, now: Timestamp) {
+        let Some(order) = self.warehouse.orders.get(&order_id) else {
+            return;
+        };
+        let shipment = order
+            .shipments
+            .iter()
+            .find(|shipment| shipment.id == shipment_id);
+        let Some(body) = shipment.map(|shipment| view::shipment(order, shipment)) else {
+            return;
+        };
+        let message = Message {
+            order: order_id,
+            topic,
+            id: self.next_message_id(),
+            body: body.to_string().into_bytes(),
+        };
+        self.outbox.push(message.delivery(&self.secrets, now));
+        self.sent.push(message);
+    }
+
+    fn next_message_id(&mut self) -> String {
+        self.message_serial += 1;
+        message_id(self.message_seed, self.message_serial)
+    }
+
+    fn takes_shipment_first(&mut self) -> bool {
+        let early = self.early_shipments > 0;
+        self.early_shipments = self.early_shipments.saturating_sub(1);
+        early
+    }
+}
+
+impl ShipBob {
+    /// Opens an account.
+    #[must_use]
+    pub fn new(config: ShipBobConfig, clock: Clock) -> Self {
+        let desk = FrontDesk::new(clock, &RETRY_AFTER_MS.map(Duration::from_millis));
+        let inner = Inner::new(&config, desk.outbox().clone());
+        Self {
+            config: Arc::new(config),
+            desk,
+            inner: Arc::new(Mutex::new(inner)),
+        }
+    }
+
+    /// The vendor's API and the control routes, for in-process calls and for serving.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        common::router(self.clone())
+    }
+
+    /// What the warehouse holds: orders by our reference, with their shipments.
+    #[must_use]
+    pub fn documents(&self) -> Value {
+        let inner = lock(&self.inner);
+        json!({ "orders": inner.warehouse.orders.values().map(view::document).collect::<Vec<_>>() })
+    }
+
+    /// Does what people at the warehouse would do: `{ "ship": { "reference_id": … } }`, `{ "ship": "all" }`.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    pub fn act(&self, act: Value) -> Result<Value, String> {
+        lock(&self.inner).act(act, self.desk.now())
+    }
+
+    /// Makes the next matching requests fail.
+    pub fn add_fault(&self, fault: Fault) {
+        self.desk.add_fault(fault);
+    }
+
+    /// What the API was sent.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.desk.requests()
+    }
+
+    /// Takes the webhooks that wait to be sent.
+    #[must_use]
+    pub fn take_deliveries(&self) -> Vec<Delivery> {
+        self.desk.outbox().take()
+    }
+
+    fn channel(&self) -> Channel {
+        Channel {
+            id: self.config.channel_id,
+            name: "Crossdock".to_owned(),
+        }
+    }
+
+    /// Version and token, asked of every request.
+    fn refusal(&self, version: &str, headers: &HeaderMap) -> Option<Response> {
+        if !self.config.versions.iter().any(|served| served == version) {
+            return Some(StatusCode::NOT_FOUND.into_response());
+        }
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let token = given
+            .and_then(|given| given.strip_prefix("Bearer "))
+            .unwrap_or_default();
+        let fits = bool::from(token.as_bytes().ct_eq(self.config.token.as_bytes()));
+        (!fits).then(|| StatusCode::UNAUTHORIZED.into_response())
+    }
+
+    /// The channel must be named when an order is created or cancelled.
+    fn channel_refusal(&self, headers: &HeaderMap) -> Option<Response> {
+        let Some(given) = headers.get("shipbob_channel_id") else {
+            let message = "The shipbob_channel_id field is required.".to_owned();
+            let errors = FieldErrors::from([("shipbob_channel_id".to_owned(), vec![message])]);
+            return Some(bad_request(&errors));
+        };
+        let fits = given
+            .to_str()
+            .is_ok_and(|given| given == self.config.channel_id.to_string());
+        (!fits).then(|| StatusCode::FORBIDDEN.into_response())
+    }
+
+    async fn create(&self, body: &Bytes) -> Response {
+        let Some(body) = crate::json::parse(body) else {
+            let message = "The input is not valid JSON.".to_owned();
+            return bad_request(&FieldErrors::from([("$".to_owned(), vec![message])]));
+        };
+        let request = match OrderRequest::read(&body) {
+            Ok(request) => request,
+            Err(errors) => return bad_request(&errors),
+        };
+        let (response, is_early) = self.take_in(request);
+        if is_early {
+            tokio::time::sleep(self.config.early_answer_delay).await;
+        }
+        response
+    }
+
+    fn take_in(&self, request: OrderRequest) -> (Response, bool) {
+        let now = self.desk.now();
+        let mut inner = lock(&self.inner);
+        let id = match inner.warehouse.take_in(request, now) {
+            Ok(id) => id,
+            Err(errors) => return (unprocessable(&errors), false),
+        };
+        // The answer is what was known before the shipment.
+        let shown = inner
+            .warehouse
+            .orders
+            .get(&id)
+            .map(|order| view::order(order, &self.channel()));
+        let is_early = inner.takes_shipment_first();
+        if is_early {
+            // Nothing can be in the way of shipping an order that has just been taken in.
+            let _ = inner.ship(id, &ShipOrder::default(), now);
+        } else {
+            self.ship_later(id);
+        }
+        (
+            answer(StatusCode::CREATED, &shown.unwrap_or_default()),
+            is_early,
+        )
+    }
+
+    fn ship_later(&self, order: u64) {
+        let Some(pause) = self.config.auto_ship_after else {
+            return;
+        };
+        let account = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            let now = account.desk.now();
+            // What somebody held, cancelled or shipped meanwhile is no longer waiting.
+            let _ = lock(&account.inner).ship(order, &ShipOrder::default(), now);
+        });
+    }
+
+    fn list(&self, filters: &BTreeMap<String, String>) -> Response {
+        let inner = lock(&self.inner);
+        let listed = match Listing::read(filters) {
+            Ok(listing) => listing.of(inner.warehouse.orders.values()),
+            Err(errors) => return bad_request(&errors),
+        };
+        let channel = self.channel();
+        let shown = listed
+            .into_iter()
+            .map(|order| view::order(order, &channel))
+            .collect();
+        answer(StatusCode::OK, &Value::Array(shown))
+    }
+
+    fn cancel(&self, id: &str) -> Response {
+        let now = self.desk.now();
+        let mut inner = lock(&self.inner);
+        let cancelled = id
+            .parse()
+            .ok()
+            .and_then(|id| Some((id, inner.warehouse.cancel(id, now)?)));
+        let Some((id, results)) = cancelled else {
+            return not_found();
+        };
+        let done = results.iter().filter(|(_, is_success)| *is_success).count();
+        if done == 0 {
+            return unprocessable(&[
+                "Order cannot be cancelled: its shipments are already being picked".to_owned(),
+            ]);
+        }
+        let shown = inner
+            .warehouse
+            .orders
+            .get(&id)
+            .map(|order| view::order(order, &self.channel()));
+        let shipments = results.iter().map(|(shipment, is_success)| {
+            let reason = (!is_success).then_some("Shipment is already being picked");
+            json!({ "shipment_id": shipment, "action": "Cancel", "is_success": is_success, "reason": reason })
+        });
+        let body = json!({
+            "order_id": id,
+            "status": if done == results.len() { "Success" } else { "PartialSuccess" },
+            "canceled_shipment_results": shipments.collect::<Vec<_>>(),
+            "order": shown,
+        });
+        for (shipment, _) in results.iter().filter(|(_, is_success)| *is_success) {
+            inner.tell((id, *shipment), "order.shipment.cancelled", now);
+        }
+        answer(StatusCode::OK, &body)
+    }
+
+    fn show(&self, id: &str, view: impl FnOnce(&Order) -> Option<Value>) -> Response {
+        let inner = lock(&self.inner);
+        let order = id
+            .parse()
+            .ok()
+            .and_then(|id: u64| inner.warehouse.orders.get(&id));
+        match order.and_then(view) {
+            Some(body) => answer(StatusCode::OK, &body),
+            None => not_found(),
+        }
+    }
+}
+
+/// The filters of `GET /order`; all that are given must hold.
+struct Listing {
+    ids: Option<Vec<u64>>,
+    references: Option<Vec<String>>,
+    has_tracking: Option<bool>,
+    updated_from: Option<Timestamp>,
+    page: usize,
+    limit: usize,
+}
+
+impl Listing {
+    fn read(filters: &BTreeMap<String, String>) -> Result<Self, FieldErrors> {
+        // Parameter names are not case sensitive.
+        let given = |name: &str| {
+            let found = filters
+                .iter()
+                .find(|(given, _)| given.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.as_str())
+        };
+        let invalid = |name: &str| {
+            let message = format!(
+                "The value '{}' is not valid for {name}.",
+                given(name).unwrap_or_default()
+            );
+            FieldErrors::from([(name.to_owned(), vec![message])])
+        };
+        let parts = |name: &str| given(name).map(|list| list.split(',').map(str::trim));
+        let number = |name: &str, usual: usize| match given(name) {
+            None => Ok(usual),
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|number| *number > 0)
+                .ok_or_else(|| invalid(name)),
+        };
+        let limit = number("Limit", USUAL_PAGE)?;
+        if limit > LARGEST_PAGE {
+            return Err(invalid("Limit"));
+        }
+        let ids = parts("IDs").map(|mut ids| {
+            ids.try_fold(Vec::new(), gather)
+                .ok_or_else(|| invalid("IDs"))
+        });
+        let tracking =
+            given("HasTracking").map(|text| text.parse().map_err(|_| invalid("HasTracking")));
+        let since = given("LastUpdateStartDate")
+            .map(|text| text.parse().map_err(|_| invalid("LastUpdateStartDate")));
+        Ok(Self {
+            ids: ids.transpose()?,
+            references: parts("ReferenceIds")
+                .map(|references| references.map(str::to_owned).collect()),
+            has_tracking: tracking.transpose()?,
+            updated_from: since.transpose()?,
+            page: number("Page", 1)?,
+            limit,
+        })
+    }
+
+    fn of<'o>(&self, orders: impl Iterator<Item = &'o Order>) -> Vec<&'o Order> {
+        let wanted = orders.filter(|order| self.wants(order));
+        wanted
+            .skip((self.page - 1).saturating_mul(self.limit))
+            .take(self.limit)
+            .collect()
+    }
+
+    fn wants(&self, order: &Order) -> bool {
+        let has_tracking = order
+            .shipments
+            .iter()
+            .any(|shipment| shipment.tracking.is_some());
+        self.ids.as_ref().is_none_or(|ids| ids.contains(&order.id))
+            && self
+                .references
+                .as_ref()
+                .is_none_or(|all| all.contains(&order.request.reference_id))
+            && self
+                .has_tracking
+                .is_none_or(|wanted| wanted == has_tracking)
+            && self
+                .updated_from
+                .is_none_or(|from| order.updated_at() > from)
+    }
+}
+
+fn gather(mut ids: Vec<u64>, text: &str) -> Option<Vec<u64>> {
+    ids.push(text.parse().ok()?);
+    Some(ids)
+}
+
+impl Vendor for ShipBob {
+    fn name(&self) -> &'static str {
+        "shipbob"
+    }
+
+    fn front_desk(&self) -> &FrontDesk {
+        &self.desk
+    }
+
+    fn api(&self) -> Router {
+        Router::new()
+            .route("/{version}/order", get(list_route).post(create_route))
+            .route(
+                "/{version}/order/{order}",
+                get(order_route).post(order_action_route),
+            )
+            .route("/{version}/order/{order}/shipment", get(shipments_route))
+            .route(
+                "/{version}/order/{order}/shipment/{shipment}",
+                get(shipment_route),
+            )
+            .fallback(async || not_found())
+            .layer(axum::middleware::map_response_with_state(
+                self.clone(),
+                remaining_calls,
+            ))
+            .with_state(self.clone())
+    }
+
+    fn error(&self, status: u16, _variant: Option<&str>) -> Response {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => status.into_response(),
+            StatusCode::TOO_MANY_REQUESTS => throttled(1),
+            StatusCode::UNPROCESSABLE_ENTITY => {
+                unprocessable(&["The request could not be handled".to_owned()])
+            }
+            _ => {
+                let message = status.canonical_reason().unwrap_or("Error");
+                answer(
+                    status,
+                    &json!({ "statusCode": status.as_u16(), "message": message }),
+                )
+            }
+        }
+    }
+
+    fn wrong_answer(&self, answer: http::Response<Bytes>) -> http::Response<Bytes> {
+        let (mut parts, body) = answer.into_parts();
+        let Some(mut value) = crate::json::parse(&body) else {
+            return http::Response::from_parts(parts, body);
+        };
+        mislead(&mut value);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        http::Response::from_parts(parts, Bytes::from(value.to_string()))
+    }
+
+    fn admit(&self) -> Result<Slot, Response> {
+        match lock(&self.inner).window.call(self.desk.now()) {
+            Call::Unlimited | Call::Passes { .. } => Ok(Slot::default()),
+            Call::Waits { seconds } => Err(throttled(seconds)),
+        }
+    }
+
+    fn documents(&self) -> Value {
+        Self::documents(self)
+    }
+
+    fn act(&self, action: Value) -> Result<Value, String> {
+        Self::act(self, action)
+    }
+
+    fn reset(&self) {
+        let mut inner = lock(&self.inner);
+        let fresh = Inner::new(&self.config, self.desk.outbox().clone());
+        let old = std::mem::replace(&mut *inner, fresh);
+        // Later orders and messages must not be taken for earlier ones.
+        inner.warehouse.next_order = old.warehouse.next_order;
+        inner.warehouse.next_shipment = old.warehouse.next_shipment;
+        inner.message_serial = old.message_serial;
+    }
+}
+
+/// Another order's reference and one piece more: the kind of answer that only a reader's own check finds.
+fn mislead(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                match (name.as_str(), field.as_i64(), field.as_str()) {
+                    ("quantity", Some(quantity), _) => *field = json!(quantity + 1),
+                    ("reference_id", _, Some(reference)) => {
+                        *field = json!(format!("{reference}-X"))
+                    }
+                    _ => mislead(field),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(mislead),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+async fn create_route(
+    State(shipbob): State<ShipBob>,
+    Path(version): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    match shipbob
+        .refusal(&version, &headers)
+        .or_else(|| shipbob.channel_refusal(&headers))
+    {
+        Some(refusal) => refusal,
+        None => shipbob.create(&body).await,
+    }
+}
+
+async fn list_route(
+    State(shipbob): State<ShipBob>,
+    Path(version): Path<String>,
+    Query(filters): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    shipbob
+        .refusal(&version, &headers)
+        .unwrap_or_else(|| shipbob.list(&filters))
+}
+
+async fn order_route(
+    State(shipbob): State<ShipBob>,
+    Path((version, order)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let channel = shipbob.channel();
+    let show = || shipbob.show(&order, |order| Some(view::order(order, &channel)));
+    shipbob.refusal(&version, &headers).unwrap_or_else(show)
+}
+
+/// The only action is `POST /order/{id}:cancel`.
+async fn order_action_route(
+    State(shipbob): State<ShipBob>,
+    Path((version, order)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let cancel = || {
+        order
+            .strip_suffix(":cancel")
+            .map_or_else(not_found, |id| shipbob.cancel(id))
+    };
+    shipbob.refusal(&version, &headers).unwrap_or_else(cancel)
+}
+
+async fn shipments_route(
+    State(shipbob): State<ShipBob>,
+    Path((version, order)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let all = |order: &Order| -> Option<Value> {
+        Some(
+            order
+                .shipments
+                .iter()
+                .map(|shipment| view::shipment(order, shipment))
+                .collect(),
+        )
+    };
+    shipbob
+        .refusal(&version, &headers)
+        .unwrap_or_else(|| shipbob.show(&order, all))
+}
+
+async fn shipment_route(
+    State(shipbob): State<ShipBob>,
+    Path((version, order, shipment)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let one = |order: &Order| {
+        let found = order
+            .shipments
+            .iter()
+            .find(|candidate| candidate.id.to_string() == shipment);
+        found.map(|found| view::shipment(order, found))
+    };
+    shipbob
+        .refusal(&version, &headers)
+        .unwrap_or_else(|| shipbob.show(&order, one))
+}
+
+/// Every answer says how many calls are left, where there is a limit.
+async fn remaining_calls(State(shipbob): State<ShipBob>, mut response: Response) -> Response {
+    if let Some(remaining) = lock(&shipbob.inner).window.remaining() {
+        response
+            .headers_mut()
+            .insert("x-remaining-calls", remaining.into());
+    }
+    response
+}
+
+fn throttled(seconds: i64) -> Response {
+    let message = format!("Rate limit is exceeded. Try again in {seconds} seconds.");
+    let mut response = answer(
+        StatusCode::TOO_MANY_REQUESTS,
+        &json!({ "statusCode": 429, "message": message }),
+    );
+    response
+        .headers_mut()
+        .insert("x-retry-after", seconds.into());
+    response.headers_mut().insert("x-remaining-calls", 0.into());
+    response
+}
+
+fn bad_request(errors: &FieldErrors) -> Response {
+    answer(StatusCode::BAD_REQUEST, &json!(errors))
+}
+
+fn unprocessable(errors: &[String]) -> Response {
+    answer(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &json!({ "errors": errors }),
+    )
+}
+
+fn not_found() -> Response {
+    answer(
+        StatusCode::NOT_FOUND,
+        &json!({ "statusCode": 404, "message": "Resource not found" }),
+    )
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    (status, axum::Json(body)).into_response()
+}

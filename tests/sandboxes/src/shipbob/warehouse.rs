@@ -1,0 +1,435 @@
+//! The warehouse: orders, the shipments that they are split into, and how far each has got.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::intake::{OrderRequest, ProductKey};
+
+/// A fulfilment centre: its name, which is also the code that merchants call it, and its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FulfillmentCenter {
+    /// The id that orders name in `location_id`.
+    pub id: i64,
+    /// For example `LON1`.
+    pub name: String,
+}
+
+pub(super) struct Warehouse {
+    pub(super) centers: Vec<FulfillmentCenter>,
+    /// The only references that are known; none: any is, and becomes a product with its first order.
+    pub(super) catalogue: Option<BTreeSet<String>>,
+    /// References that are known no longer.
+    pub(super) withdrawn: BTreeSet<String>,
+    pub(super) orders: BTreeMap<u64, Order>,
+    pub(super) products: BTreeMap<String, i64>,
+    pub(super) next_order: u64,
+    pub(super) next_shipment: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    pub(super) id: u64,
+    pub(super) created_at: Timestamp,
+    pub(super) request: OrderRequest,
+    pub(super) lines: Vec<Line>,
+    pub(super) shipments: Vec<Shipment>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) product_id: i64,
+    pub(super) reference_id: String,
+    pub(super) sku: String,
+    pub(super) name: String,
+    pub(super) quantity: i64,
+    pub(super) external_line_id: Value,
+    pub(super) unit_price: Value,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Shipment {
+    pub(super) id: u64,
+    pub(super) status: ShipmentStatus,
+    pub(super) center: FulfillmentCenter,
+    /// Index into the order's lines, and a quantity.
+    pub(super) contents: Vec<(usize, i64)>,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) shipped_at: Option<Timestamp>,
+    pub(super) delivered_at: Option<Timestamp>,
+    pub(super) tracking: Option<Tracking>,
+    /// Why it is an exception or on hold.
+    pub(super) detail: Option<String>,
+    /// Once it is being picked it can no longer be cancelled.
+    pub(super) is_picked: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tracking {
+    pub(super) carrier: String,
+    pub(super) number: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ShipmentStatus {
+    Processing,
+    Completed,
+    Exception,
+    OnHold,
+    Cancelled,
+}
+
+impl ShipmentStatus {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Processing => "Processing",
+            Self::Completed => "Completed",
+            Self::Exception => "Exception",
+            Self::OnHold => "OnHold",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+}
+
+/// What to ship.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ShipOrder {
+    /// SKUs (or references) and quantities; none: all that waits.
+    pub(super) lines: Option<Vec<(String, i64)>>,
+    pub(super) tracking_number: Option<String>,
+    pub(super) carrier: Option<String>,
+}
+
+impl Order {
+    pub(super) fn status(&self) -> &'static str {
+        let has = |status| {
+            self.shipments
+                .iter()
+                .any(|shipment| shipment.status == status)
+        };
+        let open = has(ShipmentStatus::Processing);
+        let stuck = has(ShipmentStatus::Exception) || has(ShipmentStatus::OnHold);
+        match (has(ShipmentStatus::Completed), open || stuck) {
+            (true, true) => "PartiallyFulfilled",
+            (true, false) => "Fulfilled",
+            (false, true) if stuck => "Exception",
+            (false, true) => "Processing",
+            (false, false) => "Cancelled",
+        }
+    }
+
+    pub(super) fn updated_at(&self) -> Timestamp {
+        let newest = self
+            .shipments
+            .iter()
+            .map(|shipment| shipment.updated_at)
+            .max();
+        newest.unwrap_or(self.created_at)
+    }
+}
+
+impl Warehouse {
+    pub(super) fn find(&self, reference_id: &str) -> Option<&Order> {
+        self.orders
+            .values()
+            .find(|order| order.request.reference_id == reference_id)
+    }
+
+    /// Takes an order in, as one shipment from one centre. Refusals are the vendor's 422.
+    pub(super) fn take_in(
+        &mut self,
+        request: OrderRequest,
+        now: Timestamp,
+    ) -> Result<u64, Vec<String>> {
+        if self.find(&request.reference_id).is_some() {
+            return Err(vec![
+                "Cannot insert order with existing ReferenceId".to_owned(),
+            ]);
+        }
+        let center = self.center(request.location_id)?;
+        if let Some(problem) = request.address_problem() {
+            return Err(vec![problem.to_owned()]);
+        }
+        let lines = self.lines(&request)?;
+        let id = self.next_order;
+        self.next_order += 1;
+        let contents = lines
+            .iter()
+            .enumerate()
+            .map(|(index, line)| (index, line.quantity))
+            .collect();
+        let shipment = self.new_shipment(center, contents, now);
+        let order = Order {
+            id,
+            created_at: now,
+            request,
+            lines,
+            shipments: vec![shipment],
+        };
+        self.orders.insert(id, order);
+        Ok(id)
+    }
+
+    fn center(&self, id: Option<i64>) -> Result<FulfillmentCenter, Vec<String>> {
+        let found = match id {
+            None => self.centers.first(),
+            Some(id) => self.centers.iter().find(|center| center.id == id),
+        };
+        found.cloned().ok_or_else(|| {
+            vec![format!(
+                "Fulfillment center {} does not exist",
+                id.unwrap_or_default()
+            )]
+        })
+    }
+
+    fn lines(&mut self, request: &OrderRequest) -> Result<Vec<Line>, Vec<String>> {
+        let mut unknown = Vec::new();
+        let mut lines = Vec::new();
+        for product in &request.products {
+            match self.reference(&product.key) {
+                Ok(reference_id) => lines.push(Line {
+                    product_id: self.product_id(&reference_id),
+                    sku: product.sku.clone().unwrap_or_else(|| reference_id.clone()),
+                    name: product.name.clone().unwrap_or_else(|| reference_id.clone()),
+                    reference_id,
+                    quantity: product.quantity,
+                    external_line_id: product.external_line_id.clone(),
+                    unit_price: product.unit_price.clone(),
+                }),
+                Err(problem) => unknown.push(problem),
+            }
+        }
+        if unknown.is_empty() {
+            Ok(lines)
+        } else {
+            Err(unknown)
+        }
+    }
+
+    fn reference(&self, key: &ProductKey) -> Result<String, String> {
+        match key {
+            ProductKey::Reference(reference) => {
+                let listed = self
+                    .catalogue
+                    .as_ref()
+                    .is_none_or(|known| known.contains(reference));
+                if listed && !self.withdrawn.contains(reference) {
+                    Ok(reference.clone())
+                } else {
+                    Err(format!(
+                        "Product with reference_id '{reference}' does not exist"
+                    ))
+                }
+            }
+            ProductKey::Id(id) => {
+                let known = self.products.iter().find(|(_, known)| *known == id);
+                known
+                    .map(|(reference, _)| reference.clone())
+                    .ok_or_else(|| format!("Product with id {id} does not exist"))
+            }
+        }
+    }
+
+    fn product_id(&mut self, reference: &str) -> i64 {
+        const FIRST_PRODUCT: i64 = 40_001;
+        let next =
+            FIRST_PRODUCT + i64::try_from(self.products.len()).unwrap_or(i64::MAX - FIRST_PRODUCT);
+        *self.products.entry(reference.to_owned()).or_insert(next)
+    }
+
+    fn new_shipment(
+        &mut self,
+        center: FulfillmentCenter,
+        contents: Vec<(usize, i64)>,
+        now: Timestamp,
+    ) -> Shipment {
+        let id = self.next_shipment;
+        self.next_shipment += 1;
+        Shipment {
+            id,
+            status: ShipmentStatus::Processing,
+            center,
+            contents,
+            created_at: now,
+            updated_at: now,
+            shipped_at: None,
+            delivered_at: None,
+            tracking: None,
+            detail: None,
+            is_picked: false,
+        }
+    }
+
+    /// Ships what waits of an order, or a part of it, which then gets a shipment of its own; the shipment's id.
+    pub(super) fn ship(
+        &mut self,
+        order_id: u64,
+        wanted: &ShipOrder,
+        now: Timestamp,
+    ) -> Result<u64, String> {
+        let order = self
+            .orders
+            .get(&order_id)
+            .ok_or_else(|| no_order(order_id))?;
+        let waiting = order
+            .shipments
+            .iter()
+            .position(|shipment| shipment.status == ShipmentStatus::Processing)
+            .ok_or_else(|| format!("nothing of order {order_id} waits to be shipped"))?;
+        let contents = part_of(order, waiting, wanted)?;
+        let shipped = self.split_off(order_id, waiting, contents, now)?;
+        let number = wanted.tracking_number.clone();
+        let carrier = wanted.carrier.clone();
+        let shipment = self.shipment_mut(order_id, shipped)?;
+        shipment.status = ShipmentStatus::Completed;
+        shipment.is_picked = true;
+        shipment.shipped_at = Some(now);
+        shipment.updated_at = now;
+        shipment.tracking = Some(Tracking {
+            carrier: carrier.unwrap_or_else(|| "Royal Mail".to_owned()),
+            number: number.unwrap_or_else(|| format!("SB{shipped}GB")),
+        });
+        Ok(shipped)
+    }
+
+    /// Leaves the rest in the shipment that waited and gives the part a shipment; all of it: no split.
+    fn split_off(
+        &mut self,
+        order_id: u64,
+        waiting: usize,
+        contents: Vec<(usize, i64)>,
+        now: Timestamp,
+    ) -> Result<u64, String> {
+        let mut order = self
+            .orders
+            .remove(&order_id)
+            .ok_or_else(|| no_order(order_id))?;
+        let Some(shipment) = order.shipments.get_mut(waiting) else {
+            self.orders.insert(order_id, order);
+            return Err(no_order(order_id));
+        };
+        for (line, quantity) in &mut shipment.contents {
+            let taken = contents.iter().filter(|(taken, _)| taken == line);
+            *quantity -= taken.map(|(_, quantity)| quantity).sum::<i64>();
+        }
+        shipment.contents.retain(|(_, quantity)| *quantity > 0);
+        let shipped = if shipment.contents.is_empty() {
+            shipment.contents = contents;
+            shipment.id
+        } else {
+            let part = self.new_shipment(shipment.center.clone(), contents, now);
+            let id = part.id;
+            order.shipments.push(part);
+            id
+        };
+        self.orders.insert(order_id, order);
+        Ok(shipped)
+    }
+
+    pub(super) fn shipment_mut(
+        &mut self,
+        order: u64,
+        shipment: u64,
+    ) -> Result<&mut Shipment, String> {
+        let order = self.orders.get_mut(&order).ok_or_else(|| no_order(order))?;
+        let found = order
+            .shipments
+            .iter_mut()
+            .find(|candidate| candidate.id == shipment);
+        found.ok_or_else(|| format!("there is no shipment {shipment}"))
+    }
+
+    /// Moves the shipments of an order from one state to another; the ids of those that moved.
+    pub(super) fn turn(
+        &mut self,
+        order: u64,
+        (from, to): (&[ShipmentStatus], ShipmentStatus),
+        detail: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<u64>, String> {
+        let order = self.orders.get_mut(&order).ok_or_else(|| no_order(order))?;
+        let mut turned = Vec::new();
+        for shipment in &mut order.shipments {
+            if from.contains(&shipment.status) {
+                shipment.status = to;
+                shipment.detail = detail.map(str::to_owned);
+                shipment.updated_at = now;
+                turned.push(shipment.id);
+            }
+        }
+        if turned.is_empty() {
+            return Err(format!(
+                "order {} has no shipment that could become {}",
+                order.id,
+                to.word()
+            ));
+        }
+        Ok(turned)
+    }
+
+    /// Cancels what is not picked; for each open shipment whether it could be. None: there is no such order.
+    pub(super) fn cancel(&mut self, order: u64, now: Timestamp) -> Option<Vec<(u64, bool)>> {
+        let order = self.orders.get_mut(&order)?;
+        let mut results = Vec::new();
+        for shipment in &mut order.shipments {
+            let can = !shipment.is_picked && shipment.status != ShipmentStatus::Completed;
+            if can {
+                shipment.status = ShipmentStatus::Cancelled;
+                shipment.updated_at = now;
+            }
+            results.push((shipment.id, can));
+        }
+        Some(results)
+    }
+}
+
+fn no_order(id: u64) -> String {
+    format!("there is no order {id}")
+}
+
+/// What of the waiting shipment is wanted, checked against what it holds.
+fn part_of(order: &Order, waiting: usize, wanted: &ShipOrder) -> Result<Vec<(usize, i64)>, String> {
+    let held = order
+        .shipments
+        .get(waiting)
+        .map(|shipment| shipment.contents.clone())
+        .unwrap_or_default();
+    let Some(lines) = &wanted.lines else {
+        return Ok(held);
+    };
+    let mut left = held;
+    let mut part = Vec::new();
+    for (sku, quantity) in lines {
+        let mut open = *quantity;
+        for (line, remaining) in &mut left {
+            let is_wanted = order
+                .lines
+                .get(*line)
+                .is_some_and(|line| line.sku == *sku || line.reference_id == *sku);
+            let taken = if is_wanted { open.min(*remaining) } else { 0 };
+            if taken > 0 {
+                *remaining -= taken;
+                open -= taken;
+                part.push((*line, taken));
+            }
+        }
+        if open != 0 || *quantity < 1 {
+            return Err(format!(
+                "order {} does not wait for {quantity} of {sku}",
+                order.id
+            ));
+        }
+    }
+    Ok(merged(part))
+}
+
+fn merged(part: Vec<(usize, i64)>) -> Vec<(usize, i64)> {
+    let mut sums = BTreeMap::new();
+    for (line, quantity) in part {
+        *sums.entry(line).or_insert(0) += quantity;
+    }
+    sums.into_iter().collect()
+}

@@ -1,0 +1,333 @@
+//! The shop: its orders, what its staff and customers do, and the webhooks that tell of it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::order::{FulfillmentOrder, FulfillmentOrderStatus, Hold, Ids, Order};
+use super::payload::{self, Letterhead};
+use super::template::{FinancialStatus, OrderTemplate};
+use super::webhook::{Sender, Sent, Uuids};
+use crate::Outbox;
+
+pub(super) struct Shop {
+    pub(super) letterhead: Letterhead,
+    pub(super) sender: Sender,
+    /// The app's client secrets; after a rotation the vendor may sign with either for an hour.
+    pub(super) secrets: Vec<String>,
+    pub(super) sign_with: usize,
+    /// The topics that the app has subscribed to.
+    pub(super) topics: BTreeSet<String>,
+    pub(super) orders: BTreeMap<u64, Order>,
+    pub(super) ids: Ids,
+    pub(super) uuids: Uuids,
+    pub(super) next_number: u64,
+    pub(super) sent: Vec<Sent>,
+    /// Root fields that the app may not read or call.
+    pub(super) denied: BTreeSet<String>,
+    pub(super) planned_errors: VecDeque<PlannedError>,
+    pub(super) outbox: Outbox,
+}
+
+/// A top-level error that the next GraphQL requests get.
+#[derive(Debug, Clone)]
+pub(super) struct PlannedError {
+    pub(super) code: String,
+    /// The operation is carried out and its answer lost.
+    pub(super) after_commit: bool,
+}
+
+impl Shop {
+    /// A customer places an order.
+    pub(super) fn place(
+        &mut self,
+        template: &OrderTemplate,
+        now: Timestamp,
+    ) -> Result<u64, String> {
+        self.check_locations(template)?;
+        let mut order = Order::place(template, now, self.next_number, &mut self.ids)?;
+        self.next_number += 1;
+        order.token = self.uuids.token();
+        let (id, status) = (order.id, order.financial_status);
+        self.orders.insert(id, order);
+        let event = self.uuids.next();
+        self.tell(id, "orders/create", &event, now);
+        if status == FinancialStatus::Paid {
+            self.tell(id, "orders/paid", &event, now);
+        }
+        Ok(id)
+    }
+
+    fn check_locations(&self, template: &OrderTemplate) -> Result<(), String> {
+        let of_lines = template
+            .lines
+            .iter()
+            .filter_map(|line| line.location.as_ref());
+        for location in of_lines.chain([&template.location]) {
+            if self.letterhead.location_id(location).is_none() {
+                return Err(format!("the shop has no location {location:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn pay(&mut self, id: u64, now: Timestamp) -> Result<(), String> {
+        let order = self.order_mut(id)?;
+        match order.financial_status {
+            FinancialStatus::Pending | FinancialStatus::Authorized => {
+                order.financial_status = FinancialStatus::Paid;
+            }
+            status @ (FinancialStatus::Paid
+            | FinancialStatus::Refunded
+            | FinancialStatus::Voided) => {
+                return Err(format!(
+                    "order {id} is {} and cannot be paid",
+                    status.word()
+                ));
+            }
+        }
+        order.updated_at = now;
+        let event = self.uuids.next();
+        self.tell(id, "orders/paid", &event, now);
+        self.tell(id, "orders/updated", &event, now);
+        Ok(())
+    }
+
+    pub(super) fn cancel(
+        &mut self,
+        id: u64,
+        reason: &str,
+        refund: Refunding,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        let order = self.order_mut(id)?;
+        if order.cancelled_at.is_some() {
+            return Err("Cannot cancel an order that has already been canceled".to_owned());
+        }
+        if !order.fulfillments.is_empty() {
+            return Err("Cannot cancel an order that has outstanding fulfillments".to_owned());
+        }
+        order.cancelled_at = Some(now);
+        order.cancel_reason = Some(reason.to_owned());
+        order.updated_at = now;
+        order.financial_status = after_cancellation(order.financial_status, refund);
+        for part in &mut order.fulfillment_orders {
+            part.status = FulfillmentOrderStatus::Closed;
+            part.holds.clear();
+            part.updated_at = now;
+        }
+        let event = self.uuids.next();
+        self.tell(id, "orders/cancelled", &event, now);
+        self.tell(id, "orders/updated", &event, now);
+        Ok(())
+    }
+
+    /// Holds the fulfilment orders of an order that are not closed; how many that were.
+    pub(super) fn hold(
+        &mut self,
+        id: u64,
+        location: Option<&str>,
+        (reason, notes): (&str, Option<&str>),
+        now: Timestamp,
+    ) -> Result<usize, String> {
+        let mut ids = self.ids.clone();
+        let held = self.each_open_part(id, location, |part| {
+            part.status = FulfillmentOrderStatus::OnHold;
+            part.updated_at = now;
+            part.holds.push(Hold {
+                id: ids.document(),
+                reason: reason.to_ascii_uppercase(),
+                notes: notes.map(str::to_owned),
+            });
+        })?;
+        self.ids = ids;
+        Ok(held)
+    }
+
+    pub(super) fn release(
+        &mut self,
+        id: u64,
+        location: Option<&str>,
+        now: Timestamp,
+    ) -> Result<usize, String> {
+        self.each_open_part(id, location, |part| {
+            part.holds.clear();
+            part.status = part.unheld_status();
+            part.updated_at = now;
+        })
+    }
+
+    fn each_open_part(
+        &mut self,
+        id: u64,
+        location: Option<&str>,
+        mut change: impl FnMut(&mut FulfillmentOrder),
+    ) -> Result<usize, String> {
+        let order = self.order_mut(id)?;
+        let mut changed = 0;
+        for part in &mut order.fulfillment_orders {
+            let wanted = location.is_none_or(|location| part.location == location);
+            if wanted && part.status != FulfillmentOrderStatus::Closed {
+                change(part);
+                changed += 1;
+            }
+        }
+        match changed {
+            0 => Err(format!(
+                "order {id} has no such fulfilment order that is not closed"
+            )),
+            _ => Ok(changed),
+        }
+    }
+
+    pub(super) fn order_mut(&mut self, id: u64) -> Result<&mut Order, String> {
+        self.orders
+            .get_mut(&id)
+            .ok_or_else(|| format!("the shop has no order {id}"))
+    }
+
+    /// Emits a webhook about an order, if its topic is subscribed to.
+    pub(super) fn tell(&mut self, order: u64, topic: &str, event_id: &str, now: Timestamp) {
+        let Some(body) = self
+            .orders
+            .get(&order)
+            .map(|order| payload::order(order, &self.letterhead))
+        else {
+            return;
+        };
+        self.send((order, topic), event_id, &body, now);
+    }
+
+    /// Emits a webhook with any body, if its topic is subscribed to.
+    pub(super) fn send(
+        &mut self,
+        (order, topic): (u64, &str),
+        event_id: &str,
+        body: &Value,
+        now: Timestamp,
+    ) {
+        if !self.topics.contains(topic) {
+            return;
+        }
+        let sent = Sent {
+            order,
+            topic: topic.to_owned(),
+            webhook_id: self.uuids.next(),
+            event_id: event_id.to_owned(),
+            triggered_at: now,
+            body: body.to_string().into_bytes(),
+        };
+        self.dispatch(&sent);
+        self.sent.push(sent);
+    }
+
+    /// Sends deliveries of an order (or of all orders) again; how many.
+    pub(super) fn redeliver(
+        &mut self,
+        order: Option<u64>,
+        topic: Option<&str>,
+        ids: WebhookIds,
+    ) -> usize {
+        let wanted = |sent: &&Sent| {
+            order.is_none_or(|order| sent.order == order)
+                && topic.is_none_or(|topic| sent.topic == topic)
+        };
+        let mut again: Vec<Sent> = self.sent.iter().filter(wanted).cloned().collect();
+        for sent in &mut again {
+            if ids == WebhookIds::New {
+                sent.webhook_id = self.uuids.next();
+            }
+            self.dispatch(sent);
+        }
+        again.len()
+    }
+
+    fn dispatch(&self, sent: &Sent) {
+        let secret = self
+            .secrets
+            .get(self.sign_with)
+            .or_else(|| self.secrets.first());
+        let secret = secret.map(String::as_str).unwrap_or_default();
+        self.outbox.push(sent.delivery(&self.sender, secret));
+    }
+
+    /// Everything the shop holds, money in minor units.
+    pub(super) fn documents(&self) -> Value {
+        let orders = self
+            .orders
+            .values()
+            .map(|order| self.document(order))
+            .collect::<Vec<_>>();
+        json!({ "orders": orders })
+    }
+
+    fn document(&self, order: &Order) -> Value {
+        json!({
+            "id": order.id.to_string(),
+            "name": order.name(),
+            "created_at": order.created_at,
+            "currency": order.currency.code,
+            "subtotal": order.subtotal(),
+            "discounts": order.total_discounts(),
+            "shipping": order.shipping.net(),
+            "tax": order.total_tax(),
+            "taxes_included": order.taxes_included,
+            "total": order.total(),
+            "test": order.test,
+            "financial_status": order.financial_status.word(),
+            "fulfillment_status": order.display_fulfillment_status(),
+            "cancelled": order.cancelled_at.is_some(),
+            "lines": order.lines.iter().map(|line| json!({
+                "id": line.id.to_string(), "sku": line.sku, "quantity": line.quantity,
+                "unit_price": line.unit_price, "discount": line.discount(), "tax": line.tax,
+            })).collect::<Vec<_>>(),
+            "fulfillment_orders": order.fulfillment_orders.iter().map(|part| json!({
+                "id": part.id.to_string(), "location": part.location, "status": part.status.word(),
+                "holds": part.holds.iter().map(|hold| hold.reason.clone()).collect::<Vec<_>>(),
+                "lines": part.lines.iter().map(|line| json!({
+                    "id": line.id.to_string(), "sku": sku(order, line.line),
+                    "total": line.total, "remaining": line.remaining,
+                })).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+            "fulfillments": order.fulfillments.iter().map(|fulfillment| json!({
+                "id": fulfillment.id.to_string(),
+                "location": fulfillment.location,
+                "created_at": fulfillment.created_at,
+                "notify_customer": fulfillment.notify_customer,
+                "tracking_numbers": fulfillment.tracking.iter().map(|it| it.number.clone()).collect::<Vec<_>>(),
+                "tracking_company": fulfillment.tracking.first().map(|it| it.company.clone()),
+                "lines": fulfillment.lines.iter().map(|line| json!({
+                    "sku": sku(order, line.line), "quantity": line.quantity,
+                })).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn sku(order: &Order, line: usize) -> Option<String> {
+    order.lines.get(line).and_then(|line| line.sku.clone())
+}
+
+/// Whether a cancellation gives the money back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refunding {
+    Full,
+    Nothing,
+}
+
+/// Whether a repeated delivery keeps its id, as a retry does, or is another delivery of the same news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WebhookIds {
+    Same,
+    New,
+}
+
+fn after_cancellation(status: FinancialStatus, refund: Refunding) -> FinancialStatus {
+    match (status, refund) {
+        (FinancialStatus::Pending | FinancialStatus::Authorized, _) => FinancialStatus::Voided,
+        (FinancialStatus::Paid, Refunding::Full) => FinancialStatus::Refunded,
+        (FinancialStatus::Paid, Refunding::Nothing) => FinancialStatus::Paid,
+        (FinancialStatus::Refunded | FinancialStatus::Voided, _) => status,
+    }
+}
