@@ -1,2 +1,22 @@
 //! `accept-order` on AWS Lambda.
-fn main() {}
+
+use accept_order::AcceptOrder;
+use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use crossdock_runner::wiring::Wiring;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let wiring = Wiring::from_lambda()?;
+    let function = &AcceptOrder {
+        recorder: wiring.recorder(),
+        directory: wiring.directory(),
+        people: wiring.store.clone(),
+        items: wiring.store.clone(),
+        markers: wiring.store.clone(),
+    };
+    run(service_fn(|event: LambdaEvent<ApiGatewayProxyRequest>| async move {
+        Ok::<_, Error>(function.handle(event.payload).await)
+    }))
+    .await
+}

@@ -10,7 +10,8 @@ use crossdock_log::{OrderView, People, StoreError, Views};
 use crossdock_runner::inbound::InboundMessage;
 use crossdock_runner::{CommitError, Origin, Recorder};
 use crossdock_step::batch::{self, Limits, Message, Trigger};
-use crossdock_step::{Failure, Queue};
+use crossdock_step::Failure;
+use crossdock_step::ports::Untouched;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -35,8 +36,6 @@ pub struct CaptureException {
     pub people: Arc<dyn People>,
     /// What each queue holds, by the queue's ARN.
     pub sources: BTreeMap<String, Source>,
-    /// Any queue; visibility is left to the queue's own time-out.
-    pub queue: Arc<dyn Queue>,
 }
 
 /// The ERP's kinds.
@@ -59,7 +58,7 @@ impl CaptureException {
     /// Handles one batch of dead letters.
     pub async fn handle(&self, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
         let sources: BTreeMap<String, Source> = event.records.iter().map(|record| self.source(record)).collect();
-        let limits = Limits { queue: self.queue.as_ref(), clock: self.recorder.clock(), deadline, concurrency: 4 };
+        let limits = Limits { queue: &Untouched, clock: self.recorder.clock(), deadline, concurrency: 4 };
         let sources = &sources;
         batch::run(event, limits, |message| async move {
             match sources.get(&message.id).copied().unwrap_or(Source::Healing) {

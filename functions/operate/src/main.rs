@@ -1,2 +1,24 @@
 //! `operate` on AWS Lambda.
-fn main() {}
+
+use operate::Operate;
+use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use crossdock_runner::wiring::Wiring;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let wiring = Wiring::from_lambda()?;
+    let function = &Operate {
+        recorder: wiring.recorder(),
+        directory: wiring.directory(),
+        views: wiring.store.clone(),
+        connections: wiring.store.clone(),
+        items: wiring.store.clone(),
+        people: wiring.store.clone(),
+        inbound: wiring.queue("INBOUND_QUEUE_URL")?,
+    };
+    run(service_fn(|event: LambdaEvent<ApiGatewayProxyRequest>| async move {
+        Ok::<_, Error>(function.handle(event.payload).await)
+    }))
+    .await
+}

@@ -1,2 +1,23 @@
 //! `translate-inbound` on AWS Lambda.
-fn main() {}
+
+use aws_lambda_events::sqs::SqsEvent;
+use crossdock_runner::wiring::Wiring;
+use crossdock_step::aws::deadline;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use translate_inbound::TranslateInbound;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let wiring = Wiring::from_lambda()?;
+    let function = &TranslateInbound {
+        recorder: wiring.recorder(),
+        directory: wiring.directory(),
+        people: wiring.store.clone(),
+        items: wiring.store.clone(),
+        queue: wiring.queue("OWN_QUEUE_URL")?,
+    };
+    run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
+        Ok::<_, Error>(function.handle(event.payload, deadline(&event.context)).await)
+    }))
+    .await
+}

@@ -1,2 +1,24 @@
 //! `watch-deadlines` on AWS Lambda.
-fn main() {}
+
+use crossdock_runner::wiring::Wiring;
+use crossdock_step::aws::deadline;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::{Value, json};
+use watch_deadlines::WatchDeadlines;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let wiring = Wiring::from_lambda()?;
+    let function = &WatchDeadlines {
+        recorder: wiring.recorder(),
+        bus: wiring.bus()?,
+        views: wiring.store.clone(),
+        markers: wiring.store.clone(),
+        items: wiring.store.clone(),
+    };
+    run(service_fn(|event: LambdaEvent<Value>| async move {
+        let walk = function.handle(deadline(&event.context)).await.map_err(Error::from)?;
+        Ok::<_, Error>(json!({ "looked_at": walk.looked_at, "triggered": walk.triggered }))
+    }))
+    .await
+}

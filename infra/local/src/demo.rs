@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::aws::{accepted, http, read_json};
@@ -53,20 +54,36 @@ struct Demo<'a> {
 /// What happened and when, counted from the customer's click.
 struct Story {
     placed: Instant,
+    placed_at: Timestamp,
     seen: usize,
     shipped: bool,
-    /// The moment of each event as its commit has it, in milliseconds after the click.
-    steps: Vec<(String, u128)>,
+    /// The moment of each commit, in milliseconds after the click.
+    steps: Vec<(String, i64)>,
+}
+
+impl Story {
+    fn begin() -> Self {
+        Self {
+            placed: Instant::now(),
+            placed_at: Timestamp::now(),
+            seen: 0,
+            shipped: false,
+            steps: Vec::new(),
+        }
+    }
+
+    /// When an entry of the timeline was committed: later than the click, earlier than we saw it.
+    fn moment(&self, entry: &Value) -> i64 {
+        let at: Option<Timestamp> = entry["at"].as_str().and_then(|at| at.parse().ok());
+        at.map_or(0, |at| {
+            at.as_millisecond() - self.placed_at.as_millisecond()
+        })
+    }
 }
 
 impl Demo<'_> {
     async fn tell(&self, wanted: Value) -> Result<(), Trouble> {
-        let mut story = Story {
-            placed: Instant::now(),
-            seen: 0,
-            shipped: false,
-            steps: Vec::new(),
-        };
+        let mut story = Story::begin();
         let placed = self
             .act(STOREFRONT, &json!({ "place_order": wanted }))
             .await?;
@@ -122,7 +139,7 @@ impl Demo<'_> {
         let timeline = order["timeline"].as_array().map_or(&[][..], Vec::as_slice);
         for entry in timeline.iter().skip(story.seen) {
             let event = entry["event"].as_str().unwrap_or_default().to_owned();
-            let ms = story.placed.elapsed().as_millis();
+            let ms = story.moment(entry);
             self.report.line(format!(
                 "{ms:>8}    {event:<28} {}",
                 entry["actor"].as_str().unwrap_or_default()
@@ -185,7 +202,7 @@ impl Demo<'_> {
         }
         self.report.line("");
         self.report
-            .line("The ERP's trial balance (debits positive):");
+            .line("The ERP's trial balance, in minor units, each account on its natural side:");
         let ledger = accepted(
             self.http
                 .get(format!("{}/_sandbox/ledger", self.stack.sandbox(ERP)?)),
@@ -195,12 +212,13 @@ impl Demo<'_> {
             self.report.line(format!("  {line}"));
         }
         self.report.line("");
-        self.report.line("Time of each step:");
+        self.report
+            .line("Time of each step, from the commit before it to its own:");
         let mut before = 0;
         for (event, ms) in &story.steps {
             self.report
-                .line(format!("  {:>6} ms  {event}", ms - before));
-            before = *ms;
+                .line(format!("  {:>6} ms  {event}", (ms - before).max(0)));
+            before = before.max(*ms);
         }
         let status = order["status"].as_str().unwrap_or_default();
         self.report.line(format!(
@@ -238,40 +256,86 @@ fn references_of(documents: &Value, channel_id: &str) -> Vec<String> {
         .collect()
 }
 
-/// One line for each document that is about the order.
+/// A few lines for each document that is about the order.
 fn describe(documents: &Value, channel_id: &str) -> Vec<String> {
+    let lists = documents.as_object().into_iter().flatten();
+    lists
+        .flat_map(|(kind, list)| {
+            list.as_array()
+                .into_iter()
+                .flatten()
+                .map(move |document| (kind, document))
+        })
+        .filter(|(_, document)| document.to_string().contains(channel_id))
+        .flat_map(|(kind, document)| {
+            let kind = document["record"].as_str().unwrap_or(kind);
+            let parts = PARTS
+                .iter()
+                .filter_map(|part| Some((*part, document[*part].as_array()?)));
+            let parts = parts.flat_map(|(part, list)| {
+                list.iter()
+                    .map(move |one| format!("  {part:<18} {}", outline(one)))
+            });
+            std::iter::once(format!("{kind:<20} {}", outline(document)))
+                .chain(parts)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// What belongs to a document and is worth a line of its own.
+const PARTS: [&str; 2] = ["fulfillments", "shipments"];
+
+/// What people look for on a document.
+const FACTS: [&str; 13] = [
+    "name",
+    "tranId",
+    "id",
+    "externalId",
+    "reference_id",
+    "status",
+    "financial_status",
+    "fulfillment_status",
+    "total_minor",
+    "total",
+    "currency",
+    "tracking_number",
+    "tracking_numbers",
+];
+
+fn outline(document: &Value) -> String {
+    let facts = FACTS
+        .iter()
+        .filter_map(|fact| Some(format!("{fact}={}", plain(&document[*fact])?)));
+    facts.collect::<Vec<_>>().join("  ")
+}
+
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::Null | Value::Object(_) => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Array(list) => Some(list.iter().filter_map(plain).collect::<Vec<_>>().join(",")),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+    }
+}
+
+/// Accounts with a balance, per currency, in minor units.
+fn balances(ledger: &Value) -> Vec<String> {
     let mut lines = Vec::new();
-    for (kind, list) in documents.as_object().into_iter().flatten() {
-        for document in list.as_array().into_iter().flatten() {
-            if document.to_string().contains(channel_id) {
-                lines.push(format!("{kind:<18} {}", outline(document)));
-            }
-        }
+    for (currency, books) in ledger["currencies"].as_object().into_iter().flatten() {
+        let accounts = books["accounts"].as_object().into_iter().flatten();
+        let moved = accounts.filter(|(_, balance)| balance.as_i64() != Some(0));
+        lines.extend(
+            moved.map(|(account, balance)| format!("{currency}  {account:<28} {balance:>12}")),
+        );
+        let verdict = if books["balanced"] == true {
+            "it balances"
+        } else {
+            "IT DOES NOT BALANCE"
+        };
+        lines.push(format!("{currency}  {verdict}"));
     }
     lines
-}
-
-/// The plain fields of a document; its lists by their length.
-fn outline(document: &Value) -> String {
-    let fields =
-        document
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, value)| match value {
-                Value::Null | Value::Object(_) => None,
-                Value::Array(list) if list.is_empty() => None,
-                Value::Array(list) => Some(format!("{} {name}", list.len())),
-                Value::String(text) if text.is_empty() => None,
-                Value::String(text) => Some(format!("{name}={text}")),
-                Value::Bool(_) | Value::Number(_) => Some(format!("{name}={value}")),
-            });
-    fields.collect::<Vec<_>>().join("  ")
-}
-
-fn balances(ledger: &Value) -> Vec<String> {
-    let accounts = ledger["trial_balance"].as_array().into_iter().flatten();
-    accounts.map(outline).collect()
 }
 
 #[cfg(test)]
@@ -295,14 +359,29 @@ mod tests {
     #[test]
     fn only_documents_of_this_order_are_shown() {
         let documents = json!({ "orders": [
-            { "id": "1", "reference_id": "UK-77-F1", "status": "Completed", "shipments": [{}, {}], "note": null },
-            { "id": "2", "reference_id": "UK-78-F1" },
+            { "id": 1, "reference_id": "UK-77-F1", "status": "Completed", "shipments": [{ "id": 9, "tracking_number": "T1" }] },
+            { "id": 2, "reference_id": "UK-78-F1" },
         ] });
         assert_eq!(references_of(&documents, "77"), ["UK-77-F1"]);
         let shown = describe(&documents, "77");
         assert_eq!(
             shown,
-            ["orders             id=1  reference_id=UK-77-F1  2 shipments  status=Completed"]
+            [
+                "orders               id=1  reference_id=UK-77-F1  status=Completed",
+                "  shipments          id=9  tracking_number=T1",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_accounts_that_moved_are_shown_and_the_verdict_last() {
+        let ledger = json!({ "currencies": { "GBP": { "accounts": { "deposits": 0, "revenue": 4416 }, "balanced": false } } });
+        assert_eq!(
+            balances(&ledger),
+            [
+                "GBP  revenue                      4416",
+                "GBP  IT DOES NOT BALANCE"
+            ]
         );
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crossdock_sandboxes::shopify::AdminSchema;
+use crossdock_sandboxes::{SandboxOptions, start};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::process::{Child, Command};
@@ -11,9 +13,10 @@ use tokio::process::{Child, Command};
 use crate::aws::{accepted, http, read_json};
 use crate::services::{SANDBOXES, Services};
 use crate::site::{Site, write_whole};
-use crate::stack::Connection;
 use crate::trouble::Trouble;
 
+/// Under `.local/`.
+const ABOUT: &str = "sandboxes.json";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the process tells about itself, in `.local/sandboxes.json`.
@@ -21,7 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Sandboxes {
     /// Base URLs.
     pub(crate) urls: BTreeMap<String, String>,
-    pub(crate) connections: BTreeMap<String, Connection>,
     /// What Crossdock must know to speak to each vendor: made at run time, kept in Secrets Manager.
     pub(crate) secrets: BTreeMap<String, Value>,
     pub(crate) issuer: String,
@@ -38,7 +40,7 @@ struct Caller {
 
 /// The sandboxes that run, or new ones.
 pub(crate) async fn ensure(site: &Site, services: &Services<'_>) -> Result<Sandboxes, Trouble> {
-    let place = site.local("sandboxes.json")?;
+    let place = site.local(ABOUT)?;
     if services.running(SANDBOXES).is_none() {
         // Of an earlier process.
         let _ = fs::remove_file(&place);
@@ -49,7 +51,7 @@ pub(crate) async fn ensure(site: &Site, services: &Services<'_>) -> Result<Sandb
         until_written(&mut child, &place, services).await?;
     }
     let text = fs::read_to_string(&place).map_err(Trouble::file(&place))?;
-    serde_json::from_str(&text).map_err(|error| Trouble::content(".local/sandboxes.json", error))
+    serde_json::from_str(&text).map_err(|error| Trouble::content(ABOUT, error))
 }
 
 async fn until_written(
@@ -87,7 +89,18 @@ pub(crate) async fn token(sandboxes: &Sandboxes) -> Result<String, Trouble> {
         .ok_or_else(|| Trouble::content("the token answer", "it has no access_token"))
 }
 
-/// What the template is told about who issues tokens.
+impl Sandboxes {
+    /// What a vendor signs its webhooks with; none for those that send none.
+    pub(crate) fn webhook_secret(&self, connection: &str) -> Option<&str> {
+        self.secrets
+            .get(connection)?
+            .get("webhook_secrets")?
+            .get(0)?
+            .as_str()
+    }
+}
+
+/// What the template is told about this stack.
 pub(crate) fn parameters(sandboxes: &Sandboxes) -> BTreeMap<&'static str, String> {
     let architecture = if cfg!(target_arch = "aarch64") {
         "arm64"
@@ -112,10 +125,26 @@ pub(crate) fn parameters(sandboxes: &Sandboxes) -> BTreeMap<&'static str, String
 
 /// Serves until it is stopped.
 pub(crate) async fn serve(site: &Site) -> Result<(), Trouble> {
-    write_whole(
-        &site.local("sandboxes.json")?,
-        r#"{"urls":{"shopify-uk":"http://127.0.0.1:45995","shipbob":"http://127.0.0.1:45995","netsuite":"http://127.0.0.1:45995"},"connections":{"shopify-uk":{"kind":"shopify","webhook_secret":"s"}},"secrets":{"shopify-uk":{"a":"b"}},"issuer":"http://127.0.0.1:45995","audience":"crossdock","caller":{"id":"a","secret":"b"}}"#,
-    )?;
-    std::future::pending::<()>().await;
-    Ok(())
+    let failed =
+        |error: &dyn std::error::Error| Trouble::Failed("the sandboxes", error.to_string());
+    let mut options = SandboxOptions::fresh();
+    if let Some(path) = std::env::var_os("CROSSDOCK_SHOPIFY_SCHEMA") {
+        let schema = AdminSchema::load(path.as_ref()).map_err(|error| failed(&error))?;
+        options.shopify.schema = Some(schema);
+    }
+    let set = start(options).await.map_err(|error| failed(&error))?;
+    let caller = set.caller();
+    let about = Sandboxes {
+        urls: set.base_urls(),
+        secrets: set.secrets().clone(),
+        issuer: set.identity.issuer(),
+        audience: set.identity.audience(),
+        caller: Caller {
+            id: caller.id.clone(),
+            secret: caller.secret.clone(),
+        },
+    };
+    let text = serde_json::to_string(&about).map_err(|error| Trouble::content(ABOUT, error))?;
+    write_whole(&site.local(ABOUT)?, &text)?;
+    std::future::pending().await
 }

@@ -59,6 +59,18 @@ pub(crate) async fn sow(
     Ok((seed.connections.len(), seed.items.len()))
 }
 
+/// The kind of each connection, by its name.
+pub(crate) fn kinds(
+    site: &Site,
+    sandboxes: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Trouble> {
+    let connections = read(site, sandboxes)?.connections.into_iter();
+    let kind = |settings: &Value| settings["kind"].as_str().unwrap_or_default().to_owned();
+    Ok(connections
+        .map(|connection| (connection.connection, kind(&connection.settings)))
+        .collect())
+}
+
 /// What the customer of the demo buys.
 pub(crate) fn demo_order(site: &Site, stack: &Stack) -> Result<Value, Trouble> {
     Ok(read(site, &stack.sandboxes)?.demo_order)

@@ -15,7 +15,7 @@ use crate::sandboxes::{self, Sandboxes};
 use crate::seed::{self, Stock};
 use crate::services::{ENGINE, Services};
 use crate::site::{Site, write_whole};
-use crate::stack::{Environment, Stack, env_file, environment, named_by};
+use crate::stack::{Connection, Environment, Stack, env_file, environment, named_by};
 use crate::toolbox;
 use crate::trouble::Trouble;
 
@@ -95,7 +95,7 @@ async fn connect(
             ),
             ("x-api-key".to_owned(), key),
         ]),
-        connections: sandboxes.connections.clone(),
+        connections: connections(site, sandboxes)?,
         sandboxes: sandboxes.urls.clone(),
         tables: named_by("_TABLE", &all),
         queues: queues(deployed),
@@ -107,6 +107,24 @@ async fn connect(
     write_environments(site, &stack.aws, &environments, all)?;
     stack.write(site)?;
     Ok(stack)
+}
+
+fn connections(
+    site: &Site,
+    sandboxes: &Sandboxes,
+) -> Result<BTreeMap<String, Connection>, Trouble> {
+    let kinds = seed::kinds(site, &sandboxes.urls)?.into_iter();
+    let with_secret = |(name, kind): (String, String)| {
+        let webhook_secret = sandboxes.webhook_secret(&name).map(str::to_owned);
+        (
+            name,
+            Connection {
+                kind,
+                webhook_secret,
+            },
+        )
+    };
+    Ok(kinds.map(with_secret).collect())
 }
 
 async fn environments(

@@ -7,6 +7,7 @@ pub mod faults;
 pub mod inbound;
 mod publication;
 mod run;
+pub mod wiring;
 
 pub use commit::{CommitError, Committed, Origin, Recorder};
 pub use directory::{Calls, Directory};

@@ -47,6 +47,21 @@ pub trait Queue: Send + Sync {
     async fn hide(&self, receipt: &str, delay: SignedDuration) -> Result<(), Failure>;
 }
 
+/// A queue that is left to its own time-outs: for a function that reads several queues.
+#[derive(Debug, Clone, Copy)]
+pub struct Untouched;
+
+#[async_trait]
+impl Queue for Untouched {
+    async fn send(&self, _body: String, _delay: SignedDuration) -> Result<(), Failure> {
+        Err(Failure::retry("there is no queue to put the message back on"))
+    }
+
+    async fn hide(&self, _receipt: &str, _delay: SignedDuration) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
 /// One event for the bus.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BusEntry {

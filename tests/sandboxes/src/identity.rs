@@ -124,7 +124,10 @@ impl Identity {
     /// An issuer with a key of its own, made now.
     #[must_use]
     pub fn new(config: IdentityConfig, clock: Clock) -> Self {
-        let state = Issuer { config, keys: vec![SigningKey::generate()] };
+        let state = Issuer {
+            config,
+            keys: vec![SigningKey::generate()],
+        };
         Self {
             desk: FrontDesk::new(clock, &[]),
             state: Arc::new(Mutex::new(state)),
@@ -132,7 +135,6 @@ impl Identity {
     }
 
     /// Discovery, keys and tokens, with the control routes beside them.
-    #[must_use]
     pub fn router(&self) -> Router {
         common::router(self.clone())
     }
@@ -172,7 +174,11 @@ impl Identity {
     /// The key cannot sign.
     pub fn issue(&self, grant: &Grant<'_>) -> Result<String, KeyError> {
         let state = lock(&self.state);
-        let key = state.keys.last().cloned().unwrap_or_else(SigningKey::generate);
+        let key = state
+            .keys
+            .last()
+            .cloned()
+            .unwrap_or_else(SigningKey::generate);
         key.sign(&json!({
             "iss": state.config.issuer,
             "aud": state.config.audience,
@@ -240,7 +246,10 @@ impl Identity {
 }
 
 /// The scopes asked for, if all of them are allowed; all that are allowed if none was asked for.
-fn narrowed<'a>(asked: Option<&'a str>, allowed: &'a [String]) -> Result<Vec<&'a str>, OAuthRefusal> {
+fn narrowed<'a>(
+    asked: Option<&'a str>,
+    allowed: &'a [String],
+) -> Result<Vec<&'a str>, OAuthRefusal> {
     match asked.map(str::trim).filter(|asked| !asked.is_empty()) {
         None => Ok(allowed.iter().map(String::as_str).collect()),
         Some(asked) => asked
@@ -261,8 +270,7 @@ struct Form(Vec<(String, String)>);
 
 impl Form {
     fn read(headers: &HeaderMap, body: &[u8]) -> Self {
-        let mut fields: Vec<(String, String)> =
-            form_urlencoded::parse(body).into_owned().collect();
+        let mut fields: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
         fields.extend(basic_credentials(headers).unwrap_or_default());
         Self(fields)
     }
@@ -352,7 +360,11 @@ impl Vendor for Identity {
 
     fn error(&self, status: u16, _variant: Option<&str>) -> Response {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let code = if status.is_server_error() { "server_error" } else { "invalid_request" };
+        let code = if status.is_server_error() {
+            "server_error"
+        } else {
+            "invalid_request"
+        };
         (status, axum::Json(json!({ "error": code }))).into_response()
     }
 

@@ -18,7 +18,10 @@ pub struct SigningKey {
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
+        formatter
+            .debug_struct("SigningKey")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,7 +74,9 @@ impl SigningKey {
     pub fn jwk(&self) -> Value {
         let point = self.secret.public_key().to_encoded_point(false);
         let coordinate = |bytes: Option<&p256::FieldBytes>| {
-            bytes.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default()
+            bytes
+                .map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
+                .unwrap_or_default()
         };
         json!({
             "kty": "EC",

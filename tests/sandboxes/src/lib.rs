@@ -12,7 +12,7 @@ pub mod identity;
 mod json;
 pub mod keys;
 pub mod netsuite;
-//NS pub mod set;
+pub mod set;
 pub mod shipbob;
 pub mod shopify;
 
@@ -22,7 +22,7 @@ pub use common::{
 pub use identity::{Identity, IdentityConfig};
 pub use keys::SigningKey;
 pub use netsuite::{NetSuite, NetSuiteConfig};
-//NS pub use set::{SandboxOptions, SandboxSet, start};
+pub use set::{Ports, SandboxOptions, SandboxSet, StartError, start};
 
 /// What time it is: tests pass a clock that they move, the local stack passes [`system_clock`].
 pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;

@@ -1,5 +1,10 @@
 //! The ShipBob sandbox behaves as the vendor's published API does.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy knows test functions, not what they call"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -11,6 +16,7 @@ use crossdock_sandboxes::shipbob::{ShipBob, ShipBobConfig};
 use crossdock_sandboxes::{Clock, Delivery, Fault, FaultKind};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method, Request, StatusCode};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tower::ServiceExt;
@@ -500,6 +506,34 @@ async fn a_part_gets_a_shipment_of_its_own_and_the_rest_waits() {
         stage.get(&format!("/2026-01/order/{id}")).await.body["status"],
         "Fulfilled"
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn however_an_order_is_split_every_piece_is_in_one_shipment(
+        parts in prop::collection::vec(prop::collection::vec((prop::sample::select(vec!["TEA", "CUP"]), 0_i64..4), 1..3), 0..6),
+    ) {
+        let stage = Stage::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let id = runtime.block_on(stage.take_in("UK-1-F1"));
+        for part in parts {
+            let lines: Vec<Value> =
+                part.iter().map(|(sku, quantity)| json!({ "sku": sku, "quantity": quantity })).collect();
+            // Some of these ask for what is not there: they are refused and change nothing.
+            let _ = stage.shipbob.act(json!({ "ship": { "order": id, "lines": lines } }));
+            let shown = runtime.block_on(stage.get(&format!("/2026-01/order/{id}"))).body;
+            let shipments = shown["shipments"].as_array().unwrap();
+            let all: Vec<_> = shipments.iter().flat_map(shipped_quantities).collect();
+            let sum = |sku: &str| all.iter().filter(|(it, _)| it == sku).map(|(_, quantity)| quantity).sum::<i64>();
+            prop_assert_eq!((sum("TEA"), sum("CUP")), (3, 1));
+            prop_assert!(all.iter().all(|(_, quantity)| *quantity > 0));
+            let ids: std::collections::BTreeSet<String> =
+                shipments.iter().map(|shipment| shipment["id"].to_string()).collect();
+            prop_assert_eq!(ids.len(), shipments.len());
+        }
+    }
 }
 
 #[tokio::test]

@@ -374,7 +374,20 @@ impl Held<'_> {
             return Err(self.differs(&told(&held, currency), &told(&ours, currency)));
         }
         let total = minor(currency, self.record.get("total")).ok_or_else(|| self.unreadable("it has no total"))?;
+        let lines = Minor::sum(draft.lines.iter().map(|line| line.net))?.plus(rounding)?;
+        self.adds_up(currency, lines, total)?;
         Ok((total.minus(rounding)?, rounding))
+    }
+
+    /// A total that is not the sum of its own parts is a wrong answer, not a rounding difference to be corrected.
+    fn adds_up(&self, currency: Currency, lines: Minor, total: Minor) -> Result<(), Failure> {
+        let part = |name: &str| minor(currency, self.record.get(name));
+        let (Some(shipping), Some(tax)) = (part("shippingCost"), part("taxTotal")) else { return Ok(()) };
+        if Minor::sum([lines, shipping, tax])? == total {
+            Ok(())
+        } else {
+            Err(self.unreadable("its parts do not add up to its total"))
+        }
     }
 
     /// The failure of a total that is too far from ours.
@@ -478,4 +491,59 @@ pub fn correctable(draft: &SalesDraft, total: Minor) -> Result<Option<Minor>, Mo
     let difference = draft.total.minus(total)?;
     let is_small = difference.get().unsigned_abs() <= draft.header.rounding_tolerance.get().unsigned_abs();
     Ok(is_small.then_some(difference))
+}
+
+#[cfg(test)]
+mod tests {
+    use crossdock_domain::money::MAX_MINOR;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Money goes out as a JSON number and comes back: no digit is lost, whatever the currency's exponent.
+        #[test]
+        fn every_amount_survives_json(amount in -MAX_MINOR..=MAX_MINOR, code in prop::sample::select(vec!["JPY", "GBP", "KWD"])) {
+            let currency: Currency = code.parse().unwrap();
+            let amount = Minor::new(amount).unwrap();
+            let sent = amount_of(currency, amount).unwrap().to_string();
+            let received: Value = serde_json::from_str(&sent).unwrap();
+            prop_assert_eq!(minor(currency, Some(&received)), Some(amount));
+        }
+    }
+
+    #[test]
+    fn amounts_read_as_the_currency_writes_them() {
+        let written = |code: &str, amount: i64| amount_of(code.parse().unwrap(), Minor::new(amount).unwrap()).unwrap().to_string();
+        assert_eq!(written("GBP", 4198), "41.98");
+        assert_eq!(written("JPY", 4198), "4198");
+        assert_eq!(written("KWD", 4198), "4.198");
+        assert_eq!(written("GBP", -1), "-0.01");
+    }
+
+    #[test]
+    fn an_amount_with_more_decimals_than_its_currency_is_not_read() {
+        let gbp: Currency = "GBP".parse().unwrap();
+        assert_eq!(minor(gbp, Some(&json!(41.985))), None);
+        assert_eq!(minor(gbp, Some(&json!("41.98"))), Minor::new(4198).ok());
+        for nothing in [json!(null), json!({}), json!("NaN"), json!(1e300), json!(true)] {
+            assert_eq!(minor(gbp, Some(&nothing)), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_guest_of_a_channel_with_a_long_name_still_has_a_reference() {
+        let header = |channel: &str| Header {
+            reference: "UK-1-SO".into(),
+            order_name: "#1".into(),
+            channel: channel.into(),
+            posting_date: jiff::civil::date(2026, 11, 23),
+            currency: "GBP".parse().unwrap(),
+            rounding_tolerance: Minor::ZERO,
+        };
+        assert_eq!(guest(&header("shopify-uk")), "GUEST-SHOPIFY-UK-GBP");
+        let long = ["a-storefront-with-a-very-long-name-1", "a-storefront-with-a-very-long-name-2"].map(|name| guest(&header(name)));
+        assert!(long.iter().all(|name| check_reference(name).is_ok()), "{long:?}");
+        assert_ne!(long[0], long[1]);
+    }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use crossdock_domain::event::FailureClass;
 use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, SalesDraft};
-use crossdock_domain::{Minor, Sku};
+use crossdock_domain::Sku;
 use crossdock_step::Failure;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -35,6 +35,14 @@ struct Sales {
     record: &'static str,
     /// The field that carries the order line's number.
     line_key: &'static str,
+}
+
+/// A record that the ERP shows after a write.
+struct Written<'a> {
+    asked: &'a Asked<'a>,
+    record: Value,
+    /// The internal id that the write named; a record that was found needs none.
+    id: Option<String>,
 }
 
 const SALES_ORDER: Sales = Sales { record: "salesOrder", line_key: "line" };
@@ -98,46 +106,48 @@ impl NetSuite {
         id.map(String::from).map(Some).ok_or_else(unreadable)
     }
 
-    /// What the ERP holds under a reference right after it was written.
-    async fn read_back(&self, record: &str, asked: &Asked<'_>) -> Result<Value, Failure> {
-        let held = self.client.find(record, asked.what, asked).await?;
-        held.ok_or_else(|| Failure::retry(format!("NetSuite took {} but does not show it yet", asked.what)))
+    /// Makes or changes a document, and reads it back.
+    async fn upserted<'a>(&self, kind: &str, body: &Value, asked: &'a Asked<'a>) -> Result<Written<'a>, Failure> {
+        let id = self.client.upsert((kind, asked.what), body, asked).await?;
+        Ok(Written { asked, record: self.read_back(kind, asked).await?, id })
+    }
+
+    async fn read_back(&self, kind: &str, asked: &Asked<'_>) -> Result<Value, Failure> {
+        let record = self.client.find(kind, asked.what, asked).await?;
+        record.ok_or_else(|| Failure::retry(format!("NetSuite took {} but does not show it yet", asked.what)))
     }
 
     /// Makes a document out of another one. A POST whose external id is taken is refused; so is one whose quantities
     /// a first try, the answer of which was lost, has used up. So after any lasting refusal the document is looked
     /// for, and only if it is not there the refusal stands.
-    async fn transformed(
+    async fn transformed<'a>(
         &self,
         from: (&str, &str),
         to: (&str, &Value),
-        asked: &Asked<'_>,
-    ) -> Result<(Value, Option<String>), Failure> {
+        asked: &'a Asked<'a>,
+    ) -> Result<Written<'a>, Failure> {
         check_id(from)?;
         let refusal = match self.client.transform(from, to, asked).await {
-            Ok(written) => return Ok((self.read_back(to.0, asked).await?, written)),
+            Ok(id) => return Ok(Written { asked, record: self.read_back(to.0, asked).await?, id }),
             Err(Failure::Permanent { class, reason }) => (class, reason),
             Err(passing) => return Err(passing),
         };
         match (self.client.find(to.0, asked.what, asked).await?, refusal) {
-            (Some(held), _) => Ok((held, None)),
+            (Some(record), _) => Ok(Written { asked, record, id: None }),
             (None, (FailureClass::Duplicate, reason)) => Err(Failure::retry(reason)),
             (None, (class, reason)) => Err(Failure::permanent(class, reason)),
         }
     }
 
+    fn held<'a>(&'a self, written: &'a Written<'a>) -> Held<'a> {
+        Held { asked: written.asked, settings: self.settings(), record: &written.record }
+    }
+
     /// Compares a sales document with its draft; a small difference goes to the rounding line.
-    async fn reconciled(
-        &self,
-        document: Sales,
-        draft: &SalesDraft,
-        written: (Value, Option<String>),
-        asked: &Asked<'_>,
-    ) -> Result<Posted, Failure> {
-        let (record, location) = written;
-        let held = Held { asked, settings: self.settings(), record: &record };
-        let id = held.identity(&draft.header, location.as_deref())?;
-        let (bare, rounding) = held.sales(draft, document.line_key)?;
+    async fn reconciled(&self, kind: Sales, draft: &SalesDraft, written: Written<'_>) -> Result<Posted, Failure> {
+        let held = self.held(&written);
+        let id = held.identity(&draft.header, written.id.as_deref())?;
+        let (bare, rounding) = held.sales(draft, kind.line_key)?;
         let total = bare.plus(rounding)?;
         if total == draft.total {
             return Ok(Posted { id, total: Some(total) });
@@ -146,14 +156,13 @@ impl NetSuite {
         let (Some(difference), Some(item)) = (difference, &self.settings().rounding_item) else {
             return Err(held.total_differs(draft, total));
         };
-        tracing::info!(document = asked.what, difference_minor = difference.get(), "rounding line");
-        let body = documents::rounding(draft, &record, (item, difference))?;
-        self.client.upsert((document.record, asked.what), &body, asked).await?;
-        let record = self.read_back(document.record, asked).await?;
-        let held = Held { asked, settings: self.settings(), record: &record };
-        let id = held.identity(&draft.header, Some(&id))?;
-        let (bare, rounding) = held.sales(draft, document.line_key)?;
-        let total: Minor = bare.plus(rounding)?;
+        tracing::info!(document = written.asked.what, difference_minor = difference.get(), "rounding line");
+        let body = documents::rounding(draft, &written.record, (item, difference))?;
+        let corrected = self.upserted(kind.record, &body, written.asked).await?;
+        let held = self.held(&corrected);
+        held.identity(&draft.header, Some(&id))?;
+        let (bare, rounding) = held.sales(draft, kind.line_key)?;
+        let total = bare.plus(rounding)?;
         if total == draft.total { Ok(Posted { id, total: Some(total) }) } else { Err(held.total_differs(draft, total)) }
     }
 }
@@ -171,9 +180,8 @@ impl Erp for NetSuite {
         let asked = self.asked(&draft.header)?;
         let customer = self.guest(&draft.header).await?;
         let body = documents::sales_order(self.settings(), draft, &customer, items)?;
-        let location = self.client.upsert((SALES_ORDER.record, asked.what), &body, &asked).await?;
-        let record = self.read_back(SALES_ORDER.record, &asked).await?;
-        self.reconciled(SALES_ORDER, draft, (record, location), &asked).await
+        let written = self.upserted(SALES_ORDER.record, &body, &asked).await?;
+        self.reconciled(SALES_ORDER, draft, written).await
     }
 
     async fn post_deposit(&self, draft: &DepositDraft, sales_order: &str) -> Result<Posted, Failure> {
@@ -181,20 +189,18 @@ impl Erp for NetSuite {
         check_id(("salesOrder", sales_order))?;
         let customer = self.guest(&draft.header).await?;
         let body = documents::deposit(self.settings(), draft, &customer, sales_order)?;
-        let location = self.client.upsert(("customerDeposit", asked.what), &body, &asked).await?;
-        let record = self.read_back("customerDeposit", &asked).await?;
-        let held = Held { asked: &asked, settings: self.settings(), record: &record };
-        let id = held.identity(&draft.header, location.as_deref())?;
-        let total = held.deposit(draft, sales_order)?;
-        Ok(Posted { id, total: Some(total) })
+        let written = self.upserted("customerDeposit", &body, &asked).await?;
+        let held = self.held(&written);
+        let id = held.identity(&draft.header, written.id.as_deref())?;
+        Ok(Posted { id, total: Some(held.deposit(draft, sales_order)?) })
     }
 
     async fn post_item_fulfillment(&self, draft: &FulfillmentDraft, sales_order: &str) -> Result<Posted, Failure> {
         let asked = self.asked(&draft.header)?;
         let body = documents::item_fulfillment(self.settings(), draft)?;
-        let (record, location) = self.transformed(("salesOrder", sales_order), ("itemFulfillment", &body), &asked).await?;
-        let held = Held { asked: &asked, settings: self.settings(), record: &record };
-        let id = held.identity(&draft.header, location.as_deref())?;
+        let written = self.transformed(("salesOrder", sales_order), ("itemFulfillment", &body), &asked).await?;
+        let held = self.held(&written);
+        let id = held.identity(&draft.header, written.id.as_deref())?;
         held.item_fulfillment(draft)?;
         Ok(Posted { id, total: None })
     }
@@ -203,18 +209,17 @@ impl Erp for NetSuite {
         let asked = self.asked(&draft.header)?;
         let body = documents::invoice(self.settings(), draft)?;
         let written = self.transformed(("salesOrder", sales_order), (INVOICE.record, &body), &asked).await?;
-        self.reconciled(INVOICE, draft, written, &asked).await
+        self.reconciled(INVOICE, draft, written).await
     }
 
     async fn apply_deposit(&self, draft: &ApplicationDraft) -> Result<Posted, Failure> {
         let asked = self.asked(&draft.header)?;
         check_id(("invoice", &draft.invoice))?;
         let body = documents::application(self.settings(), draft)?;
-        let (record, location) =
-            self.transformed(("customerDeposit", &draft.deposit), ("depositApplication", &body), &asked).await?;
-        let held = Held { asked: &asked, settings: self.settings(), record: &record };
-        let id = held.identity(&draft.header, location.as_deref())?;
-        let total = held.application(draft)?;
-        Ok(Posted { id, total: Some(total) })
+        let from = ("customerDeposit", draft.deposit.as_str());
+        let written = self.transformed(from, ("depositApplication", &body), &asked).await?;
+        let held = self.held(&written);
+        let id = held.identity(&draft.header, written.id.as_deref())?;
+        Ok(Posted { id, total: Some(held.application(draft)?) })
     }
 }

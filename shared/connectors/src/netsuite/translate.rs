@@ -188,3 +188,119 @@ fn texts(body: &str, name: &str) -> Vec<String> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Response<Bytes> {
+        Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes())).unwrap()
+    }
+
+    fn classified(status: u16, body: &str) -> Failure {
+        let asked = Asked {
+            connection: "netsuite",
+            now: Timestamp::UNIX_EPOCH,
+            what: "UK-1-INV1",
+            posting_date: Some(jiff::civil::date(2026, 10, 31)),
+        };
+        refusal(&asked, &answer(status, body))
+    }
+
+    fn user_error(detail: &str) -> String {
+        let resource = "Error while accessing a resource. ";
+        format!(r#"{{"o:errorDetails":[{{"detail":"{resource}{detail}","o:errorCode":"USER_ERROR"}}]}}"#)
+    }
+
+    fn class(failure: &Failure) -> Option<FailureClass> {
+        match failure {
+            Failure::Permanent { class, .. } => Some(*class),
+            Failure::Retry { .. } | Failure::Paused { .. } => None,
+        }
+    }
+
+    /// USER_ERROR is the catch-all: only its text tells these apart. Texts as seen in public.
+    #[test]
+    fn user_errors_are_told_apart_by_their_text() {
+        for (detail, expected) in [
+            ("This entity already exists.", FailureClass::Duplicate),
+            ("You have entered an Invalid Field Value 53384 for the following field: customer.", FailureClass::Mapping),
+            ("You must enter a value for Company Name.", FailureClass::Value),
+            ("Your current role does not have permission to perform this action.", FailureClass::Connection),
+            ("This record has been locked by a user defined workflow.", FailureClass::Refused),
+            ("You cannot enter or change a transaction in the closed period Oct 2026.", FailureClass::Refused),
+            ("The transaction date is in a period that has been locked.", FailureClass::Refused),
+            ("The quantity exceeds what remains.", FailureClass::Refused),
+        ] {
+            let failure = classified(400, &user_error(detail));
+            assert_eq!(class(&failure), Some(expected), "{failure}");
+            assert!(failure.to_string().contains(detail), "{failure}");
+        }
+    }
+
+    #[test]
+    fn codes_decide_where_they_say_more() {
+        let coded = |code: &str, detail: &str| {
+            format!(r#"{{"o:errorDetails":[{{"detail":"{detail}","o:errorPath":"item.items[0].item","o:errorCode":"{code}"}}]}}"#)
+        };
+        for (status, code, expected) in [
+            (400, "INVALID_CONTENT", FailureClass::Value),
+            (400, "INVALID_LOGIN", FailureClass::Connection),
+            (401, "INVALID_LOGIN", FailureClass::Connection),
+            (400, "INSUFFICIENT_PERMISSION", FailureClass::Connection),
+            (404, "NONEXISTENT_ID", FailureClass::Missing),
+            (400, "RCRD_DSNT_EXIST", FailureClass::Mapping),
+            (405, "METHOD_NOT_ALLOWED", FailureClass::Connection),
+        ] {
+            let failure = classified(status, &coded(code, "Please look."));
+            assert_eq!(class(&failure), Some(expected), "{status} {code}: {failure}");
+        }
+        let failure = classified(400, &coded("INVALID_CONTENT", "Please enter value(s) for: Item."));
+        assert!(failure.to_string().contains("(\"Please enter value(s) for: Item.\" at item.items[0].item)"), "{failure}");
+    }
+
+    #[test]
+    fn too_many_calls_are_recognised_in_every_disguise() {
+        let malformed = r#"{ "title": "Bad Request", "status": 429, "o:errorCode": "USER_ERROR"
+            "o:errorDetails": [ { "detail": "Request blocked.", "o:errorCode": "CONCURRENCY_LIMIT_EXCEEDED" } ] }"#;
+        let restlet = r#"{"error":{},"o:errorDetails":[{"o:errorCode" : "SSS_REQUEST_LIMIT_EXCEEDED"}]}"#;
+        for (status, body) in [(429, ""), (429, "<html>"), (429, malformed), (400, malformed), (400, restlet)] {
+            assert!(matches!(classified(status, body), Failure::Paused { .. }), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn pages_of_something_in_between_are_waited_out_or_parked_by_their_status() {
+        let page = "<html><body>Bad gateway</body></html>";
+        for status in [500, 502, 503, 504, 408] {
+            assert!(matches!(classified(status, page), Failure::Retry { .. }), "{status}");
+        }
+        assert_eq!(class(&classified(200, page)), Some(FailureClass::Parse));
+        assert_eq!(class(&classified(302, page)), Some(FailureClass::Connection));
+        assert!(!classified(200, page).to_string().contains("html"));
+    }
+
+    #[test]
+    fn a_closed_period_is_named() {
+        let failure = classified(400, &user_error("You cannot post to a closed period."));
+        assert_eq!(
+            failure.to_string(),
+            "NetSuite refused UK-1-INV1 (posting date 2026-10-31, period 2026-10) (\"You cannot post to a closed period.\"): \
+             open the accounting period or have the document dated into an open one, then retry"
+        );
+    }
+
+    #[test]
+    fn what_the_vendor_says_stays_one_bounded_line() {
+        let failure = classified(400, &user_error(&format!("forged\\nline {}", "x".repeat(5000))));
+        let text = failure.to_string();
+        assert!(!text.contains('\n') && text.len() < 600, "{text}");
+    }
+
+    #[test]
+    fn endless_and_broken_bodies_do_no_harm() {
+        for body in ["\"detail\":".repeat(100_000), "\"o:errorCode\": \"".into(), "\u{fffd}".repeat(20_000)] {
+            assert_eq!(class(&classified(400, &body)), Some(FailureClass::Refused));
+        }
+    }
+}

@@ -4,6 +4,8 @@ use crossdock_domain::event::FailureClass;
 use crossdock_step::Failure;
 use serde::Deserialize;
 
+use crate::address::base_url;
+
 /// Settings of a connection of kind `shopify`, as far as calls need them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Config {
@@ -30,9 +32,7 @@ impl Config {
     pub fn read(settings: &serde_json::Value) -> Result<Self, Failure> {
         let config: Self = serde_json::from_value(settings.clone())
             .map_err(|error| wrong(&format!("the Shopify settings cannot be read ({error})")))?;
-        if !is_safe(&config.base_url) {
-            return Err(wrong("base_url must start with https:// (http:// only for this very machine)"));
-        }
+        base_url(&config.base_url).map_err(|rule| wrong(&rule))?;
         let dated = config.api_version.bytes().all(|b| b.is_ascii_digit() || b == b'-') || config.api_version == "unstable";
         if config.api_version.is_empty() || !dated {
             return Err(wrong("api_version must be a dated version such as 2026-10"));
@@ -44,17 +44,6 @@ impl Config {
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("{}/admin/api/{}/graphql.json", self.base_url.trim_end_matches('/'), self.api_version)
-    }
-}
-
-fn is_safe(base_url: &str) -> bool {
-    let Ok(address) = base_url.parse::<http::Uri>() else { return false };
-    let local = matches!(address.host(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    let host = address.host().is_some_and(|host| !host.is_empty());
-    host && match address.scheme_str() {
-        Some("https") => true,
-        Some("http") => local,
-        _ => false,
     }
 }
 

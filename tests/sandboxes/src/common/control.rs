@@ -25,7 +25,9 @@ pub fn router<V: Vendor>(vendor: V) -> Router {
         .route("/_sandbox/deliveries", get(deliveries::<V>))
         .route(
             "/_sandbox/faults",
-            get(list_faults::<V>).post(add_faults::<V>).delete(clear_faults::<V>),
+            get(list_faults::<V>)
+                .post(add_faults::<V>)
+                .delete(clear_faults::<V>),
         )
         .route("/_sandbox/act", post(act::<V>))
         .route("/_sandbox/webhooks", post(webhooks::<V>))
@@ -35,7 +37,10 @@ pub fn router<V: Vendor>(vendor: V) -> Router {
 }
 
 async fn health<V: Vendor>(State(vendor): State<V>) -> Response {
-    answer(StatusCode::OK, &json!({ "sandbox": vendor.name(), "ok": true }))
+    answer(
+        StatusCode::OK,
+        &json!({ "sandbox": vendor.name(), "ok": true }),
+    )
 }
 
 async fn documents<V: Vendor>(State(vendor): State<V>) -> Response {
@@ -43,7 +48,10 @@ async fn documents<V: Vendor>(State(vendor): State<V>) -> Response {
 }
 
 async fn requests<V: Vendor>(State(vendor): State<V>) -> Response {
-    answer(StatusCode::OK, &json!({ "requests": vendor.front_desk().requests() }))
+    answer(
+        StatusCode::OK,
+        &json!({ "requests": vendor.front_desk().requests() }),
+    )
 }
 
 async fn deliveries<V: Vendor>(State(vendor): State<V>) -> Response {
@@ -52,7 +60,10 @@ async fn deliveries<V: Vendor>(State(vendor): State<V>) -> Response {
 }
 
 async fn list_faults<V: Vendor>(State(vendor): State<V>) -> Response {
-    answer(StatusCode::OK, &json!({ "faults": vendor.front_desk().faults() }))
+    answer(
+        StatusCode::OK,
+        &json!({ "faults": vendor.front_desk().faults() }),
+    )
 }
 
 async fn clear_faults<V: Vendor>(State(vendor): State<V>) -> Response {
@@ -76,7 +87,10 @@ async fn add_faults<V: Vendor>(State(vendor): State<V>, body: Bytes) -> Response
     for fault in faults {
         vendor.front_desk().add_fault(fault);
     }
-    answer(StatusCode::CREATED, &json!({ "faults": vendor.front_desk().faults() }))
+    answer(
+        StatusCode::CREATED,
+        &json!({ "faults": vendor.front_desk().faults() }),
+    )
 }
 
 /// An untagged enum says only that nothing matched; reading the one form again says what is wrong with it.
@@ -110,7 +124,10 @@ fn one_copy() -> u32 {
 async fn webhooks<V: Vendor>(State(vendor): State<V>, body: Bytes) -> Response {
     match serde_json::from_slice::<WebhookTarget>(&body) {
         Ok(target) => {
-            vendor.front_desk().outbox().send_to(target.url, target.copies);
+            vendor
+                .front_desk()
+                .outbox()
+                .send_to(target.url, target.copies);
             StatusCode::NO_CONTENT.into_response()
         }
         Err(error) => refused(&format!("send {{ \"url\": \"http://…\" }}: {error}")),

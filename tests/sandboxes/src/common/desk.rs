@@ -40,6 +40,10 @@ pub trait Vendor: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// The refusal to answer with.
+    #[expect(
+        clippy::result_large_err,
+        reason = "a refusal is an answer like any other"
+    )]
     fn admit(&self) -> Result<Slot, Response> {
         Ok(Slot::default())
     }
@@ -93,8 +97,14 @@ pub struct FrontDesk {
 struct Book {
     requests: Vec<RecordedRequest>,
     last_number: u64,
-    faults: Vec<Fault>,
+    faults: Vec<Standing>,
     hang: Duration,
+}
+
+/// A fault and how many requests it has seen.
+struct Standing {
+    fault: Fault,
+    seen: u32,
 }
 
 impl FrontDesk {
@@ -133,13 +143,17 @@ impl FrontDesk {
 
     /// Adds a fault; the oldest that matches strikes first.
     pub fn add_fault(&self, fault: Fault) {
-        lock(&self.book).faults.push(fault);
+        lock(&self.book).faults.push(Standing { fault, seen: 0 });
     }
 
     /// Faults that are not used up.
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
-        lock(&self.book).faults.clone()
+        let book = lock(&self.book);
+        book.faults
+            .iter()
+            .map(|standing| standing.fault.clone())
+            .collect()
     }
 
     /// Removes all faults.
@@ -185,7 +199,11 @@ impl FrontDesk {
     fn answered(&self, number: u64, status: StatusCode) {
         let mut book = lock(&self.book);
         // From the end: the request is nearly always among the last ones.
-        let request = book.requests.iter_mut().rev().find(|request| request.number == number);
+        let request = book
+            .requests
+            .iter_mut()
+            .rev()
+            .find(|request| request.number == number);
         if let Some(request) = request {
             request.status = Some(status.as_u16());
         }
@@ -194,28 +212,40 @@ impl FrontDesk {
     fn no_answer(&self) -> Response {
         let hang = lock(&self.book).hang.as_millis().to_string();
         let status = StatusCode::from_u16(TIMEOUT_STATUS).unwrap_or(StatusCode::GATEWAY_TIMEOUT);
-        (status, [(FAULT_HEADER, "timeout".to_owned()), (HANG_HEADER, hang)]).into_response()
+        (
+            status,
+            [(FAULT_HEADER, "timeout".to_owned()), (HANG_HEADER, hang)],
+        )
+            .into_response()
     }
 }
 
 impl Book {
+    /// The first fault that wants this request; those before it have seen it and let it pass.
     fn strike(&mut self, method: &str, path: &str, body: &[u8]) -> Option<FaultKind> {
-        let at = self
-            .faults
-            .iter()
-            .position(|fault| fault.times > 0 && fault.strikes(method, path, body))?;
-        let fault = self.faults.get_mut(at)?;
-        let kind = fault.fault.clone();
-        fault.times -= 1;
-        if fault.times == 0 {
-            self.faults.remove(at);
+        let mut struck = None;
+        for standing in &mut self.faults {
+            let fault = &mut standing.fault;
+            if struck.is_some() || fault.times == 0 || !fault.strikes(method, path, body) {
+                continue;
+            }
+            standing.seen += 1;
+            if standing.seen.is_multiple_of(fault.every.max(1)) {
+                fault.times -= 1;
+                struck = Some(fault.fault.clone());
+            }
         }
-        Some(kind)
+        self.faults.retain(|standing| standing.fault.times > 0);
+        struck
     }
 }
 
 /// The middleware around all vendor routes: writes the request down, applies its fault, asks the limit.
-pub(super) async fn attend<V: Vendor>(State(vendor): State<V>, request: Request, next: Next) -> Response {
+pub(super) async fn attend<V: Vendor>(
+    State(vendor): State<V>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return vendor.error(413, None);

@@ -16,6 +16,9 @@ pub struct Fault {
     /// How many requests it strikes before it is used up.
     #[serde(default = "once")]
     pub times: u32,
+    /// Strikes only every so-manieth request that matches: 5 leaves four alone and strikes the fifth.
+    #[serde(default = "once")]
+    pub every: u32,
     /// Strikes only requests whose body contains this text (a GraphQL operation's name, for example).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_contains: Option<String>,
@@ -33,8 +36,16 @@ impl Fault {
             matching: matching.to_owned(),
             fault,
             times,
+            every: 1,
             body_contains: None,
         }
+    }
+
+    /// Leaves requests alone in between: strikes only every so-manieth that matches.
+    #[must_use]
+    pub fn every(mut self, every: u32) -> Self {
+        self.every = every;
+        self
     }
 
     /// Narrows the fault to requests whose body contains `text`.
@@ -112,7 +123,11 @@ impl TryFrom<String> for FaultKind {
         let name = parts.next().unwrap_or_default();
         let argument = parts.next();
         let variant = parts.next().map(str::to_owned);
-        let status = || argument.and_then(|text| text.parse::<u16>().ok()).filter(is_error);
+        let status = || {
+            argument
+                .and_then(|text| text.parse::<u16>().ok())
+                .filter(is_error)
+        };
         let kind = match (name, argument) {
             ("timeout_after_commit", None) => Some(Self::TimeoutAfterCommit),
             ("timeout_before_commit", None) => Some(Self::TimeoutBeforeCommit),
@@ -149,6 +164,84 @@ impl From<FaultKind> for String {
             FaultKind::Slow(ms) => format!("slow:{ms}"),
             FaultKind::WrongAnswer => "wrong_answer".to_owned(),
             FaultKind::HtmlPage => "wrong_answer:html".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strikes(matching: &str, method: &str, path: &str) -> bool {
+        Fault::new(matching, FaultKind::WrongAnswer, 1).strikes(method, path, b"{}")
+    }
+
+    #[test]
+    fn a_fault_matches_a_method_and_the_start_of_a_path() {
+        assert!(strikes("POST /order", "POST", "/order/7?page=1"));
+        assert!(strikes(
+            "POST /services/rest/record/v1/invoice…",
+            "POST",
+            "/services/rest/record/v1/invoice"
+        ));
+        assert!(!strikes("POST /order", "GET", "/order"));
+        assert!(!strikes("POST /order", "POST", "/2026-01/order"));
+    }
+
+    #[test]
+    fn a_star_stands_for_any_method_or_run_of_characters() {
+        assert!(strikes("* /order", "PATCH", "/order"));
+        assert!(strikes(
+            "POST */!transform/invoice",
+            "POST",
+            "/v1/salesOrder/7/!transform/invoice?replace=item"
+        ));
+        assert!(!strikes(
+            "POST */!transform/invoice",
+            "POST",
+            "/v1/salesOrder/7/!transform/itemFulfillment"
+        ));
+        assert!(strikes("*", "DELETE", "/anything"));
+    }
+
+    #[test]
+    fn a_fault_may_look_at_the_body() {
+        let fault =
+            Fault::new("*", FaultKind::WrongAnswer, 1).only_when_body_contains("fulfillmentCreate");
+        assert!(fault.strikes(
+            "POST",
+            "/graphql.json",
+            b"mutation { fulfillmentCreate { id } }"
+        ));
+        assert!(!fault.strikes("POST", "/graphql.json", b"query { order { id } }"));
+    }
+
+    #[test]
+    fn every_fault_is_written_as_it_is_read() {
+        for text in [
+            "timeout_after_commit",
+            "timeout_before_commit",
+            "status:429",
+            "status:429:malformed",
+            "status_after_commit:500",
+            "slow:250",
+            "wrong_answer",
+            "wrong_answer:html",
+        ] {
+            let kind = FaultKind::try_from(text.to_owned()).unwrap();
+            assert_eq!(String::from(kind), text);
+        }
+        for text in [
+            "",
+            "status",
+            "status:",
+            "status:99",
+            "status:200",
+            "slow:soon",
+            "wrong_answer:text",
+            "timeout",
+        ] {
+            assert!(FaultKind::try_from(text.to_owned()).is_err(), "{text}");
         }
     }
 }

@@ -85,7 +85,11 @@ pub(crate) fn readable_body(headers: &http::HeaderMap, body: &[u8]) -> Value {
 fn masked_pair(
     (name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>),
 ) -> (String, Value) {
-    let shown = if is_secret(&name) { MASK.to_owned() } else { value.into_owned() };
+    let shown = if is_secret(&name) {
+        MASK.to_owned()
+    } else {
+        value.into_owned()
+    };
     (name.into_owned(), Value::String(shown))
 }
 

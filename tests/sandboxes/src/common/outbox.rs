@@ -140,7 +140,9 @@ impl Outbox {
             while let Some((number, url, delivery)) = self.next() {
                 let (outbox, client, slots) = (self.clone(), client.clone(), slots.clone());
                 tokio::spawn(async move {
-                    outbox.deliver(&client, &slots, (number, url, delivery)).await;
+                    outbox
+                        .deliver(&client, &slots, (number, url, delivery))
+                        .await;
                 });
             }
             self.wake.notified().await;
@@ -185,7 +187,12 @@ impl Outbox {
 
 impl Queue {
     fn note(&mut self, number: u64, change: impl FnOnce(&mut DeliveryRecord)) {
-        if let Some(record) = self.records.iter_mut().find(|record| record.number == number) {
+        if let Some(record) = self
+            .records
+            .iter_mut()
+            .rev()
+            .find(|record| record.number == number)
+        {
             change(record);
         }
     }

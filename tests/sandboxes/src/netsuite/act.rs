@@ -45,7 +45,9 @@ fn receive_stock(books: &mut Books, action: &Value) -> Result<Value, String> {
         .and_then(json::decimal)
         .ok_or("receive_stock needs a `quantity`")?;
     books.receive_stock(item, location, quantity);
-    Ok(json!({ "item": item, "location": location, "quantity": json::number(books.in_stock(item, location)) }))
+    Ok(
+        json!({ "item": item, "location": location, "quantity": json::number(books.in_stock(item, location)) }),
+    )
 }
 
 /// Turns the switches of the configuration while the account runs.
@@ -68,7 +70,10 @@ fn configure(books: &mut Books, action: &Value) -> Result<Value, String> {
 }
 
 fn month(action: &Value) -> Result<String, String> {
-    let text = action.get("month").and_then(Value::as_str).unwrap_or_default();
+    let text = action
+        .get("month")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     format!("{text}-01")
         .parse::<jiff::civil::Date>()
         .map(|_| text.to_owned())

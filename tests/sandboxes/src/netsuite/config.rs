@@ -1,6 +1,5 @@
 //! What the account knows before the first request: its lists, its switches and who may sign in.
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// The configuration of a NetSuite account. [`NetSuiteConfig::default`] is the account of the local stack.
@@ -110,8 +109,8 @@ pub struct Item {
     pub kind: ItemKind,
     /// The ledger account that its invoiced amount is credited to.
     pub account: String,
-    /// Cost of one unit in the subsidiary's currency; informative.
-    pub unit_cost: Decimal,
+    /// Cost of one unit in minor units of the subsidiary's currency; informative.
+    pub unit_cost_minor: i64,
 }
 
 /// A customer that exists from the start.
@@ -137,7 +136,7 @@ pub struct Stock {
     /// Internal id of the location.
     pub location: u64,
     /// Units.
-    pub quantity: Decimal,
+    pub quantity: u32,
 }
 
 impl NetSuiteConfig {
@@ -156,13 +155,19 @@ impl NetSuiteConfig {
 
     /// The currencies as a list of ids and names.
     pub(super) fn currency_names(&self) -> Vec<Named> {
-        let name = |currency: &Currency| Named { id: currency.id, name: currency.symbol.clone() };
+        let name = |currency: &Currency| Named {
+            id: currency.id,
+            name: currency.symbol.clone(),
+        };
         self.currencies.iter().map(name).collect()
     }
 
     /// The subsidiaries as a list of ids and names.
     pub(super) fn subsidiary_names(&self) -> Vec<Named> {
-        let name = |subsidiary: &Subsidiary| Named { id: subsidiary.id, name: subsidiary.name.clone() };
+        let name = |subsidiary: &Subsidiary| Named {
+            id: subsidiary.id,
+            name: subsidiary.name.clone(),
+        };
         self.subsidiaries.iter().map(name).collect()
     }
 
@@ -181,9 +186,13 @@ impl Default for NetSuiteConfig {
             certificates: Vec::new(),
             currencies: default_currencies(),
             locations: named(&[(11, "LON1"), (12, "MAN1")]),
-            subsidiaries: vec![Subsidiary { id: 1, name: "Parent Company".to_owned(), currency: 1 }],
+            subsidiaries: vec![Subsidiary {
+                id: 1,
+                name: "Parent Company".to_owned(),
+                currency: 1,
+            }],
             items: default_items(),
-            customers: default_customers(),
+            customers: Vec::new(),
             accounts: named(&[
                 (120, "clearing:shopify_payments"),
                 (121, "clearing:paypal"),
@@ -196,9 +205,14 @@ impl Default for NetSuiteConfig {
             tax_types: named(&[(70, "VAT"), (71, "Sales Tax"), (72, "Consumption Tax")]),
             tax_codes: default_tax_codes(),
             closed_periods: Vec::new(),
-            custom_fields: ["custbody_crossdock", "custcol_crossdock", "custentity_crossdock", "custcol_shopify"]
-                .map(str::to_owned)
-                .to_vec(),
+            custom_fields: [
+                "custbody_crossdock",
+                "custcol_crossdock",
+                "custentity_crossdock",
+                "custcol_shopify",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             recompute_tax: false,
             track_stock: false,
             stock: Vec::new(),
@@ -210,23 +224,39 @@ impl Default for NetSuiteConfig {
 }
 
 fn named(entries: &[(u64, &str)]) -> Vec<Named> {
-    entries.iter().map(|(id, name)| Named { id: *id, name: (*name).to_owned() }).collect()
-}
-
-fn default_currencies() -> Vec<Currency> {
-    [(1, "GBP", 2), (2, "USD", 2), (4, "EUR", 2), (5, "JPY", 0), (6, "KWD", 3)]
-        .into_iter()
-        .map(|(id, symbol, decimals)| Currency { id, symbol: symbol.to_owned(), decimals })
+    entries
+        .iter()
+        .map(|(id, name)| Named {
+            id: *id,
+            name: (*name).to_owned(),
+        })
         .collect()
 }
 
+fn default_currencies() -> Vec<Currency> {
+    [
+        (1, "GBP", 2),
+        (2, "USD", 2),
+        (4, "EUR", 2),
+        (5, "JPY", 0),
+        (6, "KWD", 3),
+    ]
+    .into_iter()
+    .map(|(id, symbol, decimals)| Currency {
+        id,
+        symbol: symbol.to_owned(),
+        decimals,
+    })
+    .collect()
+}
+
 fn default_items() -> Vec<Item> {
-    let item = |id, sku: &str, kind, account: &str, pence| Item {
+    let item = |id, sku: &str, kind, account: &str, unit_cost_minor| Item {
         id,
         sku: sku.to_owned(),
         kind,
         account: account.to_owned(),
-        unit_cost: Decimal::new(pence, 2),
+        unit_cost_minor,
     };
     vec![
         item(501, "TEE-BLK-M", ItemKind::Inventory, "revenue", 620),
@@ -240,24 +270,6 @@ fn default_items() -> Vec<Item> {
         item(592, "TIP", ItemKind::Service, "tips", 0),
         item(593, "DUTY", ItemKind::Service, "duties", 0),
     ]
-}
-
-/// Guests are one customer per channel and currency.
-fn default_customers() -> Vec<KnownCustomer> {
-    let channels = [("UK", 1000), ("WEB", 1100)];
-    let in_channel = |(channel, base): (&str, u64)| {
-        default_currencies()
-            .into_iter()
-            .map(|currency| KnownCustomer {
-                id: base + currency.id,
-                external_id: format!("{channel}-GUEST-{}", currency.symbol),
-                name: format!("Guests of {channel} in {}", currency.symbol),
-                currency: currency.id,
-                subsidiary: 1,
-            })
-            .collect::<Vec<_>>()
-    };
-    channels.into_iter().flat_map(in_channel).collect()
 }
 
 fn default_tax_codes() -> Vec<Named> {

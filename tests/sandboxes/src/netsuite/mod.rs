@@ -57,7 +57,6 @@ impl NetSuite {
     }
 
     /// The API with the control routes beside it.
-    #[must_use]
     pub fn router(&self) -> Router {
         common::router(self.clone())
     }

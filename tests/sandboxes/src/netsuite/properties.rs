@@ -7,42 +7,138 @@ use super::record::Kind;
 use super::refusal::Refusal;
 
 const CUSTOMER: &[&str] = &[
-    "externalId", "entityId", "companyName", "isPerson", "firstName", "lastName", "email", "phone", "subsidiary",
-    "currency", "comments", "category", "terms", "addressBook", "currencyList", "isInactive", "vatRegNumber",
-    "receivablesAccount", "taxItem", "url", "language", "entityStatus",
+    "externalId",
+    "entityId",
+    "companyName",
+    "isPerson",
+    "firstName",
+    "lastName",
+    "email",
+    "phone",
+    "subsidiary",
+    "currency",
+    "comments",
+    "category",
+    "terms",
+    "addressBook",
+    "currencyList",
+    "isInactive",
+    "vatRegNumber",
+    "receivablesAccount",
+    "taxItem",
+    "url",
+    "language",
+    "entityStatus",
 ];
 const TRANSACTION: &[&str] = &[
-    "externalId", "customForm", "tranDate", "tranId", "memo", "currency", "exchangeRate", "subsidiary", "location",
-    "department", "class", "postingPeriod",
+    "externalId",
+    "customForm",
+    "tranDate",
+    "tranId",
+    "memo",
+    "currency",
+    "exchangeRate",
+    "subsidiary",
+    "location",
+    "department",
+    "class",
+    "postingPeriod",
 ];
 const SALE: &[&str] = &[
-    "entity", "otherRefNum", "email", "orderStatus", "shipMethod", "shipDate", "shippingCost", "shippingAddress",
-    "billingAddress", "terms", "salesRep", "toBeEmailed", "toBePrinted", "message", "taxDetailsOverride",
-    "taxDetails", "item", "source", "shipComplete", "dueDate", "account", "paymentMethod", "taxPointDate",
-    "nexus", "subsidiaryTaxRegNum", "entityTaxRegNum",
+    "entity",
+    "otherRefNum",
+    "email",
+    "orderStatus",
+    "shipMethod",
+    "shipDate",
+    "shippingCost",
+    "shippingAddress",
+    "billingAddress",
+    "terms",
+    "salesRep",
+    "toBeEmailed",
+    "toBePrinted",
+    "message",
+    "taxDetailsOverride",
+    "taxDetails",
+    "item",
+    "source",
+    "shipComplete",
+    "dueDate",
+    "account",
+    "paymentMethod",
+    "taxPointDate",
+    "nexus",
+    "subsidiaryTaxRegNum",
+    "entityTaxRegNum",
 ];
 const MONEY_IN: &[&str] = &[
-    "customer", "salesOrder", "payment", "account", "undepFunds", "paymentMethod", "paymentOption", "apply",
-    "autoApply", "checkNum", "status",
+    "customer",
+    "salesOrder",
+    "payment",
+    "account",
+    "undepFunds",
+    "paymentMethod",
+    "paymentOption",
+    "apply",
+    "autoApply",
+    "checkNum",
+    "status",
 ];
 const FULFILMENT: &[&str] = &[
-    "entity", "shipStatus", "shipMethod", "shippingAddress", "item", "package", "createdFrom", "shippedDate",
-    "packedDate", "pickedDate",
+    "entity",
+    "shipStatus",
+    "shipMethod",
+    "shippingAddress",
+    "item",
+    "package",
+    "createdFrom",
+    "shippedDate",
+    "packedDate",
+    "pickedDate",
 ];
 const APPLICATION: &[&str] = &["customer", "deposit", "apply"];
 
 const ITEM_LINE: &[&str] = &[
-    "line", "orderLine", "item", "quantity", "rate", "amount", "price", "location", "description",
-    "taxDetailsReference", "taxCode", "taxAmount", "isClosed", "itemReceive", "units", "department", "class",
-    "grossAmt", "isOpen",
+    "line",
+    "orderLine",
+    "item",
+    "quantity",
+    "rate",
+    "amount",
+    "price",
+    "location",
+    "description",
+    "taxDetailsReference",
+    "taxCode",
+    "taxAmount",
+    "isClosed",
+    "itemReceive",
+    "units",
+    "department",
+    "class",
+    "grossAmt",
+    "isOpen",
 ];
 const TAX_LINE: &[&str] = &[
-    "taxDetailsReference", "taxType", "taxCode", "taxBasis", "taxRate", "taxAmount", "netAmount", "lineType",
-    "lineName", "line",
+    "taxDetailsReference",
+    "taxType",
+    "taxCode",
+    "taxBasis",
+    "taxRate",
+    "taxAmount",
+    "netAmount",
+    "lineType",
+    "lineName",
+    "line",
 ];
 const APPLY_LINE: &[&str] = &["doc", "apply", "amount", "line", "type", "refNum"];
 const PACKAGE_LINE: &[&str] = &[
-    "packageTrackingNumber", "packageWeight", "packageDescr", "packageCarrier", "line",
+    "packageTrackingNumber",
+    "packageWeight",
+    "packageDescr",
+    "packageCarrier",
+    "line",
 ];
 
 /// Writes property names as the schema spells them and deals with those that it does not know.
@@ -53,7 +149,11 @@ pub(super) struct Properties<'a> {
 
 impl Properties<'_> {
     /// Checks a record's body.
-    pub(super) fn check(&self, kind: Kind, body: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
+    pub(super) fn check(
+        &self,
+        kind: Kind,
+        body: Map<String, Value>,
+    ) -> Result<Map<String, Value>, Refusal> {
         let known: Vec<&str> = header_properties(kind).concat();
         let mut checked = self.level(body, &known, "")?;
         for (sublist, line_properties) in [
@@ -62,20 +162,32 @@ impl Properties<'_> {
             ("apply", APPLY_LINE),
             ("package", PACKAGE_LINE),
         ] {
-            if let Some(Value::Array(lines)) = checked.get_mut(sublist).and_then(|list| list.get_mut("items")) {
+            if let Some(Value::Array(lines)) = checked
+                .get_mut(sublist)
+                .and_then(|list| list.get_mut("items"))
+            {
                 for (at, line) in lines.iter_mut().enumerate() {
                     let path = format!("{sublist}.items[{at}]");
                     let Value::Object(fields) = line.take() else {
-                        return Err(Refusal::invalid_content("A sublist line must be an object.", &path));
+                        return Err(Refusal::invalid_content(
+                            "A sublist line must be an object.",
+                            &path,
+                        ));
                     };
-                    *line = Value::Object(self.level(fields, line_properties, &format!("{path}."))?);
+                    *line =
+                        Value::Object(self.level(fields, line_properties, &format!("{path}."))?);
                 }
             }
         }
         Ok(checked)
     }
 
-    fn level(&self, fields: Map<String, Value>, known: &[&str], path: &str) -> Result<Map<String, Value>, Refusal> {
+    fn level(
+        &self,
+        fields: Map<String, Value>,
+        known: &[&str],
+        path: &str,
+    ) -> Result<Map<String, Value>, Refusal> {
         let mut checked = Map::new();
         for (name, value) in fields {
             match self.spelled(&name, known) {
@@ -83,7 +195,8 @@ impl Properties<'_> {
                     checked.insert(name, value);
                 }
                 None if self.strict => {
-                    let detail = format!("Invalid content in the request body. Unknown property '{name}'.");
+                    let detail =
+                        format!("Invalid content in the request body. Unknown property '{name}'.");
                     return Err(Refusal::invalid_content(&detail, &format!("{path}{name}")));
                 }
                 None => {}
@@ -94,7 +207,11 @@ impl Properties<'_> {
 
     fn spelled(&self, name: &str, known: &[&str]) -> Option<String> {
         let lower = name.to_ascii_lowercase();
-        if self.custom_fields.iter().any(|prefix| lower.starts_with(prefix.as_str())) {
+        if self
+            .custom_fields
+            .iter()
+            .any(|prefix| lower.starts_with(prefix.as_str()))
+        {
             return Some(lower);
         }
         known

@@ -43,7 +43,10 @@ pub(super) const RATE_DECIMALS: u32 = 8;
 
 impl<'a> Fields<'a> {
     pub(super) fn of_record(fields: &'a Map<String, Value>) -> Self {
-        Self { fields, path: String::new() }
+        Self {
+            fields,
+            path: String::new(),
+        }
     }
 
     pub(super) fn path(&self, name: &str) -> String {
@@ -55,13 +58,29 @@ impl<'a> Fields<'a> {
         let Some(sublist) = self.present(name) else {
             return Ok(None);
         };
-        let wrong = || Refusal::invalid_content(&format!("'{name}' must hold an array 'items'."), &self.path(name));
-        let items = sublist.get("items").and_then(Value::as_array).ok_or_else(wrong)?;
+        let wrong = || {
+            Refusal::invalid_content(
+                &format!("'{name}' must hold an array 'items'."),
+                &self.path(name),
+            )
+        };
+        let items = sublist
+            .get("items")
+            .and_then(Value::as_array)
+            .ok_or_else(wrong)?;
         let line = |(at, item): (usize, &'a Value)| {
             let fields = item.as_object().ok_or_else(wrong)?;
-            Ok(Fields { fields, path: format!("{name}.items[{at}].") })
+            Ok(Fields {
+                fields,
+                path: format!("{name}.items[{at}]."),
+            })
         };
-        items.iter().enumerate().map(line).collect::<Result<_, _>>().map(Some)
+        items
+            .iter()
+            .enumerate()
+            .map(line)
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     pub(super) fn present(&self, name: &str) -> Option<&'a Value> {
@@ -160,6 +179,9 @@ impl<'a> Fields<'a> {
     }
 
     fn wrong_type(&self, name: &str, expected: &str) -> Refusal {
-        Refusal::invalid_content(&format!("The value of '{name}' must be {expected}."), &self.path(name))
+        Refusal::invalid_content(
+            &format!("The value of '{name}' must be {expected}."),
+            &self.path(name),
+        )
     }
 }

@@ -30,7 +30,9 @@ impl Kind {
 
     /// The record type of a path; the real service does not mind the case.
     pub(super) fn of_path(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name().eq_ignore_ascii_case(name))
     }
 
     pub(super) fn name(self) -> &'static str {

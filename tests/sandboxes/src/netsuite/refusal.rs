@@ -41,7 +41,9 @@ impl Refusal {
 
     /// A reference to something that does not exist, or a value a field cannot take.
     pub(super) fn invalid_field(value: &str, field: &str, path: &str) -> Self {
-        let detail = format!("You have entered an Invalid Field Value {value} for the following field: {field}.");
+        let detail = format!(
+            "You have entered an Invalid Field Value {value} for the following field: {field}."
+        );
         Self::user_error(&detail).at(path)
     }
 
@@ -60,7 +62,8 @@ impl Refusal {
         Self {
             status: 404,
             code: "NONEXISTENT_ID",
-            detail: "The record instance does not exist. Provide a valid record instance ID.".to_owned(),
+            detail: "The record instance does not exist. Provide a valid record instance ID."
+                .to_owned(),
             path: None,
         }
     }
@@ -180,8 +183,10 @@ pub(super) fn injected(status: u16, variant: Option<&str>) -> Response {
         (400, Some("concurrency")) => bare(
             Some("Bad Request"),
             "CONCURRENCY_LIMIT_EXCEEDED",
-            &format!("{CONCURRENCY_DETAIL} Verify your concurrency limits at Setup > Integration > Integration \
-                Management > Integration Governance."),
+            &format!(
+                "{CONCURRENCY_DETAIL} Verify your concurrency limits at Setup > Integration > Integration \
+                Management > Integration Governance."
+            ),
         ),
         (400, Some("locked")) => bare(
             None,
@@ -194,15 +199,33 @@ pub(super) fn injected(status: u16, variant: Option<&str>) -> Response {
             "Your current role does not have permission to perform this action.",
         ),
         (400, _) => Refusal::user_error("Invalid value.").into_response(),
-        (403, _) => coded(403, "INSUFFICIENT_PERMISSION", "You do not have permission to access this record."),
-        (503, _) => coded(503, "SERVICE_UNAVAILABLE", "The service is temporarily unavailable."),
-        (500, _) => coded(500, "UNEXPECTED_ERROR", "An unexpected error occurred. Error ID: jgjx9o3t1sbx4xv0a1cx"),
+        (403, _) => coded(
+            403,
+            "INSUFFICIENT_PERMISSION",
+            "You do not have permission to access this record.",
+        ),
+        (503, _) => coded(
+            503,
+            "SERVICE_UNAVAILABLE",
+            "The service is temporarily unavailable.",
+        ),
+        (500, _) => coded(
+            500,
+            "UNEXPECTED_ERROR",
+            "An unexpected error occurred. Error ID: jgjx9o3t1sbx4xv0a1cx",
+        ),
         (other, _) => coded(other, "UNEXPECTED_ERROR", "An unexpected error occurred."),
     }
 }
 
 fn coded(status: u16, code: &'static str, detail: &str) -> Response {
-    Refusal { status, code, detail: detail.to_owned(), path: None }.into_response()
+    Refusal {
+        status,
+        code,
+        detail: detail.to_owned(),
+        path: None,
+    }
+    .into_response()
 }
 
 fn bare(title: Option<&str>, code: &str, detail: &str) -> Response {

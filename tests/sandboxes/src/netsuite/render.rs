@@ -7,7 +7,6 @@ use super::books::Books;
 use super::config::Named;
 use super::ledger::minor;
 use super::record::{Kind, Line, Record, TaxDetail};
-use crate::json::number;
 
 /// Whether sublists come with their lines; without `expandSubResources=true` they are links.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,12 +24,21 @@ pub(super) fn record(books: &Books, record: &Record, sublists: Sublists) -> Valu
         }
     };
     put("id", json!(record.id.to_string()));
-    put("links", json!([{ "rel": "self", "href": address(books, record) }]));
+    put(
+        "links",
+        json!([{ "rel": "self", "href": address(books, record) }]),
+    );
     put("externalId", json!(record.external_id));
     put("createdDate", json!(record.created_at.to_string()));
     put("lastModifiedDate", json!(record.modified_at.to_string()));
-    put("currency", named(&books.config.currency_names(), record.currency));
-    put("subsidiary", named(&books.config.subsidiary_names(), record.subsidiary));
+    put(
+        "currency",
+        named(&books.config.currency_names(), record.currency),
+    );
+    put(
+        "subsidiary",
+        named(&books.config.subsidiary_names(), record.subsidiary),
+    );
     if record.kind == Kind::Customer {
         put("entityId", json!(record.tran_id));
         return Value::Object(fields);
@@ -38,7 +46,10 @@ pub(super) fn record(books: &Books, record: &Record, sublists: Sublists) -> Valu
     put("tranId", json!(record.tran_id));
     put("tranDate", json!(record.tran_date.to_string()));
     put("location", named(&books.config.locations, record.location));
-    put(record.kind.customer_field(), refer(books, Kind::Customer, record.entity));
+    put(
+        record.kind.customer_field(),
+        refer(books, Kind::Customer, record.entity),
+    );
     let (status_id, status_name) = status(books, record);
     put("status", json!({ "id": status_id, "refName": status_name }));
     put("createdFrom", created_from(books, record));
@@ -62,12 +73,19 @@ pub(super) fn sublist(books: &Books, record: &Record, name: &str) -> Option<Valu
         .into_iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))?;
     let count = lines.len();
-    Some(json!({ "items": lines, "count": count, "totalResults": count, "offset": 0, "hasMore": false }))
+    Some(
+        json!({ "items": lines, "count": count, "totalResults": count, "offset": 0, "hasMore": false }),
+    )
 }
 
 /// The address of a record.
 pub(super) fn address(books: &Books, record: &Record) -> String {
-    format!("{}/services/rest/record/v1/{}/{}", books.config.base(), record.kind.name(), record.id)
+    format!(
+        "{}/services/rest/record/v1/{}/{}",
+        books.config.base(),
+        record.kind.name(),
+        record.id
+    )
 }
 
 /// A record as `/_sandbox/documents` shows it.
@@ -77,13 +95,17 @@ pub(super) fn document(books: &Books, record: &Record) -> Value {
         .currency
         .and_then(|id| books.currency(id))
         .map(|currency| currency.symbol.clone());
-    let lines: Vec<Value> = record.lines.iter().map(|line| item_line(books, record, line)).collect();
+    let lines: Vec<Value> = record
+        .lines
+        .iter()
+        .map(|line| item_line(books, record, line))
+        .collect();
     let applied: Vec<Value> = record
         .applied
         .iter()
         .map(|applied| {
             let reference = books.get(Kind::Invoice, applied.invoice).and_then(|invoice| invoice.external_id.clone());
-            json!({ "doc": applied.invoice.to_string(), "externalId": reference, "amount": number(applied.amount) })
+            json!({ "doc": applied.invoice.to_string(), "externalId": reference, "amount": double(applied.amount) })
         })
         .collect();
     json!({
@@ -99,10 +121,10 @@ pub(super) fn document(books: &Books, record: &Record) -> Value {
         "createdFrom": record.created_from.map(|id| id.to_string()),
         "salesOrder": record.sales_order.map(|id| id.to_string()),
         "tranDate": record.tran_date.to_string(),
-        "subtotal": number(record.subtotal()),
-        "shippingCost": number(record.shipping),
-        "taxTotal": number(record.tax_total()),
-        "total": number(record.total()),
+        "subtotal": double(record.subtotal()),
+        "shippingCost": double(record.shipping),
+        "taxTotal": double(record.tax_total()),
+        "total": double(record.total()),
         "total_minor": minor(record.total(), decimals),
         "lines": lines,
         "taxDetails": record.tax.iter().map(|tax| tax_line(books, tax)).collect::<Vec<_>>(),
@@ -113,32 +135,38 @@ pub(super) fn document(books: &Books, record: &Record) -> Value {
 fn specific(books: &Books, record: &Record) -> Map<String, Value> {
     let fields = match record.kind {
         Kind::Customer => json!({}),
-        Kind::SalesOrder => sale(record, json!({
-            "orderStatus": { "id": status(books, record).0, "refName": status(books, record).1 },
-        })),
+        Kind::SalesOrder => sale(
+            record,
+            json!({
+                "orderStatus": { "id": status(books, record).0, "refName": status(books, record).1 },
+            }),
+        ),
         Kind::Invoice => {
             let open = books.open_amount(record);
-            sale(record, json!({
-                "amountRemaining": number(open),
-                "amountPaid": number(record.total() - open),
-            }))
+            sale(
+                record,
+                json!({
+                    "amountRemaining": double(open),
+                    "amountPaid": double(record.total() - open),
+                }),
+            )
         }
         Kind::CustomerDeposit => json!({
-            "payment": number(record.payment),
+            "payment": double(record.payment),
             "account": named(&books.config.accounts, record.account),
-            "undepFunds": record.account.is_none(),
+            "undepFunds": undeposited(record),
             "salesOrder": refer(books, Kind::SalesOrder, record.sales_order),
         }),
         Kind::CustomerPayment => json!({
-            "payment": number(record.payment),
+            "payment": double(record.payment),
             "account": named(&books.config.accounts, record.account),
-            "undepFunds": record.account.is_none(),
-            "applied": number(record.applied_total()),
-            "unapplied": number(record.payment - record.applied_total()),
+            "undepFunds": undeposited(record),
+            "applied": double(record.applied_total()),
+            "unapplied": double(record.payment - record.applied_total()),
         }),
         Kind::DepositApplication => json!({
-            "applied": number(record.applied_total()),
-            "total": number(record.total()),
+            "applied": double(record.applied_total()),
+            "total": double(record.total()),
             "deposit": refer(books, Kind::CustomerDeposit, record.created_from),
         }),
         Kind::ItemFulfillment => json!({
@@ -147,21 +175,36 @@ fn specific(books: &Books, record: &Record) -> Map<String, Value> {
     };
     match fields {
         Value::Object(fields) => fields,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    }
+}
+
+fn undeposited(record: &Record) -> Value {
+    match record.account {
+        Some(_) => json!({ "id": "F", "refName": "No" }),
+        None => json!({ "id": "T", "refName": "Yes" }),
     }
 }
 
 fn sale(record: &Record, mut more: Value) -> Value {
-    more["subtotal"] = number(record.subtotal());
-    more["shippingCost"] = number(record.shipping);
-    more["taxTotal"] = number(record.tax_total());
-    more["total"] = number(record.total());
+    more["subtotal"] = double(record.subtotal());
+    more["shippingCost"] = double(record.shipping);
+    more["taxTotal"] = double(record.tax_total());
+    more["total"] = double(record.total());
     more["taxDetailsOverride"] = json!(record.tax_override);
     more
 }
 
 fn sublists_of(books: &Books, record: &Record) -> Vec<(&'static str, Vec<Value>)> {
-    let items = || record.lines.iter().map(|line| item_line(books, record, line)).collect();
+    let items = || {
+        record
+            .lines
+            .iter()
+            .map(|line| item_line(books, record, line))
+            .collect()
+    };
     let taxes = || record.tax.iter().map(|tax| tax_line(books, tax)).collect();
     let applied = || {
         record
@@ -171,7 +214,7 @@ fn sublists_of(books: &Books, record: &Record) -> Vec<(&'static str, Vec<Value>)
                 json!({
                     "doc": refer(books, Kind::Invoice, Some(applied.invoice)),
                     "apply": true,
-                    "amount": number(applied.amount),
+                    "amount": double(applied.amount),
                 })
             })
             .collect()
@@ -194,17 +237,30 @@ fn item_line(books: &Books, record: &Record, line: &Line) -> Value {
     let sku = books.item(line.item).map(|item| item.sku.clone());
     put("line", json!(line.number));
     put("orderLine", json!(line.order_line));
-    put("item", json!({ "id": line.item.to_string(), "refName": sku }));
-    put("quantity", number(line.quantity));
+    put(
+        "item",
+        json!({ "id": line.item.to_string(), "refName": sku }),
+    );
+    put("quantity", double(line.quantity));
     put("location", named(&books.config.locations, line.location));
     match record.kind {
         Kind::SalesOrder => {
-            put("quantityFulfilled", number(books.fulfilled(record.id, line.number, 0)));
-            put("quantityBilled", number(books.invoiced(record.id, line.number, 0)));
+            put(
+                "quantityFulfilled",
+                double(books.fulfilled(record.id, line.number, 0)),
+            );
+            put(
+                "quantityBilled",
+                double(books.invoiced(record.id, line.number, 0)),
+            );
             put("isClosed", json!(line.closed));
         }
         Kind::ItemFulfillment => put("itemReceive", json!(true)),
-        Kind::Customer | Kind::CustomerDeposit | Kind::Invoice | Kind::DepositApplication | Kind::CustomerPayment => {}
+        Kind::Customer
+        | Kind::CustomerDeposit
+        | Kind::Invoice
+        | Kind::DepositApplication
+        | Kind::CustomerPayment => {}
     }
     if record.kind != Kind::ItemFulfillment {
         let tax: Decimal = record
@@ -213,9 +269,9 @@ fn item_line(books: &Books, record: &Record, line: &Line) -> Value {
             .filter(|tax| tax.reference == line.tax_reference)
             .map(|tax| tax.amount)
             .sum();
-        put("rate", line.rate.map_or(Value::Null, number));
-        put("amount", number(line.amount));
-        put("taxAmount", number(tax));
+        put("rate", line.rate.map_or(Value::Null, double));
+        put("amount", double(line.amount));
+        put("taxAmount", double(tax));
         put("taxDetailsReference", json!(line.tax_reference));
     }
     Value::Object(fields)
@@ -226,9 +282,9 @@ fn tax_line(books: &Books, tax: &TaxDetail) -> Value {
         "taxDetailsReference": tax.reference,
         "taxType": named(&books.config.tax_types, tax.tax_type),
         "taxCode": named(&books.config.tax_codes, Some(tax.code)),
-        "taxBasis": number(tax.basis),
-        "taxRate": number(tax.rate),
-        "taxAmount": number(tax.amount),
+        "taxBasis": double(tax.basis),
+        "taxRate": double(tax.rate),
+        "taxAmount": double(tax.amount),
     })
 }
 
@@ -237,7 +293,9 @@ pub(super) fn status(books: &Books, record: &Record) -> (&'static str, &'static 
     match record.kind {
         Kind::Customer => ("13", "CUSTOMER-Closed Won"),
         Kind::SalesOrder => order_status(books, record),
-        Kind::CustomerDeposit if books.deposit_used(record.id, 0) >= record.payment => ("C", "Fully Applied"),
+        Kind::CustomerDeposit if books.deposit_used(record.id, 0) >= record.payment => {
+            ("C", "Fully Applied")
+        }
         Kind::CustomerDeposit if record.account.is_some() => ("B", "Deposited"),
         Kind::CustomerDeposit => ("A", "Not Deposited"),
         Kind::ItemFulfillment => match record.stage {
@@ -269,7 +327,11 @@ fn order_status(books: &Books, order: &Record) -> (&'static str, &'static str) {
         books.shipped(order.id, line.number) > books.invoiced(order.id, line.number, 0)
     });
     if open().next().is_none() && !to_bill {
-        return if any_fulfilled { ("G", "Billed") } else { ("H", "Closed") };
+        return if any_fulfilled {
+            ("G", "Billed")
+        } else {
+            ("H", "Closed")
+        };
     }
     match (open().all(fulfilled), open().all(billed) && !to_bill) {
         (true, true) => ("G", "Billed"),
@@ -283,7 +345,11 @@ fn order_status(books: &Books, order: &Record) -> (&'static str, &'static str) {
 fn created_from(books: &Books, record: &Record) -> Value {
     [Kind::SalesOrder, Kind::CustomerDeposit, Kind::Invoice]
         .into_iter()
-        .find(|kind| record.created_from.is_some_and(|id| books.get(*kind, id).is_some()))
+        .find(|kind| {
+            record
+                .created_from
+                .is_some_and(|id| books.get(*kind, id).is_some())
+        })
         .map_or(Value::Null, |kind| refer(books, kind, record.created_from))
 }
 
@@ -303,4 +369,15 @@ fn named(list: &[Named], id: Option<u64>) -> Value {
         Some(entry) => json!({ "id": entry.id.to_string(), "refName": entry.name }),
         None => Value::Null,
     }
+}
+
+/// Amounts and quantities are doubles: `199.0`, as the service writes them.
+fn double(amount: Decimal) -> Value {
+    let plain = amount.normalize();
+    let text = if plain.scale() == 0 {
+        format!("{plain}.0")
+    } else {
+        plain.to_string()
+    };
+    serde_json::from_str(&text).unwrap_or(Value::Null)
 }

@@ -37,8 +37,14 @@ pub(super) fn api(netsuite: NetSuite) -> Router {
             "/services/rest/record/v1/{record}/{id}",
             get(read).put(upsert).patch(update),
         )
-        .route("/services/rest/record/v1/{record}/{id}/{sublist}", get(read_sublist))
-        .route("/services/rest/record/v1/{record}/{id}/!transform/{target}", post(transform))
+        .route(
+            "/services/rest/record/v1/{record}/{id}/{sublist}",
+            get(read_sublist),
+        )
+        .route(
+            "/services/rest/record/v1/{record}/{id}/!transform/{target}",
+            post(transform),
+        )
         .route("/services/rest/system/v1/governanceLimits", get(governance))
         .fallback(|| async { Refusal::not_offered("The requested resource does not exist.") })
         .method_not_allowed_fallback(|| async { Refusal::method_not_allowed() })
@@ -91,7 +97,8 @@ async fn issue_token(State(netsuite): State<NetSuite>, body: Bytes) -> Response 
 
 async fn governance(State(netsuite): State<NetSuite>) -> Response {
     let limit = lock(&netsuite.books).config.concurrency_limit;
-    let answer = json!({ "accountConcurrencyLimit": limit, "accountUnallocatedConcurrencyLimit": limit });
+    let answer =
+        json!({ "accountConcurrencyLimit": limit, "accountUnallocatedConcurrencyLimit": limit });
     axum::Json(answer).into_response()
 }
 
@@ -105,7 +112,11 @@ async fn read(
     let expand = parameters
         .get("expandSubResources")
         .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let sublists = if expand { Sublists::Expanded } else { Sublists::Linked };
+    let sublists = if expand {
+        Sublists::Expanded
+    } else {
+        Sublists::Linked
+    };
     Ok(resource(&render::record(&books, record, sublists)))
 }
 
@@ -182,9 +193,8 @@ async fn transform(
 }
 
 fn kind_of(name: &str) -> Result<Kind, Refusal> {
-    Kind::of_path(name).ok_or_else(|| {
-        Refusal::not_offered(&format!("Record type '{name}' is not available."))
-    })
+    Kind::of_path(name)
+        .ok_or_else(|| Refusal::not_offered(&format!("Record type '{name}' is not available.")))
 }
 
 fn find<'a>(books: &'a Books, kind: Kind, id: &str) -> Result<&'a Record, Refusal> {
@@ -194,12 +204,18 @@ fn find<'a>(books: &'a Books, kind: Kind, id: &str) -> Result<&'a Record, Refusa
 }
 
 fn existing(record: Record) -> Draft {
-    Draft { record, templates: Vec::new() }
+    Draft {
+        record,
+        templates: Vec::new(),
+    }
 }
 
 fn blank(books: &mut Books, kind: Kind, call: &Call) -> Result<Draft, Refusal> {
     if kind.only_by_transform() {
-        let detail = format!("A {} is created by transforming another record.", kind.name());
+        let detail = format!(
+            "A {} is created by transforming another record.",
+            kind.name()
+        );
         return Err(Refusal::user_error(&detail));
     }
     let mut record = Record::blank(kind, books.next_id(), call.now);
@@ -226,41 +242,80 @@ impl axum::extract::FromRequest<NetSuite> for Call {
 
     async fn from_request(request: Request, netsuite: &NetSuite) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        let Query(parameters) = <Parameters as axum::extract::FromRequestParts<NetSuite>>::from_request_parts(&mut parts, netsuite)
+        let Query(parameters) =
+            <Parameters as axum::extract::FromRequestParts<NetSuite>>::from_request_parts(
+                &mut parts, netsuite,
+            )
             .await
             .map_err(IntoResponse::into_response)?;
-        let bytes = axum::body::to_bytes(body, usize::MAX)
-            .await
-            .map_err(|_| Refusal::invalid_content("The request body ended early.", "").into_response())?;
-        Ok(Self { now: netsuite.desk.now(), parameters, headers: parts.headers, bytes })
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| {
+            Refusal::invalid_content("The request body ended early.", "").into_response()
+        })?;
+        Ok(Self {
+            now: netsuite.desk.now(),
+            parameters,
+            headers: parts.headers,
+            bytes,
+        })
     }
 }
 
 impl Call {
     /// The body with its property names checked; a transform may come without one.
     fn body(&self, books: &Books, kind: Kind) -> Result<Map<String, Value>, Refusal> {
-        let parsed = if self.bytes.is_empty() { Some(json!({})) } else { parse(&self.bytes) };
+        let parsed = if self.bytes.is_empty() {
+            Some(json!({}))
+        } else {
+            parse(&self.bytes)
+        };
         let Some(Value::Object(body)) = parsed else {
-            return Err(Refusal::invalid_content("The request body is not a valid JSON object.", "body"));
+            return Err(Refusal::invalid_content(
+                "The request body is not a valid JSON object.",
+                "body",
+            ));
         };
         let strict = self
             .headers
             .get("x-netsuite-propertynamevalidation")
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"error"));
-        Properties { custom_fields: &books.config.custom_fields, strict }.check(kind, body)
+        Properties {
+            custom_fields: &books.config.custom_fields,
+            strict,
+        }
+        .check(kind, body)
     }
 
     fn replace(&self) -> HashSet<String> {
-        let names = self.parameters.get("replace").map(String::as_str).unwrap_or_default();
-        names.split(',').map(|name| name.trim().to_ascii_lowercase()).collect()
+        let names = self
+            .parameters
+            .get("replace")
+            .map(String::as_str)
+            .unwrap_or_default();
+        names
+            .split(',')
+            .map(|name| name.trim().to_ascii_lowercase())
+            .collect()
     }
 
     /// Writes, checks, stores: all of it or nothing.
-    fn write(&self, books: &mut Books, draft: Draft, body: &Map<String, Value>) -> Result<Response, Refusal> {
-        let Draft { mut record, templates } = draft;
+    fn write(
+        &self,
+        books: &mut Books,
+        draft: Draft,
+        body: &Map<String, Value>,
+    ) -> Result<Response, Refusal> {
+        let Draft {
+            mut record,
+            templates,
+        } = draft;
         let before = books.get(record.kind, record.id).cloned();
         record.modified_at = self.now;
-        Write { body, replace: self.replace(), templates: &templates }.apply(books, &mut record)?;
+        Write {
+            body,
+            replace: self.replace(),
+            templates: &templates,
+        }
+        .apply(books, &mut record)?;
         rules::check(books, &record, before.as_ref())?;
         let location = render::address(books, &record);
         books.commit(record);

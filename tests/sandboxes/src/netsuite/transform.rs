@@ -21,7 +21,12 @@ pub(super) struct Draft {
 }
 
 /// Starts the document that `source` is transformed into.
-pub(super) fn start(books: &mut Books, source: &Record, target: Kind, now: Timestamp) -> Result<Draft, Refusal> {
+pub(super) fn start(
+    books: &mut Books,
+    source: &Record,
+    target: Kind,
+    now: Timestamp,
+) -> Result<Draft, Refusal> {
     let mut record = Record::blank(target, books.next_id(), now);
     record.created_from = Some(source.id);
     record.entity = source.entity;
@@ -39,15 +44,26 @@ pub(super) fn start(books: &mut Books, source: &Record, target: Kind, now: Times
         (Kind::Invoice, Kind::CustomerPayment) => {
             let open = books.open_amount(source);
             record.payment = open;
-            record.applied = vec![Applied { invoice: source.id, amount: open }];
+            record.applied = vec![Applied {
+                invoice: source.id,
+                amount: open,
+            }];
             Vec::new()
         }
         (from, to) => {
-            let detail = format!("A {} cannot be transformed into a {}.", from.name(), to.name());
+            let detail = format!(
+                "A {} cannot be transformed into a {}.",
+                from.name(),
+                to.name()
+            );
             return Err(Refusal::not_offered(&detail));
         }
     };
-    record.lines = templates.iter().filter(|line| line.quantity > Decimal::ZERO).cloned().collect();
+    record.lines = templates
+        .iter()
+        .filter(|line| line.quantity > Decimal::ZERO)
+        .cloned()
+        .collect();
     Ok(Draft { record, templates })
 }
 

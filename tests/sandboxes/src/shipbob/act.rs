@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::Inner;
-use super::warehouse::{ShipOrder, ShipmentStatus};
+use super::warehouse::{ShipOrder, ShipmentStatus, Turn};
 use crate::shopify::{named, said};
 
 /// Which orders an act is about: `"all"`, `{ "reference_id": … }` or `{ "order": <id> | "all" }`.
@@ -215,20 +215,20 @@ impl Inner {
 
     fn turn(&mut self, name: &str, doing: &Doing, now: Timestamp) -> Result<Value, String> {
         use ShipmentStatus::{Exception, OnHold, Processing};
-        let (change, topic): ((&[_], _), _) = match name {
+        let (from, to, topic): (&[_], _, _) = match name {
             "exception" => (
-                (&[Processing, OnHold], Exception),
+                &[Processing, OnHold],
+                Exception,
                 Some("order.shipment.exception"),
             ),
-            "hold" => ((&[Processing], OnHold), Some("order.shipment.on_hold")),
-            _ => ((&[Exception, OnHold], Processing), None),
+            "hold" => (&[Processing], OnHold, Some("order.shipment.on_hold")),
+            _ => (&[Exception, OnHold], Processing, None),
         };
+        let detail = doing.fields.reason.as_deref();
+        let turn = Turn { from, to, detail };
         let mut turned = Vec::new();
         for order in self.ids(&doing.which)? {
-            match self
-                .warehouse
-                .turn(order, change, doing.fields.reason.as_deref(), now)
-            {
+            match self.warehouse.turn(order, &turn, now) {
                 Ok(shipments) => {
                     turned.extend(shipments.into_iter().map(|shipment| (order, shipment)))
                 }

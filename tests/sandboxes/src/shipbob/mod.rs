@@ -3,10 +3,24 @@
 //! A reference that was used is refused for ever (422), which is what makes a repeated `POST /order` safe.
 //! Whether a product reference is known, whether an address can be reached and how an order is split into
 //! shipments is the warehouse's own business, as it is the vendor's.
+//!
+//! Acts are about `"all"` orders, one `reference_id` or one `order` (id):
+//!
+//! | act | what it says |
+//! |---|---|
+//! | `ship` | `lines?: [{ sku, quantity }]` for a part, `tracking_number?`, `carrier?` |
+//! | `pick` | from here on it is too late to cancel |
+//! | `deliver` | what was shipped has arrived |
+//! | `hold`, `exception`, `resolve` | `reason?` |
+//! | `redeliver` | `new_webhook_id?` |
+//! | `withdraw_product`, `restore_product` | `sku` |
+//! | `set_secrets` | `secrets`: every message is signed with each |
+//! | `early_shipments` | `times`: so many orders ship, and say so, before they are answered |
 
 mod act;
 mod intake;
 mod limit;
+mod listing;
 mod view;
 mod warehouse;
 mod webhook;
@@ -31,14 +45,13 @@ use crate::common::{self, Slot, lock};
 use crate::{Clock, Delivery, Fault, FrontDesk, Outbox, RecordedRequest, Vendor};
 use intake::{FieldErrors, OrderRequest};
 use limit::{Call, SlidingWindow};
+use listing::Listing;
 use view::Channel;
 use warehouse::{Order, ShipOrder, Warehouse};
 use webhook::{Message, message_id};
 
 /// The vendor retries at once, after 5 s, 5 min, 30 min and so on; here as often, within a minute.
 const RETRY_AFTER_MS: [u64; 7] = [100, 500, 1000, 2000, 5000, 10_000, 20_000];
-const LARGEST_PAGE: usize = 250;
-const USUAL_PAGE: usize = 50;
 
 /// How a ShipBob account is set up.
 #[derive(Clone)]
@@ -200,7 +213,6 @@ impl ShipBob {
     }
 
     /// The vendor's API and the control routes, for in-process calls and for serving.
-    #[must_use]
     pub fn router(&self) -> Router {
         common::router(self.clone())
     }
@@ -389,96 +401,6 @@ impl ShipBob {
             None => not_found(),
         }
     }
-}
-
-/// The filters of `GET /order`; all that are given must hold.
-struct Listing {
-    ids: Option<Vec<u64>>,
-    references: Option<Vec<String>>,
-    has_tracking: Option<bool>,
-    updated_from: Option<Timestamp>,
-    page: usize,
-    limit: usize,
-}
-
-impl Listing {
-    fn read(filters: &BTreeMap<String, String>) -> Result<Self, FieldErrors> {
-        // Parameter names are not case sensitive.
-        let given = |name: &str| {
-            let found = filters
-                .iter()
-                .find(|(given, _)| given.eq_ignore_ascii_case(name));
-            found.map(|(_, value)| value.as_str())
-        };
-        let invalid = |name: &str| {
-            let message = format!(
-                "The value '{}' is not valid for {name}.",
-                given(name).unwrap_or_default()
-            );
-            FieldErrors::from([(name.to_owned(), vec![message])])
-        };
-        let parts = |name: &str| given(name).map(|list| list.split(',').map(str::trim));
-        let number = |name: &str, usual: usize| match given(name) {
-            None => Ok(usual),
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|number| *number > 0)
-                .ok_or_else(|| invalid(name)),
-        };
-        let limit = number("Limit", USUAL_PAGE)?;
-        if limit > LARGEST_PAGE {
-            return Err(invalid("Limit"));
-        }
-        let ids = parts("IDs").map(|mut ids| {
-            ids.try_fold(Vec::new(), gather)
-                .ok_or_else(|| invalid("IDs"))
-        });
-        let tracking =
-            given("HasTracking").map(|text| text.parse().map_err(|_| invalid("HasTracking")));
-        let since = given("LastUpdateStartDate")
-            .map(|text| text.parse().map_err(|_| invalid("LastUpdateStartDate")));
-        Ok(Self {
-            ids: ids.transpose()?,
-            references: parts("ReferenceIds")
-                .map(|references| references.map(str::to_owned).collect()),
-            has_tracking: tracking.transpose()?,
-            updated_from: since.transpose()?,
-            page: number("Page", 1)?,
-            limit,
-        })
-    }
-
-    fn of<'o>(&self, orders: impl Iterator<Item = &'o Order>) -> Vec<&'o Order> {
-        let wanted = orders.filter(|order| self.wants(order));
-        wanted
-            .skip((self.page - 1).saturating_mul(self.limit))
-            .take(self.limit)
-            .collect()
-    }
-
-    fn wants(&self, order: &Order) -> bool {
-        let has_tracking = order
-            .shipments
-            .iter()
-            .any(|shipment| shipment.tracking.is_some());
-        self.ids.as_ref().is_none_or(|ids| ids.contains(&order.id))
-            && self
-                .references
-                .as_ref()
-                .is_none_or(|all| all.contains(&order.request.reference_id))
-            && self
-                .has_tracking
-                .is_none_or(|wanted| wanted == has_tracking)
-            && self
-                .updated_from
-                .is_none_or(|from| order.updated_at() > from)
-    }
-}
-
-fn gather(mut ids: Vec<u64>, text: &str) -> Option<Vec<u64>> {
-    ids.push(text.parse().ok()?);
-    Some(ids)
 }
 
 impl Vendor for ShipBob {

@@ -102,6 +102,13 @@ pub(super) struct ShipOrder {
     pub(super) carrier: Option<String>,
 }
 
+/// A change of state that shipments make together.
+pub(super) struct Turn<'a> {
+    pub(super) from: &'a [ShipmentStatus],
+    pub(super) to: ShipmentStatus,
+    pub(super) detail: Option<&'a str>,
+}
+
 impl Order {
     pub(super) fn status(&self) -> &'static str {
         let has = |status| {
@@ -118,6 +125,30 @@ impl Order {
             (false, true) => "Processing",
             (false, false) => "Cancelled",
         }
+    }
+
+    /// Takes `contents` out of a shipment into one of its own with this id; all of it stays where it is.
+    fn split_off(
+        &mut self,
+        shipment: usize,
+        contents: Vec<(usize, i64)>,
+        id: u64,
+    ) -> Option<&mut Shipment> {
+        let whole = self.shipments.get_mut(shipment)?;
+        let mut part = whole.clone();
+        for (line, quantity) in &mut whole.contents {
+            let taken = contents.iter().filter(|(taken, _)| taken == line);
+            *quantity -= taken.map(|(_, quantity)| quantity).sum::<i64>();
+        }
+        whole.contents.retain(|(_, quantity)| *quantity > 0);
+        if whole.contents.is_empty() {
+            whole.contents = contents;
+            return self.shipments.get_mut(shipment);
+        }
+        part.id = id;
+        part.contents = contents;
+        self.shipments.push(part);
+        self.shipments.last_mut()
     }
 
     pub(super) fn updated_at(&self) -> Timestamp {
@@ -272,7 +303,7 @@ impl Warehouse {
     ) -> Result<u64, String> {
         let order = self
             .orders
-            .get(&order_id)
+            .get_mut(&order_id)
             .ok_or_else(|| no_order(order_id))?;
         let waiting = order
             .shipments
@@ -280,82 +311,36 @@ impl Warehouse {
             .position(|shipment| shipment.status == ShipmentStatus::Processing)
             .ok_or_else(|| format!("nothing of order {order_id} waits to be shipped"))?;
         let contents = part_of(order, waiting, wanted)?;
-        let shipped = self.split_off(order_id, waiting, contents, now)?;
+        let shipment = order
+            .split_off(waiting, contents, self.next_shipment)
+            .ok_or_else(|| no_order(order_id))?;
+        self.next_shipment += 1;
         let number = wanted.tracking_number.clone();
         let carrier = wanted.carrier.clone();
-        let shipment = self.shipment_mut(order_id, shipped)?;
         shipment.status = ShipmentStatus::Completed;
         shipment.is_picked = true;
         shipment.shipped_at = Some(now);
         shipment.updated_at = now;
         shipment.tracking = Some(Tracking {
             carrier: carrier.unwrap_or_else(|| "Royal Mail".to_owned()),
-            number: number.unwrap_or_else(|| format!("SB{shipped}GB")),
+            number: number.unwrap_or_else(|| format!("SB{}GB", shipment.id)),
         });
-        Ok(shipped)
-    }
-
-    /// Leaves the rest in the shipment that waited and gives the part a shipment; all of it: no split.
-    fn split_off(
-        &mut self,
-        order_id: u64,
-        waiting: usize,
-        contents: Vec<(usize, i64)>,
-        now: Timestamp,
-    ) -> Result<u64, String> {
-        let mut order = self
-            .orders
-            .remove(&order_id)
-            .ok_or_else(|| no_order(order_id))?;
-        let Some(shipment) = order.shipments.get_mut(waiting) else {
-            self.orders.insert(order_id, order);
-            return Err(no_order(order_id));
-        };
-        for (line, quantity) in &mut shipment.contents {
-            let taken = contents.iter().filter(|(taken, _)| taken == line);
-            *quantity -= taken.map(|(_, quantity)| quantity).sum::<i64>();
-        }
-        shipment.contents.retain(|(_, quantity)| *quantity > 0);
-        let shipped = if shipment.contents.is_empty() {
-            shipment.contents = contents;
-            shipment.id
-        } else {
-            let part = self.new_shipment(shipment.center.clone(), contents, now);
-            let id = part.id;
-            order.shipments.push(part);
-            id
-        };
-        self.orders.insert(order_id, order);
-        Ok(shipped)
-    }
-
-    pub(super) fn shipment_mut(
-        &mut self,
-        order: u64,
-        shipment: u64,
-    ) -> Result<&mut Shipment, String> {
-        let order = self.orders.get_mut(&order).ok_or_else(|| no_order(order))?;
-        let found = order
-            .shipments
-            .iter_mut()
-            .find(|candidate| candidate.id == shipment);
-        found.ok_or_else(|| format!("there is no shipment {shipment}"))
+        Ok(shipment.id)
     }
 
     /// Moves the shipments of an order from one state to another; the ids of those that moved.
     pub(super) fn turn(
         &mut self,
         order: u64,
-        (from, to): (&[ShipmentStatus], ShipmentStatus),
-        detail: Option<&str>,
+        turn: &Turn<'_>,
         now: Timestamp,
     ) -> Result<Vec<u64>, String> {
         let order = self.orders.get_mut(&order).ok_or_else(|| no_order(order))?;
         let mut turned = Vec::new();
         for shipment in &mut order.shipments {
-            if from.contains(&shipment.status) {
-                shipment.status = to;
-                shipment.detail = detail.map(str::to_owned);
+            if turn.from.contains(&shipment.status) {
+                shipment.status = turn.to;
+                shipment.detail = turn.detail.map(str::to_owned);
                 shipment.updated_at = now;
                 turned.push(shipment.id);
             }
@@ -364,7 +349,7 @@ impl Warehouse {
             return Err(format!(
                 "order {} has no shipment that could become {}",
                 order.id,
-                to.word()
+                turn.to.word()
             ));
         }
         Ok(turned)

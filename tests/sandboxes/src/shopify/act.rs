@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Inner;
-use super::shop::{PlannedError, Refunding, WebhookIds};
+use super::shop::{Parts, PlannedError, Refunding, WebhookIds};
 use super::template::OrderTemplate;
 use jiff::Timestamp;
 
@@ -99,6 +99,14 @@ struct Holding {
     notes: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    order: Which,
+    #[serde(default)]
+    location: Option<String>,
+}
+
 fn other() -> String {
     "OTHER".to_owned()
 }
@@ -170,8 +178,8 @@ impl Inner {
                     .map(|()| json!({ "paid": true }))
             }
             "redeliver" => Ok(self.redeliver(&said(&name, content)?)),
-            "hold_fulfillment_order" => self.hold(&said(&name, content)?, now),
-            "release_hold" => self.release(&said(&name, content)?, now),
+            "hold_fulfillment_order" => self.hold(said(&name, content)?, now),
+            "release_hold" => self.release(said(&name, content)?, now),
             "cancel_order" => self.cancel(&said(&name, content)?, now),
             "set_secrets" => self.set_secrets(said(&name, content)?),
             "set_access" => {
@@ -236,18 +244,22 @@ impl Inner {
         json!({ "deliveries": self.shop.redeliver(order, again.topic.as_deref(), ids) })
     }
 
-    fn hold(&mut self, holding: &Holding, now: Timestamp) -> Result<Value, String> {
+    fn hold(&mut self, holding: Holding, now: Timestamp) -> Result<Value, String> {
+        let parts = Parts {
+            order: holding.order.one()?,
+            location: holding.location,
+        };
         let why = (holding.reason.as_str(), holding.notes.as_deref());
-        let held = self
-            .shop
-            .hold(holding.order.one()?, holding.location.as_deref(), why, now)?;
+        let held = self.shop.hold(&parts, why, now)?;
         Ok(json!({ "held": held }))
     }
 
-    fn release(&mut self, holding: &Holding, now: Timestamp) -> Result<Value, String> {
-        let released = self
-            .shop
-            .release(holding.order.one()?, holding.location.as_deref(), now)?;
+    fn release(&mut self, release: Release, now: Timestamp) -> Result<Value, String> {
+        let parts = Parts {
+            order: release.order.one()?,
+            location: release.location,
+        };
+        let released = self.shop.release(&parts, now)?;
         Ok(json!({ "released": released }))
     }
 
@@ -258,7 +270,7 @@ impl Inner {
             Refunding::Nothing
         };
         let id = cancellation.order.one()?;
-        self.shop.cancel(id, &cancellation.reason, refund, now)?;
+        self.shop.cancel(id, (&cancellation.reason, refund), now)?;
         Ok(json!({ "cancelled": id.to_string() }))
     }
 

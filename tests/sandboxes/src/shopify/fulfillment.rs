@@ -122,6 +122,12 @@ fn tracking(input: &Value) -> Vec<Tracking> {
     (0..numbers.len().max(urls.len())).map(parcel).collect()
 }
 
+/// What a request takes from an order.
+struct Picked {
+    order: u64,
+    taken: Vec<Taken>,
+}
+
 /// What one line of one fulfilment order contributes.
 struct Taken {
     order_index: usize,
@@ -142,8 +148,11 @@ impl Shop {
         let order_id = self.order_of(request)?;
         let order = self.orders.get(&order_id).ok_or_else(does_not_exist)?;
         self.check_location(order, request)?;
-        let taken = take(order, request)?;
-        let fulfillment = self.ship(order_id, &taken, request, now);
+        let picked = Picked {
+            order: order_id,
+            taken: take(order, request)?,
+        };
+        let fulfillment = self.ship(&picked, request, now);
         self.tell_of_fulfillment(order_id, now);
         Ok((order_id, fulfillment))
     }
@@ -187,16 +196,10 @@ impl Shop {
         Ok(())
     }
 
-    fn ship(
-        &mut self,
-        order: u64,
-        taken: &[Taken],
-        request: &FulfillmentRequest,
-        now: Timestamp,
-    ) -> u64 {
+    fn ship(&mut self, picked: &Picked, request: &FulfillmentRequest, now: Timestamp) -> u64 {
         let mut ids = self.ids.clone();
         let id = ids.document();
-        let Some(order) = self.orders.get_mut(&order) else {
+        let Some(order) = self.orders.get_mut(&picked.order) else {
             return id;
         };
         let mut shipped = Fulfillment {
@@ -208,7 +211,7 @@ impl Shop {
             fulfillment_orders: Vec::new(),
             notify_customer: request.notify_customer,
         };
-        for taken in taken {
+        for taken in &picked.taken {
             let Some(part) = order.fulfillment_orders.get_mut(taken.order_index) else {
                 continue;
             };
@@ -234,7 +237,7 @@ impl Shop {
 
     /// Our own doing comes back as webhooks, if they are subscribed to.
     fn tell_of_fulfillment(&mut self, order_id: u64, now: Timestamp) {
-        let event = self.uuids.next();
+        let news = self.news(now);
         let Some(order) = self.orders.get(&order_id) else {
             return;
         };
@@ -247,10 +250,10 @@ impl Shop {
             "orders/partially_fulfilled"
         };
         if let Some(body) = body {
-            self.send((order_id, "fulfillments/create"), &event, &body, now);
+            self.send((order_id, "fulfillments/create"), &body, &news);
         }
-        self.tell(order_id, topic, &event, now);
-        self.tell(order_id, "orders/updated", &event, now);
+        self.tell(order_id, topic, &news);
+        self.tell(order_id, "orders/updated", &news);
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use apollo_compiler::executable::Operation;
-use apollo_compiler::parser::LineColumn;
+use apollo_compiler::parser::{LineColumn, Parser};
 use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::resolvers::Execution;
 use apollo_compiler::response::{GraphQLError, JsonMap};
@@ -185,17 +185,10 @@ impl Counter<'_> {
         schema: &Valid<Schema>,
         query: &str,
     ) -> Result<Valid<ExecutableDocument>, Value> {
-        let mut parser = apollo_compiler::parser::Parser::new().recursion_limit(DEEPEST_DOCUMENT);
         if let Some(published) = self.published {
-            parser
-                .parse_executable(&published.0, query, "document")
-                .and_then(|document| document.validate(&published.0))
-                .map_err(|problems| only_errors(validation_errors(&problems.errors)))?;
+            validated(&published.0, query)?;
         }
-        parser
-            .parse_executable(schema, query, "document")
-            .and_then(|document| document.validate(schema))
-            .map_err(|problems| only_errors(validation_errors(&problems.errors)))
+        validated(schema, query)
     }
 
     /// The cost that the query may have, once the bucket can pay it.
@@ -232,6 +225,15 @@ impl Counter<'_> {
             "extensions": self.bucket.extensions(requested, None),
         })
     }
+}
+
+fn validated(schema: &Valid<Schema>, query: &str) -> Result<Valid<ExecutableDocument>, Value> {
+    Parser::new()
+        .recursion_limit(DEEPEST_DOCUMENT)
+        .parse_executable(schema, query, "document")
+        .map_err(|problems| only_errors(validation_errors(&problems.errors)))?
+        .validate(schema)
+        .map_err(|problems| only_errors(validation_errors(&problems.errors)))
 }
 
 fn coerced(

@@ -3,9 +3,25 @@
 //! Documents are parsed and validated by a real GraphQL engine (against the vendor's published schema too,
 //! where one is configured), so a connector that asks for a field that does not exist is told so here.
 //! `fulfillmentCreate` has the vendor's preconditions and, like the vendor's, is not idempotent.
+//!
+//! | act | what it says |
+//! |---|---|
+//! | `place_order` | `lines: [{ sku, quantity, price, discount?, title?, location?, requires_shipping?, taxable?, gift_card?, grams? }]`; and any of `currency`, `taxes_included`, `tax_rate`, `tax_title`, `shipping`, `shipping_title`, `shipping_discount`, `discount` (an amount, or `{ code?, amount \| percentage }`), `location`, `financial_status` (`paid`, `pending`, `authorized`), `test`, `email`, `shipping_address`, `billing_address`, `gateway`, `note`, `tags`, `placed_at`, `presentment_currency` with `exchange_rate` |
+//! | `place_orders` | `count`, `template`, `from?`, `vary?`: a repeatable series |
+//! | `pay_order` | `order` |
+//! | `cancel_order` | `order`, `reason?`, `refund?` |
+//! | `hold_fulfillment_order`, `release_hold` | `order`, `location?`; `reason?`, `notes?` |
+//! | `redeliver` | `order` or `"all"`, `topic?`, `new_webhook_id?` |
+//! | `set_secrets` | `secrets`, `sign_with?` (an index) |
+//! | `set_access` | `denied`: root fields that answer ACCESS_DENIED |
+//! | `fail_next` | `code` (THROTTLED, INTERNAL_SERVER_ERROR, …), `times?`, `after_commit?` |
+//! | `drain_bucket` | `points` that are left |
+//!
+//! Amounts: a string is decimal (`"24.99"`), an integer is minor units (`2499`).
 
 mod act;
 mod cost;
+mod fields;
 mod fulfillment;
 mod graphql;
 mod money;
@@ -67,6 +83,8 @@ pub struct ShopifyConfig {
     pub api_version: String,
     /// Versions that are served, oldest first. Older ones fall forward to the first of them.
     pub supported_versions: Vec<String>,
+    /// The shop's currency, ISO 4217.
+    pub currency: String,
     /// The offset of times in webhooks.
     pub time_zone: TimeZone,
     /// Location codes (their names too) and ids.
@@ -92,6 +110,7 @@ impl Default for ShopifyConfig {
             client_secret: "shpss_sandbox".to_owned(),
             api_version: "2026-10".to_owned(),
             supported_versions: texts(&["2026-01", "2026-04", "2026-07", "2026-10"]),
+            currency: "GBP".to_owned(),
             time_zone: TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC),
             locations: vec![
                 ("LON1".to_owned(), 113_884_102_962),
@@ -154,13 +173,13 @@ fn open_shop(config: &ShopifyConfig, desk: &FrontDesk) -> Shop {
             shop_domain: config.shop_domain.clone(),
             api_version: config.api_version.clone(),
         },
+        currency: config.currency.clone(),
         secrets: vec![config.client_secret.clone()],
         sign_with: 0,
         topics: config.topics.iter().cloned().collect(),
         orders: BTreeMap::new(),
         ids: Ids::from(config.first_order_id),
         uuids: Uuids::from(config.first_order_id),
-        next_number: 1001,
         sent: Vec::new(),
         denied: std::collections::BTreeSet::new(),
         planned_errors: std::collections::VecDeque::new(),
@@ -182,7 +201,6 @@ impl Shopify {
     }
 
     /// The vendor's API and the control routes, for in-process calls and for serving.
-    #[must_use]
     pub fn router(&self) -> Router {
         common::router(self.clone())
     }
@@ -360,15 +378,16 @@ impl Vendor for Shopify {
     }
 }
 
-/// Quantities and ids that are off by one: the kind of answer that only a reader's own check finds.
+/// Quantities off by one and another parcel's number: what only a reader's own check finds.
 fn mislead(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields.iter_mut() {
-                match (name.as_str(), field.as_i64()) {
-                    ("quantity" | "remainingQuantity" | "totalQuantity", Some(quantity)) => {
+                match (name.as_str(), field.as_i64(), field.as_str()) {
+                    ("quantity" | "remainingQuantity" | "totalQuantity", Some(quantity), _) => {
                         *field = json!(quantity + 1);
                     }
+                    ("number", _, Some(number)) => *field = json!(format!("{number}X")),
                     _ => mislead(field),
                 }
             }

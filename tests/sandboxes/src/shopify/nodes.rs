@@ -7,12 +7,16 @@ use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedV
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::fields::{
+    connection_field, connection_name, edge_field, edge_name, fulfilled_line_field,
+    fulfillment_field, line_field, location_field, order_field, part_field, part_line_field,
+    payload_field,
+};
 use super::fulfillment::{FulfillmentRequest, UserError, gid_of};
-use super::order::{Fulfillment, FulfillmentOrder, Order, Tracking};
+use super::order::Order;
 use super::payload::{Letterhead, gid, presented};
 use super::query::OrderSearch;
 use super::shop::Shop;
-use super::template::FinancialStatus;
 
 pub(super) type Answer<'a> = Result<ResolvedValue<'a>, FieldError>;
 
@@ -129,7 +133,7 @@ impl<'s> Desk<'s> {
             "name": domain.split('.').next(),
             "myshopifyDomain": domain,
             "ianaTimezone": shop.letterhead.time_zone.iana_name().unwrap_or("Etc/UTC"),
-            "currencyCode": "GBP",
+            "currencyCode": shop.currency,
         });
         self.record("Shop", fields)
     }
@@ -161,19 +165,24 @@ impl<'s> Desk<'s> {
         Node { desk: self, kind }
     }
 
-    fn object(&self, kind: Kind) -> ResolvedValue<'_> {
+    pub(super) fn object(&self, kind: Kind) -> ResolvedValue<'_> {
         ResolvedValue::object(self.node_of(kind))
     }
 
-    fn record(&self, type_name: &'static str, fields: Value) -> ResolvedValue<'_> {
+    pub(super) fn record(&self, type_name: &'static str, fields: Value) -> ResolvedValue<'_> {
         self.object(Kind::Record(type_name, fields))
     }
 
-    fn list(&self, kinds: Vec<Kind>) -> ResolvedValue<'_> {
+    pub(super) fn list(&self, kinds: Vec<Kind>) -> ResolvedValue<'_> {
         ResolvedValue::list(kinds.into_iter().map(|kind| self.object(kind)))
     }
 
-    fn connection(&self, of: &'static str, items: Vec<Kind>, arguments: &Value) -> Answer<'_> {
+    pub(super) fn connection(
+        &self,
+        of: &'static str,
+        items: Vec<Kind>,
+        arguments: &Value,
+    ) -> Answer<'_> {
         let page = Page::cut(items, arguments)?;
         Ok(self.object(Kind::Connection(of, Rc::new(page))))
     }
@@ -182,7 +191,7 @@ impl<'s> Desk<'s> {
 /// An order as it was when it was read, and the shop's settings beside it.
 #[derive(Clone)]
 pub(super) struct View {
-    order: Rc<Order>,
+    pub(super) order: Rc<Order>,
     letterhead: Rc<Letterhead>,
 }
 
@@ -194,7 +203,7 @@ impl View {
         }
     }
 
-    fn money(&self, minor: i64) -> Kind {
+    pub(super) fn money(&self, minor: i64) -> Kind {
         let (presentment, converted) = presented(&self.order, minor);
         let money = |amount: String, code: &str| json!({ "amount": amount, "currencyCode": code });
         Kind::MoneyBag(json!({
@@ -203,7 +212,7 @@ impl View {
         }))
     }
 
-    fn location(&self, code: &str) -> Option<Kind> {
+    pub(super) fn location(&self, code: &str) -> Option<Kind> {
         let id = self.letterhead.location_id(code)?;
         let fields = json!({
             "id": gid("Location", id), "name": code, "isActive": true, "legacyResourceId": id.to_string(),
@@ -232,9 +241,9 @@ pub(super) enum Kind {
 
 /// A page of a connection.
 pub(super) struct Page {
-    items: Vec<(String, Kind)>,
-    has_next: bool,
-    has_previous: bool,
+    pub(super) items: Vec<(String, Kind)>,
+    pub(super) has_next: bool,
+    pub(super) has_previous: bool,
 }
 
 impl Page {
@@ -347,401 +356,8 @@ impl ObjectValue for Node<'_, '_> {
     }
 }
 
-fn order_field<'a>(
-    desk: &'a Desk<'_>,
-    view: &View,
-    info: &'a ResolveInfo<'a>,
-) -> Option<Answer<'a>> {
-    let order = &view.order;
-    let arguments = arguments(info);
-    let value = match info.field_name() {
-        "fulfillmentOrders" => {
-            let parts = 0..order.fulfillment_orders.len();
-            let kinds = parts
-                .map(|index| Kind::FulfillmentOrder(view.clone(), index))
-                .collect();
-            return Some(desk.connection("FulfillmentOrder", kinds, &arguments));
-        }
-        "lineItems" => {
-            let kinds = (0..order.lines.len())
-                .map(|index| Kind::LineItem(view.clone(), index))
-                .collect();
-            return Some(desk.connection("LineItem", kinds, &arguments));
-        }
-        "fulfillments" => {
-            let first = arguments
-                .get("first")
-                .and_then(Value::as_u64)
-                .unwrap_or(u64::MAX);
-            let width = usize::try_from(first).unwrap_or(usize::MAX);
-            let indexes = (0..order.fulfillments.len()).take(width);
-            desk.list(
-                indexes
-                    .map(|index| Kind::Fulfillment(view.clone(), index))
-                    .collect(),
-            )
-        }
-        name => match order_money(order, name) {
-            Some(minor) => desk.object(view.money(minor)),
-            None => leaf(order_leaf(order, name)?),
-        },
-    };
-    Some(Ok(value))
-}
-
-fn order_money(order: &Order, field: &str) -> Option<i64> {
-    let is_refunded = super::payload::is_refunded(order);
-    match field {
-        "subtotalPriceSet" => Some(order.subtotal()),
-        "totalDiscountsSet" => Some(order.total_discounts()),
-        "totalOutstandingSet" => Some(order.outstanding()),
-        "totalPriceSet" => Some(order.total()),
-        "currentTotalPriceSet" => Some(if is_refunded { 0 } else { order.total() }),
-        "totalShippingPriceSet" => Some(order.shipping.price),
-        "totalTaxSet" => Some(order.total_tax()),
-        _ => None,
-    }
-}
-
-fn order_leaf(order: &Order, field: &str) -> Option<Value> {
-    let value = match field {
-        "id" => json!(gid("Order", order.id)),
-        "legacyResourceId" => json!(order.id.to_string()),
-        "name" => json!(order.name()),
-        "number" => json!(order.number),
-        "createdAt" | "processedAt" => json!(instant(order.created_at)),
-        "updatedAt" => json!(instant(order.updated_at)),
-        "cancelledAt" => json!(order.cancelled_at.map(instant)),
-        "cancelReason" => json!(order.cancel_reason.as_deref().map(str::to_ascii_uppercase)),
-        "currencyCode" => json!(order.currency.code),
-        "presentmentCurrencyCode" => json!(presented(order, 0).0.code),
-        "displayFinancialStatus" => json!(order.financial_status.word().to_ascii_uppercase()),
-        "displayFulfillmentStatus" => json!(order.display_fulfillment_status()),
-        "email" => json!(order.email),
-        "note" => json!(order.note),
-        "tags" => json!(
-            order
-                .tags
-                .split(',')
-                .map(str::trim)
-                .filter(|tag| !tag.is_empty())
-                .collect::<Vec<_>>()
-        ),
-        "taxesIncluded" => json!(order.taxes_included),
-        "test" => json!(order.test),
-        "paymentGatewayNames" if order.total() == 0 => json!([]),
-        "paymentGatewayNames" => json!([order.gateway]),
-        "fullyPaid" => json!(order.financial_status == FinancialStatus::Paid),
-        "unpaid" => json!(order.outstanding() > 0),
-        _ => return None,
-    };
-    Some(value)
-}
-
-fn line_field<'a>(
-    desk: &'a Desk<'_>,
-    view: &View,
-    index: usize,
-    field: &str,
-) -> Result<Option<ResolvedValue<'a>>, FieldError> {
-    let order = &view.order;
-    let line = order.lines.get(index).ok_or_else(lost)?;
-    let is_refunded = super::payload::is_refunded(order);
-    let fulfillable = line.quantity - order.fulfilled_quantity(index);
-    let value = match field {
-        "id" => json!(gid("LineItem", line.id)),
-        "sku" => json!(line.sku),
-        "name" | "title" => json!(line.title),
-        "quantity" => json!(line.quantity),
-        "currentQuantity" => json!(if is_refunded { 0 } else { line.quantity }),
-        "fulfillableQuantity" => json!(if order.cancelled_at.is_some() {
-            0
-        } else {
-            fulfillable
-        }),
-        "requiresShipping" => json!(line.requires_shipping),
-        "isGiftCard" => json!(line.gift_card),
-        "taxable" => json!(line.taxable),
-        "originalUnitPriceSet" => return Ok(Some(desk.object(view.money(line.unit_price)))),
-        "discountedTotalSet" => return Ok(Some(desk.object(view.money(line.net())))),
-        _ => return Ok(None),
-    };
-    Ok(Some(leaf(value)))
-}
-
-fn part_field<'a>(
-    desk: &'a Desk<'_>,
-    (view, index): (&View, usize),
-    info: &'a ResolveInfo<'a>,
-) -> Option<Answer<'a>> {
-    let order = &view.order;
-    let part = order.fulfillment_orders.get(index)?;
-    let value = match info.field_name() {
-        "order" => desk.object(Kind::Order(view.clone())),
-        "assignedLocation" => {
-            desk.object(Kind::AssignedLocation(view.clone(), part.location.clone()))
-        }
-        "fulfillmentHolds" => desk.list(holds(part)),
-        "lineItems" => {
-            let lines =
-                (0..part.lines.len()).map(|at| Kind::FulfillmentOrderLine(view.clone(), index, at));
-            return Some(desk.connection(
-                "FulfillmentOrderLineItem",
-                lines.collect(),
-                &arguments(info),
-            ));
-        }
-        "fulfillments" => {
-            let shipped = order.fulfillments.iter().enumerate();
-            let ours = shipped.filter(|(_, it)| it.fulfillment_orders.contains(&part.id));
-            let kinds = ours
-                .map(|(at, _)| Kind::Fulfillment(view.clone(), at))
-                .collect();
-            return Some(desk.connection("Fulfillment", kinds, &arguments(info)));
-        }
-        name => leaf(part_leaf(order, part, name)?),
-    };
-    Some(Ok(value))
-}
-
-fn part_leaf(order: &Order, part: &FulfillmentOrder, field: &str) -> Option<Value> {
-    let value = match field {
-        "id" => json!(gid("FulfillmentOrder", part.id)),
-        "status" => json!(part.status.word().to_ascii_uppercase()),
-        "requestStatus" => json!("UNSUBMITTED"),
-        "createdAt" | "fulfillAt" => json!(instant(part.created_at)),
-        "updatedAt" => json!(instant(part.updated_at)),
-        "orderId" => json!(gid("Order", order.id)),
-        "orderName" => json!(order.name()),
-        _ => return None,
-    };
-    Some(value)
-}
-
-fn holds(part: &FulfillmentOrder) -> Vec<Kind> {
-    let hold = |hold: &super::order::Hold| {
-        let fields = json!({
-            "id": gid("FulfillmentHold", hold.id),
-            "reason": hold.reason,
-            "reasonNotes": hold.notes,
-            "displayReason": hold.reason.to_ascii_lowercase().replace('_', " "),
-        });
-        Kind::Record("FulfillmentHold", fields)
-    };
-    part.holds.iter().map(hold).collect()
-}
-
-fn location_field<'a>(
-    desk: &'a Desk<'_>,
-    view: &View,
-    code: &str,
-    field: &str,
-) -> Result<Option<ResolvedValue<'a>>, FieldError> {
-    Ok(match field {
-        "name" => Some(leaf(json!(code))),
-        "location" => Some(nullable(desk, view.location(code))),
-        _ => None,
-    })
-}
-
-fn part_line_field<'a>(
-    desk: &'a Desk<'_>,
-    (view, part, index): (&View, usize, usize),
-    field: &str,
-) -> Result<Option<ResolvedValue<'a>>, FieldError> {
-    let part = view.order.fulfillment_orders.get(part).ok_or_else(lost)?;
-    let line = part.lines.get(index).ok_or_else(lost)?;
-    let ordered = view.order.lines.get(line.line).ok_or_else(lost)?;
-    let value = match field {
-        "id" => json!(gid("FulfillmentOrderLineItem", line.id)),
-        "totalQuantity" => json!(line.total),
-        "remainingQuantity" => json!(line.remaining),
-        "sku" => json!(ordered.sku),
-        "productTitle" => json!(ordered.title),
-        "requiresShipping" => json!(ordered.requires_shipping),
-        "lineItem" => return Ok(Some(desk.object(Kind::LineItem(view.clone(), line.line)))),
-        _ => return Ok(None),
-    };
-    Ok(Some(leaf(value)))
-}
-
-fn fulfillment_field<'a>(
-    desk: &'a Desk<'_>,
-    (view, index): (&View, usize),
-    info: &'a ResolveInfo<'a>,
-) -> Option<Answer<'a>> {
-    let order = &view.order;
-    let fulfillment = order.fulfillments.get(index)?;
-    let value = match info.field_name() {
-        "order" => desk.object(Kind::Order(view.clone())),
-        "location" => nullable(desk, view.location(&fulfillment.location)),
-        "trackingInfo" => {
-            let first = arguments(info)
-                .get("first")
-                .and_then(Value::as_u64)
-                .unwrap_or(u64::MAX);
-            let width = usize::try_from(first).unwrap_or(usize::MAX);
-            desk.list(
-                fulfillment
-                    .tracking
-                    .iter()
-                    .take(width)
-                    .map(tracking)
-                    .collect(),
-            )
-        }
-        "fulfillmentLineItems" => {
-            let lines = (0..fulfillment.lines.len())
-                .map(|at| Kind::FulfillmentLine(view.clone(), index, at));
-            return Some(desk.connection("FulfillmentLineItem", lines.collect(), &arguments(info)));
-        }
-        "fulfillmentOrders" => {
-            let parts = order.fulfillment_orders.iter().enumerate();
-            let ours = parts.filter(|(_, part)| fulfillment.fulfillment_orders.contains(&part.id));
-            let kinds = ours
-                .map(|(at, _)| Kind::FulfillmentOrder(view.clone(), at))
-                .collect();
-            return Some(desk.connection("FulfillmentOrder", kinds, &arguments(info)));
-        }
-        name => leaf(fulfillment_leaf(order, (fulfillment, index), name)?),
-    };
-    Some(Ok(value))
-}
-
-fn fulfillment_leaf(
-    order: &Order,
-    (fulfillment, index): (&Fulfillment, usize),
-    field: &str,
-) -> Option<Value> {
-    let value = match field {
-        "id" => json!(gid("Fulfillment", fulfillment.id)),
-        "legacyResourceId" => json!(fulfillment.id.to_string()),
-        "status" => json!("SUCCESS"),
-        "displayStatus" => json!("FULFILLED"),
-        "name" => json!(format!("{}-F{}", order.name(), index + 1)),
-        "createdAt" | "updatedAt" => json!(instant(fulfillment.created_at)),
-        "totalQuantity" => json!(
-            fulfillment
-                .lines
-                .iter()
-                .map(|line| line.quantity)
-                .sum::<i64>()
-        ),
-        _ => return None,
-    };
-    Some(value)
-}
-
-fn tracking(tracking: &Tracking) -> Kind {
-    let fields =
-        json!({ "company": tracking.company, "number": tracking.number, "url": tracking.url });
-    Kind::Record("FulfillmentTrackingInfo", fields)
-}
-
-fn fulfilled_line_field<'a>(
-    desk: &'a Desk<'_>,
-    (view, fulfillment, index): (&View, usize, usize),
-    field: &str,
-) -> Result<Option<ResolvedValue<'a>>, FieldError> {
-    let fulfillment = view.order.fulfillments.get(fulfillment).ok_or_else(lost)?;
-    let line = fulfillment.lines.get(index).ok_or_else(lost)?;
-    Ok(match field {
-        "id" => Some(leaf(json!(gid("FulfillmentLineItem", line.id)))),
-        "quantity" => Some(leaf(json!(line.quantity))),
-        "lineItem" => Some(desk.object(Kind::LineItem(view.clone(), line.line))),
-        _ => None,
-    })
-}
-
-fn payload_field<'a>(
-    desk: &'a Desk<'_>,
-    outcome: &Result<Option<Kind>, UserError>,
-    field: &str,
-) -> Result<Option<ResolvedValue<'a>>, FieldError> {
-    Ok(match field {
-        "fulfillment" => Some(nullable(desk, outcome.as_ref().ok().cloned().flatten())),
-        "userErrors" => {
-            let error = |error: &UserError| {
-                Kind::Record(
-                    "UserError",
-                    json!({ "field": error.field, "message": error.message }),
-                )
-            };
-            Some(desk.list(outcome.as_ref().err().map(error).into_iter().collect()))
-        }
-        _ => None,
-    })
-}
-
-fn connection_field<'a>(
-    desk: &'a Desk<'_>,
-    of: &'static str,
-    page: &Page,
-    field: &str,
-) -> Result<Option<ResolvedValue<'a>>, FieldError> {
-    let cursor = |item: Option<&(String, Kind)>| item.map(|(cursor, _)| cursor.clone());
-    Ok(match field {
-        "nodes" => Some(desk.list(page.items.iter().map(|(_, kind)| kind.clone()).collect())),
-        "edges" => {
-            let edges = page
-                .items
-                .iter()
-                .map(|item| Kind::Edge(of, Rc::new(item.clone())));
-            Some(desk.list(edges.collect()))
-        }
-        "pageInfo" => Some(desk.record(
-            "PageInfo",
-            json!({
-                "hasNextPage": page.has_next,
-                "hasPreviousPage": page.has_previous,
-                "startCursor": cursor(page.items.first()),
-                "endCursor": cursor(page.items.last()),
-            }),
-        )),
-        _ => None,
-    })
-}
-
-fn edge_field<'a>(
-    desk: &'a Desk<'_>,
-    (cursor, kind): &(String, Kind),
-    field: &str,
-) -> Result<Option<ResolvedValue<'a>>, FieldError> {
-    Ok(match field {
-        "cursor" => Some(leaf(json!(cursor))),
-        "node" => Some(desk.object(kind.clone())),
-        _ => None,
-    })
-}
-
-fn connection_name(of: &str) -> &'static str {
-    match of {
-        "Order" => "OrderConnection",
-        "LineItem" => "LineItemConnection",
-        "FulfillmentOrder" => "FulfillmentOrderConnection",
-        "FulfillmentOrderLineItem" => "FulfillmentOrderLineItemConnection",
-        "Fulfillment" => "FulfillmentConnection",
-        _ => "FulfillmentLineItemConnection",
-    }
-}
-
-fn edge_name(of: &str) -> &'static str {
-    match of {
-        "Order" => "OrderEdge",
-        "LineItem" => "LineItemEdge",
-        "FulfillmentOrder" => "FulfillmentOrderEdge",
-        "FulfillmentOrderLineItem" => "FulfillmentOrderLineItemEdge",
-        "Fulfillment" => "FulfillmentEdge",
-        _ => "FulfillmentLineItemEdge",
-    }
-}
-
-fn nullable<'a>(desk: &'a Desk<'_>, kind: Option<Kind>) -> ResolvedValue<'a> {
-    kind.map_or_else(ResolvedValue::null, |kind| desk.object(kind))
-}
-
 /// The engine tells a list of scalars from a scalar that is a list.
-fn leaf<'a>(value: Value) -> ResolvedValue<'a> {
+pub(super) fn leaf<'a>(value: Value) -> ResolvedValue<'a> {
     match value {
         Value::Array(items) => ResolvedValue::list(items.into_iter().map(leaf)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
@@ -750,7 +366,7 @@ fn leaf<'a>(value: Value) -> ResolvedValue<'a> {
     }
 }
 
-fn arguments(info: &ResolveInfo<'_>) -> Value {
+pub(super) fn arguments(info: &ResolveInfo<'_>) -> Value {
     serde_json::to_value(info.arguments()).unwrap_or_default()
 }
 
@@ -774,6 +390,6 @@ fn failed(message: impl Into<String>) -> FieldError {
 }
 
 /// An index that leads nowhere would be a defect of this sandbox.
-fn lost() -> FieldError {
+pub(super) fn lost() -> FieldError {
     failed("Internal error. Looks like something went wrong on our end.")
 }

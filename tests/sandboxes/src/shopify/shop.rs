@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::money::Currency;
 use super::order::{FulfillmentOrder, FulfillmentOrderStatus, Hold, Ids, Order};
 use super::payload::{self, Letterhead};
 use super::template::{FinancialStatus, OrderTemplate};
@@ -14,6 +15,7 @@ use crate::Outbox;
 pub(super) struct Shop {
     pub(super) letterhead: Letterhead,
     pub(super) sender: Sender,
+    pub(super) currency: String,
     /// The app's client secrets; after a rotation the vendor may sign with either for an hour.
     pub(super) secrets: Vec<String>,
     pub(super) sign_with: usize,
@@ -22,12 +24,24 @@ pub(super) struct Shop {
     pub(super) orders: BTreeMap<u64, Order>,
     pub(super) ids: Ids,
     pub(super) uuids: Uuids,
-    pub(super) next_number: u64,
     pub(super) sent: Vec<Sent>,
     /// Root fields that the app may not read or call.
     pub(super) denied: BTreeSet<String>,
     pub(super) planned_errors: VecDeque<PlannedError>,
     pub(super) outbox: Outbox,
+}
+
+/// Something that happened at the shop, as webhooks tell of it.
+pub(super) struct News {
+    /// One per thing that happened, whatever number of topics tells of it.
+    event_id: String,
+    at: Timestamp,
+}
+
+/// The fulfilment orders of one order, or those of them at one location.
+pub(super) struct Parts {
+    pub(super) order: u64,
+    pub(super) location: Option<String>,
 }
 
 /// A top-level error that the next GraphQL requests get.
@@ -46,15 +60,16 @@ impl Shop {
         now: Timestamp,
     ) -> Result<u64, String> {
         self.check_locations(template)?;
-        let mut order = Order::place(template, now, self.next_number, &mut self.ids)?;
-        self.next_number += 1;
+        let currency = template.currency.as_ref().unwrap_or(&self.currency);
+        let currency = Currency::from_code(currency)?;
+        let mut order = Order::place(template, currency, now, &mut self.ids)?;
         order.token = self.uuids.token();
         let (id, status) = (order.id, order.financial_status);
         self.orders.insert(id, order);
-        let event = self.uuids.next();
-        self.tell(id, "orders/create", &event, now);
+        let news = self.news(now);
+        self.tell(id, "orders/create", &news);
         if status == FinancialStatus::Paid {
-            self.tell(id, "orders/paid", &event, now);
+            self.tell(id, "orders/paid", &news);
         }
         Ok(id)
     }
@@ -88,17 +103,16 @@ impl Shop {
             }
         }
         order.updated_at = now;
-        let event = self.uuids.next();
-        self.tell(id, "orders/paid", &event, now);
-        self.tell(id, "orders/updated", &event, now);
+        let news = self.news(now);
+        self.tell(id, "orders/paid", &news);
+        self.tell(id, "orders/updated", &news);
         Ok(())
     }
 
     pub(super) fn cancel(
         &mut self,
         id: u64,
-        reason: &str,
-        refund: Refunding,
+        (reason, refund): (&str, Refunding),
         now: Timestamp,
     ) -> Result<(), String> {
         let order = self.order_mut(id)?;
@@ -117,22 +131,21 @@ impl Shop {
             part.holds.clear();
             part.updated_at = now;
         }
-        let event = self.uuids.next();
-        self.tell(id, "orders/cancelled", &event, now);
-        self.tell(id, "orders/updated", &event, now);
+        let news = self.news(now);
+        self.tell(id, "orders/cancelled", &news);
+        self.tell(id, "orders/updated", &news);
         Ok(())
     }
 
-    /// Holds the fulfilment orders of an order that are not closed; how many that were.
+    /// Holds fulfilment orders that are not closed; how many that were.
     pub(super) fn hold(
         &mut self,
-        id: u64,
-        location: Option<&str>,
+        parts: &Parts,
         (reason, notes): (&str, Option<&str>),
         now: Timestamp,
     ) -> Result<usize, String> {
         let mut ids = self.ids.clone();
-        let held = self.each_open_part(id, location, |part| {
+        let held = self.each_open_part(parts, |part| {
             part.status = FulfillmentOrderStatus::OnHold;
             part.updated_at = now;
             part.holds.push(Hold {
@@ -145,13 +158,9 @@ impl Shop {
         Ok(held)
     }
 
-    pub(super) fn release(
-        &mut self,
-        id: u64,
-        location: Option<&str>,
-        now: Timestamp,
-    ) -> Result<usize, String> {
-        self.each_open_part(id, location, |part| {
+    /// Releases all holds of fulfilment orders; how many of these there were.
+    pub(super) fn release(&mut self, parts: &Parts, now: Timestamp) -> Result<usize, String> {
+        self.each_open_part(parts, |part| {
             part.holds.clear();
             part.status = part.unheld_status();
             part.updated_at = now;
@@ -160,14 +169,16 @@ impl Shop {
 
     fn each_open_part(
         &mut self,
-        id: u64,
-        location: Option<&str>,
+        parts: &Parts,
         mut change: impl FnMut(&mut FulfillmentOrder),
     ) -> Result<usize, String> {
-        let order = self.order_mut(id)?;
+        let order = self.order_mut(parts.order)?;
         let mut changed = 0;
         for part in &mut order.fulfillment_orders {
-            let wanted = location.is_none_or(|location| part.location == location);
+            let wanted = parts
+                .location
+                .as_ref()
+                .is_none_or(|location| part.location == *location);
             if wanted && part.status != FulfillmentOrderStatus::Closed {
                 change(part);
                 changed += 1;
@@ -175,7 +186,8 @@ impl Shop {
         }
         match changed {
             0 => Err(format!(
-                "order {id} has no such fulfilment order that is not closed"
+                "order {} has no such fulfilment order that is not closed",
+                parts.order
             )),
             _ => Ok(changed),
         }
@@ -187,26 +199,23 @@ impl Shop {
             .ok_or_else(|| format!("the shop has no order {id}"))
     }
 
+    pub(super) fn news(&mut self, at: Timestamp) -> News {
+        News {
+            event_id: self.uuids.next(),
+            at,
+        }
+    }
+
     /// Emits a webhook about an order, if its topic is subscribed to.
-    pub(super) fn tell(&mut self, order: u64, topic: &str, event_id: &str, now: Timestamp) {
-        let Some(body) = self
-            .orders
-            .get(&order)
-            .map(|order| payload::order(order, &self.letterhead))
-        else {
-            return;
-        };
-        self.send((order, topic), event_id, &body, now);
+    pub(super) fn tell(&mut self, order: u64, topic: &str, news: &News) {
+        let known = self.orders.get(&order);
+        if let Some(body) = known.map(|order| payload::order(order, &self.letterhead)) {
+            self.send((order, topic), &body, news);
+        }
     }
 
     /// Emits a webhook with any body, if its topic is subscribed to.
-    pub(super) fn send(
-        &mut self,
-        (order, topic): (u64, &str),
-        event_id: &str,
-        body: &Value,
-        now: Timestamp,
-    ) {
+    pub(super) fn send(&mut self, (order, topic): (u64, &str), body: &Value, news: &News) {
         if !self.topics.contains(topic) {
             return;
         }
@@ -214,8 +223,8 @@ impl Shop {
             order,
             topic: topic.to_owned(),
             webhook_id: self.uuids.next(),
-            event_id: event_id.to_owned(),
-            triggered_at: now,
+            event_id: news.event_id.clone(),
+            triggered_at: news.at,
             body: body.to_string().into_bytes(),
         };
         self.dispatch(&sent);

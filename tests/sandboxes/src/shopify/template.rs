@@ -12,8 +12,9 @@ use super::money::{Amount, Rate};
 #[serde(deny_unknown_fields)]
 pub(super) struct OrderTemplate {
     pub(super) lines: Vec<LineTemplate>,
-    #[serde(default = "pounds")]
-    pub(super) currency: String,
+    /// The shop's currency, unless a test wants another shop.
+    #[serde(default)]
+    pub(super) currency: Option<String>,
     /// The customer's currency, where it differs from the shop's.
     #[serde(default)]
     pub(super) presentment_currency: Option<String>,
@@ -200,10 +201,6 @@ impl Default for Address {
             phone: None,
         }
     }
-}
-
-fn pounds() -> String {
-    "GBP".to_owned()
 }
 
 fn vat() -> String {

@@ -1,0 +1,265 @@
+//! What callers bring to our own API, as infra/openapi.yaml defines it: orders, carts and stock receipts. There is no
+//! vendor behind it whose oddities have to be borne, so that everything unknown or out of bounds is refused, all of it
+//! at once.
+
+mod body;
+
+use std::collections::BTreeSet;
+
+use crossdock_domain::accept::{Inbound, MAX_LINES};
+use crossdock_domain::checkout::{Cart, CartLine};
+use crossdock_domain::event::{ReceiptLine, StockReceipt};
+use crossdock_domain::ids::{ChannelOrderId, CountryCode};
+use crossdock_domain::{
+    CanonicalOrder, Charge, ChargeKind, ConnectionId, Line, LineKind, Minor, Recipient, Sku, TaxLine, Tender, TenderStatus,
+};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use self::body::{
+    Complaints, Object, currency, email, exact, flag, invalid, minor, parsed, rate, some_text, text, time, token, units,
+    word,
+};
+pub use self::body::{Fault, FaultKind, MAX_BODY_BYTES};
+
+/// Everything that one stock receipt moves is one transaction, which holds 100 items.
+const MAX_RECEIPT_LINES: usize = 90;
+
+/// An order that a caller brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParsedOrder {
+    /// The channel that sold.
+    pub connection: ConnectionId,
+    /// The order's identity there.
+    pub channel: ChannelOrderId,
+    /// Its content.
+    pub inbound: Inbound,
+}
+
+/// The body of `POST /v1/orders`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_order(body: &[u8]) -> Result<ParsedOrder, Vec<Fault>> {
+    read(body, &ORDER_FIELDS, order)
+}
+
+/// The body of `POST /v1/checkout/validations`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_cart(body: &[u8]) -> Result<(ConnectionId, Cart), Vec<Fault>> {
+    read(body, &["connection", "currency", "ship_to", "lines"], |cart| {
+        let connection = cart.required("connection", exact);
+        let currency = cart.required("currency", currency);
+        let ship_to = cart.required_object("ship_to", &["country", "postal_code", "region"]);
+        let country = ship_to.as_ref().and_then(|to| {
+            to.optional("postal_code", text(0, 20));
+            to.optional("region", text(0, 100));
+            to.required("country", exact)
+        });
+        let lines = cart.list("lines", (1, MAX_LINES), &["sku", "quantity", "unit_price_minor"], |line, _| {
+            let (sku, quantity, unit_price) = priced(line);
+            Some(CartLine { sku: sku?, quantity: quantity?, unit_price: unit_price? })
+        });
+        Some((connection?, Cart { currency: currency?, country: country?, lines }))
+    })
+}
+
+/// The body of `POST /v1/inventory/receipts`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_receipt(body: &[u8]) -> Result<StockReceipt, Vec<Fault>> {
+    read(body, &["receipt_id", "location", "lines"], |receipt| {
+        let receipt_id = receipt.required("receipt_id", receipt_id);
+        let location = receipt.required("location", exact);
+        let lines = receipt.list("lines", (1, MAX_RECEIPT_LINES), &["sku", "quantity"], |line, _| {
+            let (sku, quantity) = (line.required("sku", parsed::<Sku>), line.required("quantity", units));
+            Some(ReceiptLine { sku: sku?, quantity: quantity? })
+        });
+        let skus = lines.iter().map(|line| line.sku.as_str());
+        if let Some(place) = first_repeat(skus) {
+            receipt.complain("lines", invalid(format!("names the SKU of entry {place} twice: add its units up")));
+        }
+        Some(StockReceipt { receipt_id: receipt_id?, location: location?, lines })
+    })
+}
+
+fn receipt_id(value: &Value) -> Result<String, body::Wrong> {
+    let id = token(1, 64)(value)?;
+    let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    if plain { Ok(id) } else { Err(invalid("must be of the characters A-Z, a-z, 0-9, point, underscore and -")) }
+}
+
+fn read<T>(body: &[u8], known: &[&str], read: impl FnOnce(&Object<'_>) -> Option<T>) -> Result<T, Vec<Fault>> {
+    let value = body::parse(body).map_err(|fault| vec![fault])?;
+    let complaints = Complaints::default();
+    let read = Object::new(&value, String::new(), known, &complaints).and_then(|object| read(&object));
+    complaints.or(read)
+}
+
+/// The position of the first entry that was there before.
+fn first_repeat<'a>(entries: impl Iterator<Item = &'a str>) -> Option<usize> {
+    let mut seen = BTreeSet::new();
+    entries.into_iter().position(|entry| !seen.insert(entry))
+}
+
+const ORDER_FIELDS: [&str; 15] = [
+    "connection", "channel_order_id", "name", "placed_at", "currency", "taxes_included", "test", "email", "customer",
+    "shipping_address", "lines", "shipping", "tenders", "total_minor", "note",
+];
+
+fn order(order: &Object<'_>) -> Option<ParsedOrder> {
+    let connection = order.required("connection", exact);
+    let channel: Option<ChannelOrderId> = order.required("channel_order_id", exact);
+    let name = order.optional("name", text(1, 64));
+    let placed_at = order.required("placed_at", time);
+    let currency = order.required("currency", currency);
+    let taxes_included = order.required("taxes_included", flag);
+    let test = order.optional("test", flag).unwrap_or(false);
+    // People write anything into a note; nothing of it is kept, but no card number may even pass through.
+    order.optional("note", text(0, 1000));
+    let recipient = recipient(order);
+    let lines = lines(order);
+    let charges = order.list("shipping", (0, 20), &["title", "amount_minor", "discount_minor", "tax_lines"], shipping);
+    let tenders = tenders(order, placed_at.unwrap_or_default());
+    let total = order.required("total_minor", minor);
+    let (recipient, country) = recipient?;
+    let canonical = CanonicalOrder {
+        name: name.unwrap_or_else(|| channel.as_ref().map(ToString::to_string).unwrap_or_default()),
+        placed_at: placed_at?,
+        currency: currency?,
+        taxes_included: taxes_included?,
+        test,
+        country: Some(country),
+        lines,
+        charges,
+        tenders,
+        total: total?,
+    };
+    if canonical.totals().is_err() || canonical.captured().is_err() {
+        order.complain("", invalid("adds up to more than Crossdock accepts"));
+    }
+    let source_version = canonical.placed_at;
+    let inbound =
+        Inbound { order: canonical, recipient: Some(recipient), source_version, cancelled: false, oddities: Vec::new() };
+    Some(ParsedOrder { connection: connection?, channel: channel?, inbound })
+}
+
+const ADDRESS_FIELDS: [&str; 9] =
+    ["name", "company", "address1", "address2", "city", "region", "postal_code", "country", "phone"];
+
+fn recipient(order: &Object<'_>) -> Option<(Recipient, CountryCode)> {
+    let own_email = order.optional("email", email);
+    let customer = order.object("customer", &["name", "email", "phone"]);
+    let of_customer = |field| customer.as_ref().and_then(|customer| customer.optional(field, text(1, 200)));
+    of_customer("name");
+    let customer_email = customer.as_ref().and_then(|customer| customer.optional("email", email));
+    let customer_phone = customer.as_ref().and_then(|customer| customer.optional("phone", token(1, 40)));
+    let address = order.required_object("shipping_address", &ADDRESS_FIELDS)?;
+    let name = address.required("name", text(1, 200));
+    let address1 = address.required("address1", text(1, 200));
+    let city = address.required("city", text(1, 100));
+    let postal_code = address.required("postal_code", text(0, 20));
+    let country: Option<CountryCode> = address.required("country", exact);
+    let company = address.optional("company", some_text(200)).flatten();
+    let address2 = address.optional("address2", some_text(200)).flatten();
+    let region = address.optional("region", some_text(100)).flatten();
+    let phone = address.optional("phone", token(0, 40)).filter(|phone| !phone.is_empty());
+    let country = country?;
+    let recipient = Recipient {
+        name: name?,
+        company,
+        address1: address1?,
+        address2,
+        city: city?,
+        region,
+        postal_code: postal_code?,
+        country: country.to_string(),
+        phone: phone.or(customer_phone),
+        email: own_email.or(customer_email),
+    };
+    Some((recipient, country))
+}
+
+const LINE_FIELDS: [&str; 8] =
+    ["line_id", "sku", "title", "quantity", "unit_price_minor", "discount_minor", "tax_lines", "requires_shipping"];
+
+fn lines(order: &Object<'_>) -> Vec<Line> {
+    let lines = order.list("lines", (1, MAX_LINES), &LINE_FIELDS, line);
+    if let Some(place) = first_repeat(lines.iter().map(|line| line.id.as_str())) {
+        order.complain("lines", invalid(format!("has the line_id of entry {place} twice")));
+    }
+    lines
+}
+
+fn line(line: &Object<'_>, index: usize) -> Option<Line> {
+    let id = line.optional("line_id", token(1, 64));
+    let (sku, quantity, unit_price) = priced(line);
+    line.optional("title", text(0, 300));
+    let discount = line.optional("discount_minor", minor).unwrap_or_default();
+    let taxes = taxes(line);
+    let shipped = line.optional("requires_shipping", flag).unwrap_or(true);
+    let (quantity, unit_price) = (quantity?, unit_price?);
+    match unit_price.times(quantity) {
+        Err(_) => line.complain("", invalid("costs more than Crossdock accepts")),
+        Ok(price) if discount > price => line.complain("discount_minor", invalid("is more than the line costs")),
+        Ok(_) => {}
+    }
+    Some(Line {
+        id: id.unwrap_or_else(|| (index + 1).to_string()),
+        kind: if shipped { LineKind::Product } else { LineKind::Service },
+        sku: Some(sku?),
+        quantity,
+        unit_price,
+        discount,
+        taxes,
+    })
+}
+
+fn priced(line: &Object<'_>) -> (Option<Sku>, Option<u32>, Option<Minor>) {
+    let (sku, quantity) = (line.required("sku", parsed), line.required("quantity", units));
+    (sku, quantity, line.required("unit_price_minor", minor))
+}
+
+fn taxes(of: &Object<'_>) -> Vec<TaxLine> {
+    of.list("tax_lines", (0, 20), &["title", "rate", "amount_minor", "channel_liable"], |tax, _| {
+        let (title, rate) = (tax.required("title", text(1, 100)), tax.required("rate", rate));
+        let amount = tax.required("amount_minor", minor);
+        let channel_liable = tax.optional("channel_liable", flag).unwrap_or(false);
+        Some(TaxLine { title: title?, rate: rate?, amount: amount?, channel_liable })
+    })
+}
+
+fn shipping(charge: &Object<'_>, _index: usize) -> Option<Charge> {
+    charge.required("title", text(1, 100));
+    let amount = charge.required("amount_minor", minor);
+    let discount = charge.optional("discount_minor", minor).unwrap_or_default();
+    let taxes = taxes(charge);
+    let amount = amount?;
+    if discount > amount {
+        charge.complain("discount_minor", invalid("is more than the charge"));
+    }
+    Some(Charge { kind: ChargeKind::Shipping, amount, discount, taxes })
+}
+
+fn tenders(order: &Object<'_>, at: Timestamp) -> Vec<Tender> {
+    let fields = ["tender_id", "gateway", "kind", "status", "amount_minor"];
+    let tenders = order.list("tenders", (0, 20), &fields, |tender, _| {
+        let id = tender.required("tender_id", token(1, 64));
+        let gateway = tender.required("gateway", token(1, 64));
+        let kind = tender.required("kind", word(&["sale", "capture", "authorization"]));
+        let status = tender.required("status", word(&["success", "pending"]));
+        let amount = tender.required("amount_minor", minor);
+        let status = match (kind?, status?) {
+            ("sale" | "capture", "success") => TenderStatus::Captured,
+            _ => TenderStatus::Pending,
+        };
+        Some(Tender { id: id?, gateway: gateway?, status, amount: amount?, at })
+    });
+    if let Some(place) = first_repeat(tenders.iter().map(|tender| tender.id.as_str())) {
+        order.complain("tenders", invalid(format!("has the tender_id of entry {place} twice")));
+    }
+    tenders
+}

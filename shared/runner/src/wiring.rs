@@ -1,0 +1,91 @@
+//! What the functions' `main.rs` build from the Lambda environment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossdock_log::{Dynamo, Tables};
+use crossdock_step::aws::{Environment, EventBridgeBus, SecretsManager, SqsQueue, variable};
+use crossdock_step::outbound::Outbound;
+use crossdock_step::{Bus, Clock, Queue, Secrets, telemetry};
+
+use crate::{Calls, Directory, Recorder, Runner, Step, StepFunction};
+
+/// The longest that an outside system may take to answer: less than any function's time-out, so that a call that
+/// hangs is seen as in doubt by us and not as our own death.
+const OUTSIDE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The clients of one environment.
+pub struct Wiring {
+    aws: Environment,
+    /// The store.
+    pub store: Arc<Dynamo>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Wiring {
+    /// Starts telemetry and reads what the template has set.
+    ///
+    /// # Errors
+    /// A variable is missing.
+    pub fn from_lambda() -> Result<Self, String> {
+        telemetry::start(variable("RUST_LOG").ok().as_deref());
+        let aws = Environment::from_lambda()?;
+        let store = Arc::new(Dynamo::new(aws.dynamodb(), Tables::named(|name| variable(name).ok())));
+        Ok(Self { aws, store, clock: Clock::system() })
+    }
+
+    /// Reads and appends orders.
+    #[must_use]
+    pub fn recorder(&self) -> Recorder {
+        Recorder::new(self.store.clone(), self.clock.clone())
+    }
+
+    /// The connections.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        Arc::new(Directory::new(self.store.clone(), self.clock.clone()))
+    }
+
+    /// The queue whose URL a variable holds.
+    ///
+    /// # Errors
+    /// The variable is missing.
+    pub fn queue(&self, name: &str) -> Result<Arc<dyn Queue>, String> {
+        Ok(Arc::new(SqsQueue { client: self.aws.sqs(), url: variable(name)? }))
+    }
+
+    /// The bus.
+    ///
+    /// # Errors
+    /// `BUS_NAME` is missing.
+    pub fn bus(&self) -> Result<Arc<dyn Bus>, String> {
+        Ok(Arc::new(EventBridgeBus { client: self.aws.eventbridge(), name: variable("BUS_NAME")? }))
+    }
+
+    /// The secrets.
+    ///
+    /// # Errors
+    /// `SECRETS_PREFIX` is missing.
+    pub fn secrets(&self) -> Result<Arc<dyn Secrets>, String> {
+        Ok(Arc::new(SecretsManager::new(self.aws.secretsmanager(), variable("SECRETS_PREFIX")?)))
+    }
+
+    /// How outside calls are made.
+    ///
+    /// # Errors
+    /// `SECRETS_PREFIX` is missing, or TLS cannot be set up.
+    pub fn calls(&self) -> Result<Calls, String> {
+        let http = Outbound::new(OUTSIDE_TIMEOUT).map_err(|error| error.to_string())?;
+        Ok(Calls { http: Arc::new(http), secrets: self.secrets()? })
+    }
+
+    /// A function behind a queue.
+    ///
+    /// # Errors
+    /// `OWN_QUEUE_URL` is missing.
+    pub fn step_function(&self, actor: &'static str, directory: Arc<Directory>, step: impl Step + 'static) -> Result<StepFunction, String> {
+        let runner = Runner::new(self.recorder(), directory, actor);
+        Ok(StepFunction { runner, step: Box::new(step), queue: self.queue("OWN_QUEUE_URL")? })
+    }
+}

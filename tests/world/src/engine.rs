@@ -1,0 +1,486 @@
+//! The engine: moves what was said to whoever listens, calmly, doubled or shuffled, until nothing moves any more.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use crossdock_domain::{Commit, Order, OrderId};
+use crossdock_log::{ConnectionRecord, Memory, Usage};
+use crossdock_runner::Calls;
+use crossdock_sandboxes::netsuite::Certificate;
+use crossdock_sandboxes::shipbob::{ShipBob, ShipBobConfig};
+use crossdock_sandboxes::shopify::{Shopify, ShopifyConfig};
+use crossdock_sandboxes::{Delivery, NetSuite, NetSuiteConfig, SigningKey};
+use crossdock_step::{Clock, Secret};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::clock::WorldClock;
+use crate::functions::{Functions, Parts};
+use crate::ports::{CrashPlan, Store, Traffic, WorldHttp, WorldSecrets, locked};
+use crate::template::{Target, Template};
+
+/// How a story is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Everything once and in order.
+    Calm,
+    /// Everything delivered twice.
+    Doubled,
+    /// Everything once, in an order drawn from this seed.
+    Shuffled(u64),
+}
+
+/// What a world starts from.
+#[derive(Clone)]
+pub struct WorldOptions {
+    /// How stories are told.
+    pub style: Style,
+    /// The shop.
+    pub shopify: ShopifyConfig,
+    /// The 3PL.
+    pub shipbob: ShipBobConfig,
+    /// The ERP.
+    pub netsuite: NetSuiteConfig,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self {
+            style: Style::Calm,
+            shopify: ShopifyConfig::default(),
+            shipbob: ShipBobConfig::default(),
+            netsuite: NetSuiteConfig { base_url: Some("https://netsuite.sandbox".into()), ..NetSuiteConfig::default() },
+        }
+    }
+}
+
+struct QueueMessage {
+    id: String,
+    body: String,
+    receives: u32,
+    visible_at: Timestamp,
+}
+
+/// The world.
+pub struct World {
+    /// The store.
+    pub store: Arc<Memory>,
+    /// The shop.
+    pub shopify: Shopify,
+    /// The 3PL.
+    pub shipbob: ShipBob,
+    /// The ERP.
+    pub netsuite: NetSuite,
+    /// The time.
+    pub clock: WorldClock,
+    /// Where functions die.
+    pub plan: Arc<CrashPlan>,
+    pub(crate) functions: Arc<Functions>,
+    template: Template,
+    traffic: Arc<Traffic>,
+    style: Style,
+    random: fastrand::Rng,
+    stream: VecDeque<Commit>,
+    direct: VecDeque<Value>,
+    queues: BTreeMap<String, Vec<QueueMessage>>,
+    webhooks: VecDeque<(&'static str, Delivery)>,
+    messages: u64,
+    /// Every line of what happened, for a story's reader.
+    pub transcript: Vec<String>,
+}
+
+/// Where the world's time begins: a Monday morning, far from any change of clocks or of year.
+const BEGINNING: &str = "2026-11-23T09:00:00Z";
+
+const CLIENT: (&str, &str) = ("crossdock-client", "crossdock-certificate");
+
+/// Orders that are due later than this from now are left alone by [`World::settle`]: a warehouse takes its hours.
+const HORIZON: SignedDuration = SignedDuration::from_mins(45);
+
+/// No story needs so many moves; one that does is a loop.
+const MOST_MOVES: usize = 20_000;
+
+enum Work {
+    Stream(usize),
+    Direct(usize),
+    Queue(String),
+    Webhook(usize),
+}
+
+impl World {
+    /// A world in which nothing has happened yet, seeded as the local stack is.
+    ///
+    /// # Panics
+    /// The repository's own seed or template cannot be read.
+    #[must_use]
+    pub fn new(options: WorldOptions) -> Self {
+        let clock = WorldClock::at(BEGINNING.parse().unwrap_or(Timestamp::UNIX_EPOCH));
+        let (store, plan, traffic) = (Arc::new(Memory::default()), Arc::<CrashPlan>::default(), Arc::<Traffic>::default());
+        seed(&store);
+        let now = clock.clone();
+        let sandbox_clock: crossdock_sandboxes::Clock = Arc::new(move || now.now());
+        let key = SigningKey::generate();
+        let netsuite = NetSuite::new(certified(options.netsuite, &key), sandbox_clock.clone());
+        let shopify = Shopify::new(options.shopify.clone(), sandbox_clock.clone());
+        let shipbob = ShipBob::new(options.shipbob.clone(), sandbox_clock);
+        let secrets = secrets(&options.shopify, &options.shipbob, &key);
+        let hosts = [
+            ("shopify-uk.sandbox".to_owned(), shopify.router()),
+            ("shipbob.sandbox".to_owned(), shipbob.router()),
+            ("netsuite.sandbox".to_owned(), netsuite.router()),
+        ];
+        let http = WorldHttp { hosts: hosts.into(), plan: plan.clone() };
+        let now = clock.clone();
+        let parts = Parts {
+            store: Store { memory: store.clone(), plan: plan.clone() },
+            clock: Clock::new(move || now.now()),
+            calls: Calls { http: Arc::new(http), secrets: Arc::new(secrets) },
+            traffic: traffic.clone(),
+            plan: plan.clone(),
+        };
+        let seed = if let Style::Shuffled(seed) = options.style { seed } else { 0 };
+        Self {
+            functions: Arc::new(parts.build()),
+            template: Template::read(),
+            random: fastrand::Rng::with_seed(seed),
+            style: options.style,
+            stream: VecDeque::new(),
+            direct: VecDeque::new(),
+            queues: BTreeMap::new(),
+            webhooks: VecDeque::new(),
+            messages: 0,
+            transcript: Vec::new(),
+            store,
+            shopify,
+            shipbob,
+            netsuite,
+            clock,
+            plan,
+            traffic,
+        }
+    }
+
+    /// What the store was asked so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.store.usage()
+    }
+
+    /// Messages sent by functions and rules, and events put on the bus, so far.
+    #[must_use]
+    pub fn traffic(&self) -> (u64, u64) {
+        (self.traffic.messages.load(Ordering::SeqCst), self.traffic.entries.load(Ordering::SeqCst))
+    }
+
+    /// An order as its facts tell it.
+    ///
+    /// # Panics
+    /// The id cannot be read.
+    #[must_use]
+    pub fn order(&self, order_id: &str) -> Order {
+        let Ok(id) = order_id.parse::<OrderId>() else { panic!("{order_id} is no order id") };
+        let commits = self.store.streams().remove(&id.stream()).unwrap_or_default();
+        Order::fold(id, &commits)
+    }
+
+    /// Every order.
+    #[must_use]
+    pub fn orders(&self) -> Vec<Order> {
+        let streams = self.store.streams();
+        let ids = streams.iter().filter_map(|(stream, commits)| Some((OrderId::from_stream(stream).ok()?, commits)));
+        ids.map(|(id, commits)| Order::fold(id, commits)).collect()
+    }
+
+    /// Runs a function until it answers or dies.
+    pub(crate) async fn survive<T>(&mut self, invocation: impl Future<Output = T>) -> Option<T> {
+        let plan = self.plan.clone();
+        tokio::select! {
+            biased;
+            () = plan.death() => {
+                self.transcript.push(format!("the function died at effect {}", plan.effects()));
+                None
+            }
+            answer = invocation => Some(answer),
+        }
+    }
+
+    /// Lets everything happen that can happen without the warehouse or a person: messages, retries after their
+    /// backoff, and deadlines that are near.
+    pub async fn settle(&mut self) {
+        for _ in 0..MOST_MOVES {
+            self.gather();
+            if let Some(work) = self.choose() {
+                self.perform(work).await;
+            } else if !self.let_time_pass().await {
+                return;
+            }
+        }
+        panic!("the world does not settle:\n{}", self.transcript.join("\n"));
+    }
+
+    /// Calls watch-deadlines, as the schedule does.
+    pub async fn watch(&mut self) {
+        let functions = self.functions.clone();
+        let deadline = self.clock.now() + SignedDuration::from_secs(60);
+        if let Some(Err(failure)) = self.survive(functions.watch_deadlines.handle(deadline)).await {
+            self.transcript.push(format!("watch-deadlines: {failure}"));
+        }
+        self.gather();
+    }
+
+    /// To the next moment at which something is due; false when that is far away.
+    async fn let_time_pass(&mut self) -> bool {
+        let hidden = self.queues.values().flatten().map(|message| message.visible_at);
+        let due = self.orders().iter().filter_map(Order::next_due).min().map(|due| due + SignedDuration::from_secs(61));
+        let now = self.clock.now();
+        let near = due.filter(|due| due.duration_since(now) < HORIZON);
+        match (hidden.min(), near) {
+            (Some(visible), due) if due.is_none_or(|due| visible <= due) => {
+                self.clock.reach(visible);
+                true
+            }
+            (_, Some(due)) => {
+                self.clock.reach(due);
+                self.watch().await;
+                true
+            }
+            (_, None) => false,
+        }
+    }
+
+    /// Collects what was said since the last move.
+    fn gather(&mut self) {
+        let copies = if self.style == Style::Doubled { 2 } else { 1 };
+        for commit in self.store.take_stream() {
+            self.stream.extend(std::iter::repeat_n(commit, copies));
+        }
+        let put = std::mem::take(&mut *locked(&self.traffic.put));
+        for entry in put {
+            let event = json!({ "source": entry.source, "detail-type": entry.detail_type, "detail": entry.detail });
+            self.route(&event, copies);
+        }
+        let sent = std::mem::take(&mut *locked(&self.traffic.sent));
+        for (queue, body, delay) in sent {
+            self.enqueue(&queue, &body, (delay, copies));
+        }
+        let shop = self.shopify.take_deliveries().into_iter().map(|delivery| ("shopify-uk", delivery));
+        let warehouse = self.shipbob.take_deliveries().into_iter().map(|delivery| ("shipbob", delivery));
+        for delivery in shop.chain(warehouse) {
+            self.webhooks.extend(std::iter::repeat_n(delivery, copies));
+        }
+    }
+
+    fn route(&mut self, event: &Value, copies: usize) {
+        let targets: Vec<Target> =
+            self.template.rules.iter().filter(|rule| rule.matches(event)).flat_map(|rule| rule.targets.clone()).collect();
+        for target in targets {
+            match target {
+                Target::Queue(queue) => {
+                    self.traffic.messages.fetch_add(1, Ordering::SeqCst);
+                    self.enqueue(&queue, &event.to_string(), (SignedDuration::ZERO, copies));
+                }
+                Target::Function(_) => self.direct.extend(std::iter::repeat_n(event.clone(), copies)),
+            }
+        }
+    }
+
+    fn enqueue(&mut self, queue: &str, body: &str, (delay, copies): (SignedDuration, usize)) {
+        let visible_at = self.clock.now() + delay;
+        for _ in 0..copies {
+            self.messages += 1;
+            let message =
+                QueueMessage { id: format!("m{}", self.messages), body: body.to_owned(), receives: 0, visible_at };
+            self.queues.entry(queue.to_owned()).or_default().push(message);
+        }
+    }
+
+    /// What happens next: in order, or drawn.
+    fn choose(&mut self) -> Option<Work> {
+        let now = self.clock.now();
+        let ready = self.queues.iter().filter(|(_, messages)| messages.iter().any(|m| m.visible_at <= now));
+        let mut possible: Vec<Work> = Vec::new();
+        possible.extend((0..self.stream.len()).map(Work::Stream));
+        possible.extend((0..self.webhooks.len()).map(Work::Webhook));
+        possible.extend((0..self.direct.len()).map(Work::Direct));
+        possible.extend(ready.map(|(name, _)| Work::Queue(name.clone())));
+        if possible.is_empty() {
+            return None;
+        }
+        let chosen = if let Style::Shuffled(_) = self.style { self.random.usize(..possible.len()) } else { 0 };
+        Some(possible.swap_remove(chosen))
+    }
+
+    async fn perform(&mut self, work: Work) {
+        match work {
+            Work::Stream(index) => self.publish(index).await,
+            Work::Direct(index) => self.invoke(index).await,
+            Work::Queue(name) => self.receive(&name).await,
+            Work::Webhook(index) => self.webhook(index).await,
+        }
+    }
+
+    /// Publishes one commit. A stream keeps the order of one item's records.
+    async fn publish(&mut self, index: usize) {
+        let stream = self.stream.get(index).map(|commit| commit.stream.clone());
+        let first = self.stream.iter().position(|commit| Some(&commit.stream) == stream.as_ref());
+        let Some(commit) = first.and_then(|first| self.stream.remove(first)) else { return };
+        self.transcript.push(said(&commit));
+        let functions = self.functions.clone();
+        let published = self.survive(functions.publish_events.handle(stream_event(&commit))).await;
+        if !matches!(published, Some(Ok(()))) {
+            self.stream.push_front(commit);
+        }
+    }
+
+    /// A rule's direct call: tried once and forgotten when it fails, as the local engine does; the deadline heals it.
+    async fn invoke(&mut self, index: usize) {
+        let Some(event) = self.direct.remove(index) else { return };
+        let functions = self.functions.clone();
+        let deadline = self.clock.now() + SignedDuration::from_secs(30);
+        if let Some(Err(failure)) = self.survive(functions.allocate_order.handle(&event, deadline)).await {
+            self.transcript.push(format!("allocate-order: {failure}"));
+        }
+    }
+
+    async fn webhook(&mut self, index: usize) {
+        let Some((connection, delivery)) = self.webhooks.remove(index) else { return };
+        let reply = self.deliver(connection, &delivery.headers, &delivery.body).await;
+        let taken = reply.is_some_and(|reply| reply.status == 200);
+        self.transcript.push(format!("{connection} delivers {}: {}", delivery.topic, if taken { "taken" } else { "not taken" }));
+        if !taken {
+            self.webhooks.push_back((connection, delivery));
+        }
+    }
+
+    async fn receive(&mut self, queue: &str) {
+        let now = self.clock.now();
+        let Some(messages) = self.queues.get_mut(queue) else { return };
+        let (ready, later): (Vec<_>, Vec<_>) = messages.drain(..).partition(|message| message.visible_at <= now);
+        *messages = later;
+        let mut batch = ready;
+        if let Style::Shuffled(_) = self.style {
+            self.random.shuffle(&mut batch);
+        }
+        let most = 10.min(batch.len());
+        for rest in batch.split_off(most) {
+            self.queues.entry(queue.to_owned()).or_default().push(rest);
+        }
+        for message in &mut batch {
+            message.receives += 1;
+        }
+        let event = sqs_event(queue, &batch);
+        let deadline = now + SignedDuration::from_secs(30);
+        let functions = self.functions.clone();
+        let reader = self.template.readers.get(queue).cloned().unwrap_or_default();
+        let response = self.survive(run_reader(&functions, &reader, event, deadline)).await;
+        self.finish(queue, batch, response.as_ref());
+    }
+
+    /// Lets go of what is done; what failed comes back when it was told to, or after the queue's own time-out, or
+    /// goes to the dead letters.
+    fn finish(&mut self, queue: &str, batch: Vec<QueueMessage>, response: Option<&SqsBatchResponse>) {
+        let failed = |id: &str| response.is_none_or(|r| r.batch_item_failures.iter().any(|f| f.item_identifier == id));
+        let time_out = self.template.visibility.get(queue).copied().unwrap_or(30);
+        let hidden = std::mem::take(&mut *locked(&self.traffic.hidden));
+        let now = self.clock.now();
+        for mut message in batch.into_iter().filter(|message| failed(&message.id)) {
+            let hide = hidden.get(&message.id).copied().filter(|_| response.is_some());
+            message.visible_at = now + hide.unwrap_or_else(|| SignedDuration::from_secs(time_out));
+            let dead = self.template.dead_letters.get(queue).filter(|(_, most)| message.receives >= *most).cloned();
+            let target = dead.map_or_else(|| queue.to_owned(), |(letters, _)| letters);
+            if target != queue {
+                self.transcript.push(format!("{} goes to {target}", message.id));
+                (message.visible_at, message.receives) = (now, 0);
+            }
+            self.queues.entry(target).or_default().push(message);
+        }
+    }
+}
+
+async fn run_reader(functions: &Functions, reader: &str, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
+    match reader {
+        "TranslateInbound" => functions.translate_inbound.handle(event, deadline).await,
+        "CaptureException" => functions.capture_exception.handle(event, deadline).await,
+        step => match functions.steps.get(step) {
+            Some(function) => function.handle(event, deadline).await,
+            None => panic!("the template lets {step} read a queue, and the world has no such function"),
+        },
+    }
+}
+
+fn said(commit: &Commit) -> String {
+    let events: Vec<&str> = commit.events.iter().map(crossdock_domain::Event::type_name).collect();
+    format!("{} {} {}", commit.stream, commit.seq, events.join(" + "))
+}
+
+fn sqs_event(queue: &str, batch: &[QueueMessage]) -> SqsEvent {
+    let mut event = SqsEvent::default();
+    event.records = batch
+        .iter()
+        .map(|message| {
+            let mut record = SqsMessage::default();
+            record.message_id = Some(message.id.clone());
+            record.receipt_handle = Some(message.id.clone());
+            record.body = Some(message.body.clone());
+            record.attributes.insert("ApproximateReceiveCount".into(), message.receives.to_string());
+            record.event_source_arn = Some(queue.to_owned());
+            record
+        })
+        .collect();
+    event
+}
+
+/// A stream record as DynamoDB writes it: the real function parses it.
+fn stream_event(commit: &Commit) -> StreamEvent {
+    let mut record = EventRecord::default();
+    record.event_name = "INSERT".into();
+    match serde_dynamo::to_item(commit) {
+        Ok(image) => record.change.new_image = image,
+        Err(error) => panic!("a commit cannot be written as a row: {error}"),
+    }
+    let mut event = StreamEvent::default();
+    event.records = vec![record];
+    event
+}
+
+fn certified(mut config: NetSuiteConfig, key: &SigningKey) -> NetSuiteConfig {
+    let public_key_pem = match key.public_pem() {
+        Ok(pem) => pem,
+        Err(error) => panic!("the key cannot be written: {error}"),
+    };
+    let (client_id, kid) = (CLIENT.0.to_owned(), CLIENT.1.to_owned());
+    config.certificates.push(Certificate { kid, client_id, public_key_pem });
+    config
+}
+
+fn secrets(shopify: &ShopifyConfig, shipbob: &ShipBobConfig, key: &SigningKey) -> WorldSecrets {
+    let private_key = key.private_pem().unwrap_or_default();
+    let shop = json!({ "webhook_secrets": [shopify.client_secret], "access_token": shopify.access_token });
+    let warehouse = json!({ "webhook_secrets": [shipbob.webhook_secret], "token": shipbob.token });
+    let erp = json!({ "client_id": CLIENT.0, "certificate_id": CLIENT.1, "private_key": private_key });
+    let all = [("shopify-uk", shop), ("shipbob", warehouse), ("netsuite", erp)];
+    WorldSecrets(all.into_iter().map(|(name, secret)| (name.to_owned(), Secret::new(secret))).collect())
+}
+
+/// The same seed as the local stack's, with the sandboxes under host names of the world.
+fn seed(store: &Memory) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/local/seed.json");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let text = text.replace("${sandbox:", "https://").replace("}\"", ".sandbox\"");
+    let Ok(seed) = serde_json::from_str::<Value>(&text) else { panic!("{path} is no JSON") };
+    for record in seed.get("connections").and_then(Value::as_array).into_iter().flatten() {
+        match serde_json::from_value::<ConnectionRecord>(record.clone()) {
+            Ok(record) => store.put_connection(record),
+            Err(error) => panic!("{path}: {error}"),
+        }
+    }
+    for item in seed.get("items").and_then(Value::as_array).into_iter().flatten() {
+        match serde_json::from_value(item.clone()) {
+            Ok(item) => store.put_item(item),
+            Err(error) => panic!("{path}: {error}"),
+        }
+    }
+}

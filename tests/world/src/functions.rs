@@ -1,0 +1,144 @@
+//! The real handlers, built over the world's ports.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use capture_exception::{ALLOCATION, CaptureException, ERP, FULFILLMENT, STOREFRONT, Source};
+use crossdock_runner::{Calls, Directory, Recorder, Runner, Step, StepFunction};
+use crossdock_step::{Clock, Queue};
+
+use crate::ports::{CrashPlan, Store, Traffic, WorldBus, WorldQueue};
+
+/// Every function, by what it is called with.
+pub(crate) struct Functions {
+    pub(crate) accept_order: accept_order::AcceptOrder,
+    pub(crate) validate_checkout: validate_checkout::ValidateCheckout,
+    pub(crate) read_order: read_order::ReadOrder,
+    pub(crate) operate: operate::Operate,
+    pub(crate) receive_webhook: receive_webhook::ReceiveWebhook,
+    pub(crate) translate_inbound: translate_inbound::TranslateInbound,
+    pub(crate) allocate_order: allocate_order::Function,
+    pub(crate) steps: BTreeMap<&'static str, StepFunction>,
+    pub(crate) publish_events: publish_events::PublishEvents,
+    pub(crate) capture_exception: CaptureException,
+    pub(crate) watch_deadlines: watch_deadlines::WatchDeadlines,
+}
+
+/// What functions are built from.
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) calls: Calls,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) plan: Arc<CrashPlan>,
+}
+
+impl Parts {
+    fn queue(&self, name: &str) -> Arc<dyn Queue> {
+        Arc::new(WorldQueue { name: name.to_owned(), traffic: self.traffic.clone(), plan: self.plan.clone() })
+    }
+
+    fn bus(&self) -> Arc<WorldBus> {
+        Arc::new(WorldBus { traffic: self.traffic.clone(), plan: self.plan.clone() })
+    }
+
+    fn recorder(&self) -> Recorder {
+        Recorder::new(Arc::new(self.store.clone()), self.clock.clone())
+    }
+
+    fn directory(&self) -> Arc<Directory> {
+        Arc::new(Directory::new(Arc::new(self.store.clone()), self.clock.clone()))
+    }
+
+    fn step(&self, actor: &'static str, queue: &str, build: impl FnOnce(Arc<Directory>) -> Box<dyn Step>) -> StepFunction {
+        let directory = self.directory();
+        let runner = Runner::new(self.recorder(), directory.clone(), actor);
+        StepFunction { runner, step: build(directory), queue: self.queue(queue) }
+    }
+
+    fn steps(&self) -> BTreeMap<&'static str, StepFunction> {
+        let (store, calls) = (Arc::new(self.store.clone()), self.calls.clone());
+        let erp = self.step("post-to-erp", "ErpQueue", |directory| {
+            Box::new(post_to_erp::PostToErp { directory, calls: calls.clone(), items: store.clone() })
+        });
+        let fulfillment = self.step("request-fulfillment", "FulfillmentQueue", |directory| {
+            let (items, people) = (store.clone(), store.clone());
+            Box::new(request_fulfillment::RequestFulfillment { directory, calls: calls.clone(), items, people })
+        });
+        let storefront = self.step("update-storefront", "StorefrontQueue", |directory| {
+            Box::new(update_storefront::UpdateStorefront { directory, calls: calls.clone() })
+        });
+        [("PostToErp", erp), ("RequestFulfillment", fulfillment), ("UpdateStorefront", storefront)].into()
+    }
+
+    pub(crate) fn build(&self) -> Functions {
+        let store = Arc::new(self.store.clone());
+        let (recorder, directory) = (self.recorder(), self.directory());
+        Functions {
+            accept_order: accept_order::AcceptOrder {
+                recorder: recorder.clone(),
+                directory: directory.clone(),
+                people: store.clone(),
+                items: store.clone(),
+                markers: store.clone(),
+            },
+            validate_checkout: validate_checkout::ValidateCheckout { directory: directory.clone(), items: store.clone() },
+            read_order: read_order::ReadOrder { log: store.clone(), views: store.clone() },
+            operate: operate::Operate {
+                recorder: recorder.clone(),
+                directory: directory.clone(),
+                views: store.clone(),
+                connections: store.clone(),
+                items: store.clone(),
+                people: store.clone(),
+                inbound: self.queue("InboundQueue"),
+            },
+            receive_webhook: receive_webhook::ReceiveWebhook {
+                directory: directory.clone(),
+                secrets: self.calls.secrets.clone(),
+                inbound: self.queue("InboundQueue"),
+                clock: self.clock.clone(),
+            },
+            translate_inbound: translate_inbound::TranslateInbound {
+                recorder: recorder.clone(),
+                directory: directory.clone(),
+                people: store.clone(),
+                items: store.clone(),
+                queue: self.queue("InboundQueue"),
+            },
+            allocate_order: allocate_order::Function {
+                runner: Runner::new(recorder.clone(), directory.clone(), "allocate-order"),
+                step: allocate_order::AllocateOrder { directory, items: store.clone() },
+                recorder: recorder.clone(),
+                views: store.clone(),
+            },
+            steps: self.steps(),
+            publish_events: publish_events::PublishEvents { bus: self.bus(), views: store.clone() },
+            capture_exception: self.capture_exception(),
+            watch_deadlines: watch_deadlines::WatchDeadlines {
+                recorder,
+                bus: self.bus(),
+                views: store.clone(),
+                markers: store.clone(),
+                items: store,
+            },
+        }
+    }
+
+    fn capture_exception(&self) -> CaptureException {
+        let store = Arc::new(self.store.clone());
+        let sources = [
+            ("ErpDeadLetters", Source::Step(ERP)),
+            ("FulfillmentDeadLetters", Source::Step(FULFILLMENT)),
+            ("StorefrontDeadLetters", Source::Step(STOREFRONT)),
+            ("AllocateFailures", Source::Step(ALLOCATION)),
+            ("InboundDeadLetters", Source::Inbound),
+        ];
+        CaptureException {
+            recorder: self.recorder(),
+            views: store.clone(),
+            people: store,
+            sources: sources.into_iter().map(|(name, source)| (name.to_owned(), source)).collect(),
+        }
+    }
+}
