@@ -131,20 +131,22 @@ def package(template, base, bucket, request):
         if resource["Type"] == "AWS::Serverless::Function"
         and isinstance(resource["Properties"].get("CodeUri"), str)
     }
-    digests = Digests(pathlib.Path(request["digests"]))
+    digests, folders = Digests(pathlib.Path(request["digests"])), {}
+
+    def upload(logical, properties):
+        code = (base / properties["CodeUri"]).resolve()
+        bootstrap = code / "bootstrap"
+        if not bootstrap.is_file():
+            raise Refused(f"{logical}: {bootstrap} is missing: no binary of that name was built")
+        folders[logical] = code.name
+        key = f"functions/{code.name}-{digests.of(bootstrap)}.zip"
+        properties["CodeUri"] = bucket.put(key, lambda: zipped(bootstrap))
+
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        pending, folders = {}, {}
-        for logical, properties in functions.items():
-            code = (base / properties["CodeUri"]).resolve()
-            bootstrap = code / "bootstrap"
-            if not bootstrap.is_file():
-                raise Refused(f"{logical}: {bootstrap} is missing: no binary of that name was built")
-            folders[logical] = code.name
-            key = f"functions/{code.name}-{digests.of(bootstrap)}.zip"
-            pending[pool.submit(bucket.put, key, lambda bootstrap=bootstrap: zipped(bootstrap))] = properties
-        for number, done in enumerate(concurrent.futures.as_completed(pending), start=1):
-            pending[done]["CodeUri"] = done.result()
-            say(progress=f"packaged {number} of {len(pending)} functions")
+        uploads = [pool.submit(upload, logical, properties) for logical, properties in functions.items()]
+        for number, done in enumerate(concurrent.futures.as_completed(uploads), start=1):
+            done.result()
+            say(progress=f"packaged {number} of {len(uploads)} functions")
     digests.save()
     include(template, base, bucket)
     return folders
@@ -196,11 +198,12 @@ def digest(content):
 
 
 def zipped(bootstrap):
+    """Stored, not deflated: the engine unpacks it at each cold start, which would take as long as the rest of it."""
     archive = io.BytesIO()
     entry = zipfile.ZipInfo("bootstrap", date_time=(2020, 1, 1, 0, 0, 0))
     entry.external_attr = 0o100755 << 16
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
-        file.writestr(entry, bootstrap.read_bytes(), zipfile.ZIP_DEFLATED, 1)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+        file.writestr(entry, bootstrap.read_bytes())
     return archive.getvalue()
 
 

@@ -24,9 +24,7 @@ async fn two_lines_shipped_at_once(world: &mut World) {
 
 #[test]
 fn an_ordinary_order_goes_all_the_way() {
-    let (world, outside) = told(|world| Box::pin(two_lines_shipped_at_once(world)), &WorldOptions::default(), Style::Calm);
-    println!("{}\n{}", world.transcript.join("\n"), serde_json::to_string_pretty(&outside).unwrap());
-    println!("{}", serde_json::to_string_pretty(&world.shopify.documents()).unwrap());
+    let (_, outside) = told(|world| Box::pin(two_lines_shipped_at_once(world)), &WorldOptions::default(), Style::Calm);
     assert_eq!(outside["orders"][0]["status"], "completed");
 }
 

@@ -95,7 +95,12 @@ fn threepl_documents(world: &World) -> Vec<String> {
 
 fn shop_documents(world: &World) -> Vec<String> {
     let documents = world.shopify.documents();
-    let mut all: Vec<String> = rows(&documents, "fulfillments").map(|d| format!("{} {}", d.get("tracking_numbers").unwrap_or(d), text(d, "status"))).collect();
+    let told = |order: &Value| {
+        let parcels: Vec<String> =
+            rows(order, "fulfillments").map(|f| format!("{} {}", f["tracking_numbers"], f["lines"])).collect();
+        format!("{} {} {}", text(order, "name"), text(order, "fulfillment_status"), parcels.join(" + "))
+    };
+    let mut all: Vec<String> = rows(&documents, "orders").map(told).collect();
     all.sort();
     all
 }

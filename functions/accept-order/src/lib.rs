@@ -111,13 +111,19 @@ impl AcceptOrder {
         let unless_accepted =
             |order: &Order| if order.accepted.is_some() { Decision::default() } else { decision.clone() };
         let committed = self.recorder.record(&mut order, (&offer.cause, &offer.origin), unless_accepted).await;
-        if committed.map_err(unavailable)? == Committed::Nothing {
-            return Ok(existing(&order, offer.parsed));
-        }
-        let commits = self.recorder.log().load(&offer.id.stream(), 1).await.map_err(unavailable)?;
-        let commit = commits.iter().find(|commit| commit.cause == offer.cause).ok_or_else(Problem::unavailable)?;
+        let commit = match committed.map_err(unavailable)? {
+            Committed::Appended(commit) => *commit,
+            Committed::Nothing => return Ok(existing(&order, offer.parsed)),
+            // The same request again, at the same time, was faster.
+            Committed::Already => self.commit_of(offer).await?,
+        };
         tracing::info!(order = %offer.id, correlation_id = commit.correlation_id, taken, "answered");
-        answer_v1(&offer.id, commit)
+        answer_v1(&offer.id, &commit)
+    }
+
+    async fn commit_of(&self, offer: &Offer<'_>) -> Result<Commit, Problem> {
+        let commits = self.recorder.log().load(&offer.id.stream(), 1).await.map_err(unavailable)?;
+        commits.into_iter().find(|commit| commit.cause == offer.cause).ok_or_else(Problem::unavailable)
     }
 }
 

@@ -101,7 +101,7 @@ impl Operate {
             self.recorder.record(&mut order, (&cause, &origin), |order| release(order, &task)).await
         };
         match committed.map_err(unavailable)? {
-            Committed::Appended | Committed::Already => Ok(()),
+            Committed::Appended(_) | Committed::Already => Ok(()),
             Committed::Nothing => Err(nothing_to_retry("the task is not parked; it runs, or is done")),
         }
     }

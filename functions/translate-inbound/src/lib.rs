@@ -151,7 +151,7 @@ impl TranslateInbound {
         decide: impl Fn(&Order) -> Decision + Send,
     ) -> Result<(), Failure> {
         let committed = self.recorder.record(order, what, decide).await.map_err(failure_of)?;
-        tracing::info!(order = %order.id, cause = what.0, correlation_id = order.correlation_id.as_deref(), outcome = ?committed, "translated");
+        tracing::info!(order = %order.id, cause = what.0, correlation_id = order.correlation_id.as_deref(), outcome = committed.word(), "translated");
         Ok(())
     }
 }

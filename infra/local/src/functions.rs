@@ -18,6 +18,7 @@ use crate::trouble::Trouble;
 pub(crate) async fn build(site: &Site, report: &Report) -> Result<(), Trouble> {
     let names = site.functions()?;
     let phase = report.phase(format!("Building {} functions", names.len()));
+    phase.now("waiting for cargo");
     let programs = phase.during(compile(site, &names, &phase)).await?;
     let mut changed = 0;
     for name in &names {

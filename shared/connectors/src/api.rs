@@ -3,6 +3,8 @@
 //! at once.
 
 mod body;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,8 @@
 //! The NetSuite connector against NetSuite's sandbox with its ledger: whatever happens on the way, one document each,
 //! to the penny.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot have fails it")]
+
 mod in_process;
 
 use std::collections::BTreeMap;
@@ -272,7 +274,7 @@ async fn a_part_of_an_order_ships_and_is_invoiced_without_the_rest() {
     scene.connector.post_item_fulfillment(&fulfillment(1, vec![(1, 1)]), &order.id).await.unwrap();
     let fulfillments = scene.documents("itemFulfillment");
     let lines = fulfillments[0]["lines"].as_array().unwrap();
-    assert_eq!((lines.len(), &lines[0]["orderLine"], &lines[0]["quantity"]), (1, &json!(2), &json!(1)));
+    assert_eq!((lines.len(), &lines[0]["orderLine"], lines[0]["quantity"].as_f64()), (1, &json!(2), Some(1.0)));
     let part = SalesDraft {
         header: header("INV1"),
         lines: vec![line(1, "MUG-WHT", 1, (833, 167))],
@@ -291,7 +293,8 @@ fn order_draft_shipping() -> SalesDraft {
 /// F21, F09: every write is committed, its answer lost, and the task is run again from the start.
 #[tokio::test]
 async fn a_document_whose_answer_was_lost_is_found_and_not_made_twice() {
-    for lost in [FaultKind::TimeoutAfterCommit, FaultKind::StatusAfterCommit(500, None), FaultKind::StatusAfterCommit(503, None)] {
+    let after_commit = |status| FaultKind::StatusAfterCommit(status, None);
+    for lost in [FaultKind::TimeoutAfterCommit, after_commit(500), after_commit(503)] {
         let scene = scene();
         let connector = &scene.connector;
         let in_doubt = |failure: Failure| assert!(matches!(failure, Failure::Retry { .. }), "{failure:?}");
@@ -418,13 +421,15 @@ async fn a_difference_beyond_tolerance_is_held_with_both_totals() {
 
 #[tokio::test]
 async fn currencies_without_and_with_three_decimals_are_exact() {
-    for (code, net, vat, shown) in [("JPY", 1999, 200, 2199), ("KWD", 1999, 200, 2199), ("KWD", 100_000_000_001, 1, 100_000_000_002_i64)] {
+    for (code, net, vat, shown) in
+        [("JPY", 1999, 200, 2199), ("KWD", 1999, 200, 2199), ("KWD", 100_000_000_001, 1, 100_000_000_002_i64)]
+    {
         let scene = scene();
         let taxes = vec![PostingTax { title: "CT".into(), rate: "0.1".into(), amount: minor(vat) }];
         let currency: Currency = code.parse().unwrap();
         let draft = SalesDraft {
             header: Header { currency, ..header("SO") },
-            lines: vec![PostingLine { line: 0, sku: "TEE-BLK-M".parse().unwrap(), quantity: 3, net: minor(net), taxes }],
+            lines: vec![PostingLine { taxes, ..line(0, "TEE-BLK-M", 3, (net, 0)) }],
             shipping: Minor::ZERO,
             shipping_taxes: Vec::new(),
             total: minor(shown),
@@ -470,13 +475,38 @@ async fn what_the_erp_does_not_know_is_a_matter_of_mapping() {
     assert!(failure.to_string().contains("GB VAT 0.13"), "{failure}");
 
     let euros = Header { currency: "EUR".parse().unwrap(), ..header("SO") };
-    let failure = scene.connector.post_sales_order(&SalesDraft { header: euros, ..order() }, &items()).await.unwrap_err();
+    let euros = SalesDraft { header: euros, ..order() };
+    let failure = scene.connector.post_sales_order(&euros, &items()).await.unwrap_err();
     assert_eq!(permanent(&failure).0, FailureClass::Mapping);
 
     let elsewhere = FulfillmentDraft { location: "PAR1".parse().unwrap(), ..fulfillment(1, vec![(0, 1)]) };
     let failure = scene.connector.post_item_fulfillment(&elsewhere, "10001").await.unwrap_err();
     assert_eq!(permanent(&failure).0, FailureClass::Mapping);
     assert!(scene.documents("salesOrder").is_empty());
+}
+
+#[tokio::test]
+async fn a_guest_that_was_merged_away_at_the_erp_is_looked_for_again() {
+    let scene = scene();
+    scene.ordered().await;
+    let control = |path: &str| http::Request::post(path).body(axum::body::Body::empty()).unwrap();
+    tower::ServiceExt::oneshot(scene.sandbox.router(), control("/_sandbox/reset")).await.unwrap();
+    assert!(scene.documents("salesOrder").is_empty());
+    let posted = scene.ordered().await;
+    assert_eq!(scene.documents("salesOrder")[0]["id"], posted.id.as_str());
+    scene.connector.post_deposit(&deposit(), &posted.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_outage_is_told_to_all_who_wait_at_once() {
+    let scene = scene();
+    scene.faults(TOKEN, FaultKind::TimeoutBeforeCommit, 100);
+    let (draft, items) = (order(), items());
+    let posts = (0..10).map(|_| scene.connector.post_sales_order(&draft, &items));
+    for outcome in futures_util::future::join_all(posts).await {
+        assert!(matches!(outcome, Err(Failure::Retry { .. })), "{outcome:?}");
+    }
+    assert!(scene.logins() < 10, "{} time-outs in a row", scene.logins());
 }
 
 #[tokio::test]

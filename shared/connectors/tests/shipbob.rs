@@ -1,5 +1,7 @@
 //! The ShipBob connector against ShipBob's sandbox: whatever happens on the way, one order and nothing half-read.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot have fails it")]
+
 mod in_process;
 
 use std::sync::Arc;
@@ -167,6 +169,21 @@ async fn another_order_under_our_reference_is_not_taken_for_ours() {
 }
 
 #[tokio::test]
+async fn an_order_that_was_cancelled_there_is_not_waited_for() {
+    let scene = scene();
+    let posted = scene.connector.request(&request()).await.unwrap();
+    let cancel = http::Request::post(format!("/2026-01/order/{}:cancel", posted.id))
+        .header("authorization", format!("Bearer {}", scene.secret.text("token").unwrap()))
+        .header("shipbob_channel_id", scene.settings["channel_id"].as_str().unwrap());
+    let cancel = cancel.body(axum::body::Body::empty()).unwrap();
+    let answer = tower::ServiceExt::oneshot(scene.sandbox.router(), cancel).await.unwrap();
+    assert!(answer.status().is_success(), "{answer:?}");
+    let failure = scene.connector.request(&request()).await.unwrap_err();
+    assert_eq!(permanent(&failure).0, FailureClass::Refused);
+    assert!(failure.to_string().contains("was cancelled there"), "{failure}");
+}
+
+#[tokio::test]
 async fn an_address_that_cannot_be_reached_is_told_without_telling_the_address() {
     let scene = scene();
     let mut unreachable = request();
@@ -275,8 +292,8 @@ async fn what_has_left_is_read_from_the_order() {
     assert_eq!(scene.connector.shipments(REFERENCE).await.unwrap(), []);
     scene.time.pass(3600);
     let part = json!([{ "sku": "TEE-BLK-M", "quantity": 1 }]);
-    let ship = json!({ "ship": { "reference_id": REFERENCE, "lines": part, "tracking_number": "T1", "carrier": "DPD" } });
-    scene.sandbox.act(ship).unwrap();
+    let ship = json!({ "reference_id": REFERENCE, "lines": part, "tracking_number": "T1", "carrier": "DPD" });
+    scene.sandbox.act(json!({ "ship": ship })).unwrap();
     let shipments = scene.connector.shipments(REFERENCE).await.unwrap();
     assert_eq!(shipments.len(), 1);
     assert_eq!(shipments[0].allocation, 1);
@@ -361,7 +378,8 @@ async fn only_the_vendor_can_sign() {
         genuine.trim_end_matches('=').to_owned(),
         format!("{} {genuine}", ["v1,AAAA"; 8].join(" ")),
     ] {
-        assert_eq!(verify(&changed("webhook-signature", &forged), &delivery.body), Err(Rejected::Signature), "{forged}");
+        let headers = changed("webhook-signature", &forged);
+        assert_eq!(verify(&headers, &delivery.body), Err(Rejected::Signature), "{forged}");
     }
     assert_eq!(verify(&changed("webhook-id", "msg_other"), &delivery.body), Err(Rejected::Signature));
     assert_eq!(verify(&changed("webhook-timestamp", "1"), &delivery.body), Err(Rejected::Signature));
@@ -375,7 +393,8 @@ async fn only_the_vendor_can_sign() {
         assert_eq!(verify(&again.collect::<Vec<_>>(), &delivery.body), Err(Rejected::Signature), "{name} twice");
     }
     for secrets in [json!({}), json!({ "webhook_secrets": [] }), json!({ "webhook_secrets": ["whsec_"] })] {
-        let verified = webhook::verify(&scene.settings, &Secret::new(secrets), &delivery.headers, (&delivery.body, now));
+        let secret = Secret::new(secrets);
+        let verified = webhook::verify(&scene.settings, &secret, &delivery.headers, (&delivery.body, now));
         assert_eq!(verified, Err(Rejected::Signature));
     }
 }
@@ -411,7 +430,8 @@ async fn during_a_rotation_either_secret_is_good() {
         scene.sandbox.act(json!({ "redeliver": "all" })).unwrap();
         let delivery = scene.sandbox.take_deliveries().pop().unwrap();
         let secret = Secret::new(json!({ "webhook_secrets": valid }));
-        let verified = webhook::verify(&scene.settings, &secret, &delivery.headers, (&delivery.body, scene.time.now()));
+        let body = (delivery.body.as_slice(), scene.time.now());
+        let verified = webhook::verify(&scene.settings, &secret, &delivery.headers, body);
         assert_eq!(verified.is_ok(), accepted, "signed with {signed_with}, valid {valid}");
     }
 }
@@ -442,6 +462,7 @@ fn a_shipment_of_ours_that_cannot_be_understood_is_an_error_and_not_ignored() {
         webhook::translate(&settings, &Delivery { headers, body: body.as_bytes().to_vec() })
     };
     let shipment = |products: Value| json!({ "id": 7, "reference_id": REFERENCE, "products": products }).to_string();
+    let two_items = json!([{ "id": 1, "quantity": 1 }, { "id": 2, "quantity": 2 }]);
     for (body, said) in [
         ("{".to_owned(), "is not JSON"),
         (json!({ "reference_id": REFERENCE }).to_string(), "missing field `id`"),
@@ -449,10 +470,7 @@ fn a_shipment_of_ours_that_cannot_be_understood_is_an_error_and_not_ignored() {
         (shipment(json!([{ "sku": "A", "inventory_items": [] }])), "no quantity"),
         (shipment(json!([{ "sku": "", "inventory_items": [{ "id": 1, "quantity": 1 }] }])), "a SKU must be"),
         (shipment(json!([{ "sku": "A", "inventory_items": [{ "id": 1, "quantity": -1 }] }])), "u32"),
-        (
-            shipment(json!([{ "sku": "KIT", "inventory_items": [{ "id": 1, "quantity": 1 }, { "id": 2, "quantity": 2 }] }])),
-            "a bundle",
-        ),
+        (shipment(json!([{ "sku": "KIT", "inventory_items": two_items }])), "a bundle"),
         (shipment(json!([{ "sku": "A", "inventory_items": [{ "id": 1, "quantity": 1 }] }])), "when it left"),
     ] {
         let error = translate(&body).unwrap_err();

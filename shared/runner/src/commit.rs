@@ -26,11 +26,23 @@ pub struct Origin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Committed {
     /// It is in the log now.
-    Appended,
+    Appended(Box<Commit>),
     /// It was there already.
     Already,
     /// There was nothing to record.
     Nothing,
+}
+
+impl Committed {
+    /// What became of it, in a word for the log.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Appended(_) => "appended",
+            Self::Already => "already",
+            Self::Nothing => "nothing",
+        }
+    }
 }
 
 /// Why nothing was committed.
@@ -116,7 +128,7 @@ impl Recorder {
                 return Ok(Committed::Nothing);
             }
             match self.append(order, what, &decision).await {
-                Ok(()) => return Ok(Committed::Appended),
+                Ok(commit) => return Ok(Committed::Appended(Box::new(commit))),
                 Err(CommitError::MovedOn) => self.refresh(order).await?,
                 Err(other) => return Err(other),
             }
@@ -128,7 +140,7 @@ impl Recorder {
     ///
     /// # Errors
     /// Somebody else was faster, the stock is gone, the stream is full, or the log does not answer.
-    pub async fn append(&self, order: &mut Order, what: (&str, &Origin), decision: &Decision) -> Result<(), CommitError> {
+    pub async fn append(&self, order: &mut Order, what: (&str, &Origin), decision: &Decision) -> Result<Commit, CommitError> {
         if order.seq >= MAX_COMMITS {
             let reason = format!("order {} has {MAX_COMMITS} commits; finish it by hand", order.id);
             return Err(Failure::permanent(crossdock_domain::event::FailureClass::Value, reason).into());
@@ -137,7 +149,7 @@ impl Recorder {
         match self.log.append(&commit, &decision.moves).await {
             Ok(()) => {
                 *order = next;
-                Ok(())
+                Ok(commit)
             }
             Err(AppendError::SeqTaken(_)) => Err(CommitError::MovedOn),
             Err(AppendError::StockShort) => Err(CommitError::StockShort),

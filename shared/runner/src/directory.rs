@@ -42,12 +42,21 @@ impl Directory {
     pub async fn find(&self, connection: &ConnectionId) -> Result<Option<Arc<ConnectionRecord>>, Failure> {
         let now = self.clock.now();
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
-        if let Some((read_at, record)) = known
-            && now.duration_since(read_at) < LIFETIME
+        if let Some((read_at, record)) = &known
+            && now.duration_since(*read_at) < LIFETIME
         {
-            return Ok(Some(record));
+            return Ok(Some(record.clone()));
         }
-        let Some(record) = self.connections.connection(connection).await.map_err(store_failure)? else { return Ok(None) };
+        let record = match (self.connections.connection(connection).await, known) {
+            (Ok(Some(record)), _) => record,
+            (Ok(None), _) => return Ok(None),
+            // Old settings are better than none: checkout goes on answering while the store is away.
+            (Err(error), Some((_, record))) => {
+                tracing::warn!(%error, %connection, "the settings are old");
+                return Ok(Some(record));
+            }
+            (Err(error), None) => return Err(store_failure(error)),
+        };
         let record = Arc::new(record);
         let entry = (now, record.clone());
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.clone(), entry);
@@ -76,10 +85,10 @@ impl Directory {
         })
     }
 
-    /// What a connector is built from, unless the connection is paused.
+    /// What a connector is built from.
     ///
     /// # Errors
-    /// It is paused or not configured, or the store does not answer.
+    /// The connection is not configured, or the store does not answer.
     pub async fn outside(&self, connection: &ConnectionId, with: &Calls) -> Result<Outside, Failure> {
         let record = self.get(connection).await?;
         Ok(Outside {
@@ -106,10 +115,7 @@ impl Directory {
     }
 
     /// Takes note of how a call to a connection went. A pause that the other side asked for is shared with everybody;
-    /// a row of failures is taken for an outage.
-    ///
-    /// # Errors
-    /// The failure that follows: the same, or a pause.
+    /// a row of failures is taken for an outage. Gives back what follows: the same failure, or a pause.
     pub async fn note(&self, connection: &ConnectionId, failure: Failure) -> Failure {
         let now = self.clock.now();
         let failure = match (failure, self.lengthen(connection)) {

@@ -182,16 +182,14 @@ impl Runner {
             Done::Decided(decision) if parks(&decision) => {
                 // The same task may be parked more than once in its life: each time is a cause of its own.
                 let cause = format!("park:{}:{}", task.id, order.seq);
-                self.recorder.append(order, (&cause, &run.origin), &decision).await?;
-                Committed::Appended
+                Committed::Appended(Box::new(self.recorder.append(order, (&cause, &run.origin), &decision).await?))
             }
             Done::Decided(decision) => {
-                self.recorder.append(order, (&cause, &run.origin), &decision).await?;
-                Committed::Appended
+                Committed::Appended(Box::new(self.recorder.append(order, (&cause, &run.origin), &decision).await?))
             }
         };
         let (order, correlation) = (&order.id, order.correlation_id.as_deref());
-        tracing::info!(%order, task = %task.id, correlation_id = correlation, outcome = ?committed, "done");
+        tracing::info!(%order, task = %task.id, correlation_id = correlation, outcome = committed.word(), "done");
         Ok(())
     }
 
@@ -212,7 +210,7 @@ impl Runner {
         let claim = Event::TaskClaimed { task: task.id.clone(), attempt, until };
         let cause = format!("claim:{}:{attempt}", task.id);
         match self.recorder.append(order, (&cause, &run.origin), &claim.into()).await {
-            Ok(()) => Ok(true),
+            Ok(_) => Ok(true),
             Err(error) => Err(error),
         }
     }

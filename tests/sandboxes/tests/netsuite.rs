@@ -1,8 +1,4 @@
 //! The NetSuite sandbox keeps, refuses and posts as the ERP does.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test stops where something is not as it must be"
-)]
 
 mod support;
 
@@ -780,15 +776,19 @@ async fn bodies_that_are_no_records_are_refused_and_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn reset_forgets_documents_but_not_the_account() {
+async fn reset_forgets_documents_but_neither_callers_nor_ids() {
     let erp = Erp::new();
-    erp.order("UK-1-SO").await;
+    let first = erp.order("UK-1-SO").await;
     let reset = http::Request::post("/_sandbox/reset")
         .body(axum::body::Body::empty())
         .unwrap();
     assert_eq!(support::call(&erp.router, reset).await.status, 204);
     assert!(erp.documents("salesOrder").is_empty() && erp.netsuite.requests().is_empty());
-    erp.order("UK-1-SO").await;
+    assert_ne!(
+        erp.order("UK-1-SO").await,
+        first,
+        "an id is never given out again"
+    );
 }
 
 #[tokio::test]
@@ -802,4 +802,32 @@ async fn a_fault_may_strike_every_third_request_only() {
         statuses.push(answer.status);
     }
     assert_eq!(statuses, [404, 404, 500, 404, 404, 500, 404]);
+}
+
+#[tokio::test]
+async fn an_item_that_was_removed_and_a_token_that_expired_are_unknown() {
+    let erp = Erp::new();
+    let customer = erp.customer("1").await;
+    erp.netsuite
+        .act(json!({ "remove_item": { "item": 502 } }))
+        .unwrap();
+    let answer = erp
+        .put("/salesOrder/eid:UK-1-SO", &order_body(&customer))
+        .await;
+    answer.assert_refused(
+        "USER_ERROR",
+        "Invalid Field Value 502 for the following field: item",
+    );
+    erp.netsuite
+        .act(json!({ "action": "expire_tokens" }))
+        .unwrap();
+    let answer = erp
+        .put("/salesOrder/eid:UK-1-SO", &order_body(&customer))
+        .await;
+    assert_eq!(answer.refusal().1, "INVALID_LOGIN");
+    let unknown = erp.netsuite.act(json!({ "explode": {} })).unwrap_err();
+    assert!(
+        unknown.starts_with("unknown action explode: use close_period"),
+        "{unknown}"
+    );
 }

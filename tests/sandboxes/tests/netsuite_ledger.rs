@@ -8,7 +8,7 @@ mod support;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::Erp;
+use support::{Answer, Erp};
 
 /// What may be tried next; most of it is refused some of the time, which must change nothing.
 #[derive(Clone, Debug)]
@@ -39,47 +39,56 @@ enum Attempt {
     Apply {
         deposit: usize,
         invoice: usize,
-        cents: u32,
+        cents: Option<u32>,
     },
 }
 
 fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
-    let index = 0..4_usize;
-    let attempt = prop_oneof![
-        (
-            prop::collection::vec(1..4_u8, 1..4),
-            1..20_000_u32,
-            0..5_000_u32
-        )
-            .prop_map(|(quantities, cents, tax_cents)| Attempt::Order {
-                quantities,
-                cents,
-                tax_cents
-            }),
-        (index.clone(), 1..50_000_u32).prop_map(|(order, cents)| Attempt::Deposit { order, cents }),
-        (index.clone(), 1..4_u8, 1..4_u8).prop_map(|(order, line, quantity)| Attempt::Ship {
-            order,
-            line,
-            quantity
-        }),
-        (index.clone(), 1..4_u8, 1..4_u8, -3..4_i32).prop_map(
-            |(order, line, quantity, rounding)| Attempt::Bill {
+    let index = || 0..3_usize;
+    let order = (
+        prop::collection::vec(1..4_u8, 1..4),
+        1..20_000_u32,
+        0..5_000_u32,
+    )
+        .prop_map(|(quantities, cents, tax_cents)| Attempt::Order {
+            quantities,
+            cents,
+            tax_cents,
+        });
+    let deposit =
+        (index(), 1..50_000_u32).prop_map(|(order, cents)| Attempt::Deposit { order, cents });
+    let ship = (index(), 1..4_u8, 1..4_u8).prop_map(|(order, line, quantity)| Attempt::Ship {
+        order,
+        line,
+        quantity,
+    });
+    let bill =
+        (index(), 1..4_u8, 1..4_u8, -3..4_i32).prop_map(|(order, line, quantity, rounding)| {
+            Attempt::Bill {
                 order,
                 line,
                 quantity,
-                rounding
+                rounding,
             }
-        ),
-        index.clone().prop_map(|order| Attempt::BillRest { order }),
-        (index.clone(), index, 1..50_000_u32).prop_map(|(deposit, invoice, cents)| {
-            Attempt::Apply {
-                deposit,
-                invoice,
-                cents,
-            }
-        }),
+        });
+    let bill_rest = index().prop_map(|order| Attempt::BillRest { order });
+    let apply = (index(), index(), prop::option::of(1..50_000_u32)).prop_map(
+        |(deposit, invoice, cents)| Attempt::Apply {
+            deposit,
+            invoice,
+            cents,
+        },
+    );
+    let attempt = prop_oneof![
+        1 => order.clone(), 2 => deposit.clone(), 4 => ship, 2 => bill, 2 => bill_rest, 4 => apply,
     ];
-    prop::collection::vec(attempt, 1..40)
+    // Something to work on comes first; otherwise most attempts find nothing.
+    (order, deposit, prop::collection::vec(attempt, 10..40)).prop_map(
+        |(order, deposit, mut attempts)| {
+            attempts.splice(0..0, [order, deposit]);
+            attempts
+        },
+    )
 }
 
 fn pounds(cents: i64) -> Value {
@@ -107,16 +116,13 @@ async fn try_it(erp: &Erp, attempt: &Attempt, number: usize) -> Option<u16> {
             tax_cents,
         } => {
             let body = order(&erp.customer("1").await, quantities, (*cents, *tax_cents));
-            erp.put(&format!("/salesOrder/eid:{}", reference("SO")), &body)
-                .await
+            let path = format!("/salesOrder/eid:{}", reference("SO"));
+            erp.put(&path, &body).await
         }
         Attempt::Deposit { order, cents } => {
-            erp.pay(
-                &nth(erp, "salesOrder", *order)?,
-                &reference("DEP1"),
-                &pounds((*cents).into()),
-            )
-            .await
+            let order = nth(erp, "salesOrder", *order)?;
+            let amount = pounds((*cents).into());
+            erp.pay(&order, &reference("DEP1"), &amount).await
         }
         Attempt::Ship {
             order,
@@ -133,21 +139,13 @@ async fn try_it(erp: &Erp, attempt: &Attempt, number: usize) -> Option<u16> {
             quantity,
             rounding,
         } => {
-            let mut lines = vec![json!({ "orderLine": line, "quantity": quantity })];
-            if *rounding != 0 {
-                lines
-                    .push(json!({ "item": { "id": "590" }, "amount": pounds((*rounding).into()) }));
-            }
+            let lines = billed(*line, *quantity, *rounding);
             let body = json!({ "externalId": reference("INV1"), "item": { "items": lines } });
             erp.bill(&nth(erp, "salesOrder", *order)?, &body).await
         }
         Attempt::BillRest { order } => {
-            let path = format!(
-                "/salesOrder/{}/!transform/invoice",
-                nth(erp, "salesOrder", *order)?
-            );
-            erp.call("POST", &path, &json!({ "externalId": reference("INV1") }))
-                .await
+            let body = json!({ "externalId": reference("INV1") });
+            bill_rest(erp, &nth(erp, "salesOrder", *order)?, &body).await
         }
         Attempt::Apply {
             deposit,
@@ -158,15 +156,27 @@ async fn try_it(erp: &Erp, attempt: &Attempt, number: usize) -> Option<u16> {
                 nth(erp, "customerDeposit", *deposit)?,
                 nth(erp, "invoice", *invoice)?,
             );
-            erp.apply(
-                &deposit,
-                &invoice,
-                (&reference("DA1"), &pounds((*cents).into())),
-            )
-            .await
+            // Without an amount: as much as fits.
+            let amount = cents.map_or(Value::Null, |cents| pounds(cents.into()));
+            erp.apply(&deposit, &invoice, (&reference("DA1"), &amount))
+                .await
         }
     };
     Some(answer.status)
+}
+
+/// A transform without lines bills all that is shipped.
+async fn bill_rest(erp: &Erp, order: &str, body: &Value) -> Answer {
+    let path = format!("/salesOrder/{order}/!transform/invoice");
+    erp.call("POST", &path, body).await
+}
+
+fn billed(line: u8, quantity: u8, rounding: i32) -> Vec<Value> {
+    let mut lines = vec![json!({ "orderLine": line, "quantity": quantity })];
+    if rounding != 0 {
+        lines.push(json!({ "item": { "id": "590" }, "amount": pounds(rounding.into()) }));
+    }
+    lines
 }
 
 fn order(customer: &str, quantities: &[u8], (cents, tax_cents): (u32, u32)) -> Value {
@@ -236,7 +246,7 @@ fn check(erp: &Erp) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn every_sequence_of_attempts_leaves_the_books_balanced(attempts in attempts()) {

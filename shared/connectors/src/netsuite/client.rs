@@ -6,11 +6,11 @@ use crossdock_step::Failure;
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::Mutex;
 
 use super::config::Settings;
 use super::login::Login;
 use super::translate::{self, Asked};
+use super::turns::Turns;
 use crate::{Outside, address};
 
 const RECORDS: &str = "/services/rest/record/v1";
@@ -19,7 +19,7 @@ const RECORDS: &str = "/services/rest/record/v1";
 pub struct Client {
     outside: Outside,
     settings: Settings,
-    login: Mutex<Login>,
+    login: Turns<Login>,
 }
 
 /// One call.
@@ -33,7 +33,7 @@ impl Client {
     /// A client; makes no call.
     #[must_use]
     pub fn new(outside: Outside, settings: Settings) -> Self {
-        Self { outside, settings, login: Mutex::default() }
+        Self { outside, settings, login: Turns::default() }
     }
 
     /// The connection's settings.
@@ -68,7 +68,12 @@ impl Client {
     /// `PUT /<record>/eid:<external id>`: makes the record or changes it; safe to repeat. The lines and tax
     /// details of a whole document take the place of those that are there, because merging would double them on a
     /// repeat; a single line, sent without tax details, is merged by its number.
-    pub async fn upsert(&self, record: (&str, &str), body: &Value, asked: &Asked<'_>) -> Result<Option<String>, Failure> {
+    pub async fn upsert(
+        &self,
+        record: (&str, &str),
+        body: &Value,
+        asked: &Asked<'_>,
+    ) -> Result<Option<String>, Failure> {
         let (kind, external_id) = record;
         let is_whole = body.get("item").is_some() && body.get("taxDetails").is_some();
         let query = if is_whole { "?replace=item,taxDetails" } else { "" };
@@ -100,15 +105,19 @@ impl Client {
     /// Sends a call. A token that is refused is replaced once.
     async fn call(&self, call: Call<'_>) -> Result<Response<Bytes>, Failure> {
         let base_url = &self.settings.base_url;
-        let token = self.login.lock().await.token(&self.outside, base_url).await?;
+        let mut turn = self.login.take().await?;
+        let outcome = turn.content().token(&self.outside, base_url).await;
+        let token = turn.end(outcome)?;
         let answer = self.outside.http.send(self.request(&call, &token)?).await?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
-        let token = self.login.lock().await.token_instead_of(&token, &self.outside, base_url).await?;
+        let mut turn = self.login.take().await?;
+        let outcome = turn.content().token_instead_of(&token, &self.outside, base_url).await;
+        let token = turn.end(outcome)?;
         let answer = self.outside.http.send(self.request(&call, &token)?).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
-            self.login.lock().await.give_up(self.now());
+            self.login.take().await?.content().give_up(&token, self.now());
         }
         Ok(answer)
     }
@@ -124,7 +133,9 @@ impl Client {
             .header("x-netsuite-propertynamevalidation", "Error")
             .header("x-netsuite-propertyvaluevalidation", "Error")
             .body(call.body.map_or_else(Bytes::new, |body| body.to_string().into()))
-            .map_err(|_| address::misconfigured(self.connection(), "a setting holds characters that HTTP does not allow"))
+            .map_err(|_| {
+                address::misconfigured(self.connection(), "a setting holds characters that HTTP does not allow")
+            })
     }
 }
 

@@ -97,7 +97,8 @@ impl Settings {
         let mut codes = BTreeMap::new();
         for (key, code) in read.tax_codes {
             let normal = if key == OTHERS { Some(key.clone()) } else { normal_tax_key(&key) };
-            let normal = normal.ok_or_else(|| format!("tax_codes: {key:?} must read \"<title> <rate>\", such as \"GB VAT 0.2\""))?;
+            let rule = || format!("tax_codes: {key:?} must read \"<title> <rate>\", such as \"GB VAT 0.2\"");
+            let normal = normal.ok_or_else(rule)?;
             codes.insert(normal, code);
         }
         read.tax_codes = codes;
@@ -149,7 +150,8 @@ fn normal_tax_key(key: &str) -> Option<String> {
 
 fn unmapped(kind: &str, name: &str, setting: &str) -> Failure {
     let name = address::quoted(name);
-    let reason = format!("{kind} {name:?} is not mapped: add it to \"{setting}\" in the ERP connection's settings, then retry");
+    let reason =
+        format!("{kind} {name:?} is not mapped: add it to \"{setting}\" in the ERP connection's settings, then retry");
     Failure::permanent(FailureClass::Mapping, reason)
 }
 

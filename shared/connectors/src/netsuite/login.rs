@@ -63,13 +63,21 @@ impl Login {
             Answer::Refused => {
                 // The secret may be five minutes old and rotated since.
                 let fresh = outside.secrets.fresh_secret(&outside.connection).await?;
-                if fresh == cached { Err(refused(&outside.connection)) } else { self.renewed(outside, base_url, fresh).await }
+                if fresh == cached {
+                    return Err(refused(&outside.connection));
+                }
+                self.renewed(outside, base_url, fresh).await
             }
         }
     }
 
     /// Another token after the API refused this one: bought once with the secret as it is now.
-    pub async fn token_instead_of(&mut self, old: &str, outside: &Outside, base_url: &str) -> Result<String, Failure> {
+    pub async fn token_instead_of(
+        &mut self,
+        old: &str,
+        outside: &Outside,
+        base_url: &str,
+    ) -> Result<String, Failure> {
         match self.token.take().filter(|token| token.text != old) {
             Some(newer) => Ok(self.keep(newer)),
             None => {
@@ -80,8 +88,8 @@ impl Login {
     }
 
     /// The API refused even a token that was just bought: nothing is tried with this secret for a while.
-    pub fn give_up(&mut self, now: Timestamp) {
-        if let Some(token) = self.token.take() {
+    pub fn give_up(&mut self, refused: &str, now: Timestamp) {
+        if let Some(token) = self.token.take_if(|token| token.text == refused) {
             self.refused = Some((token.secret, now));
         }
     }
@@ -101,7 +109,10 @@ impl Login {
 
     async fn ask(&mut self, outside: &Outside, base_url: &str, secret: Secret) -> Result<Answer, Failure> {
         let now = outside.clock.now();
-        let is_hopeless = |(refused, at): &(Secret, Timestamp)| *refused == secret && now.duration_since(*at) < HOLD_OFF;
+        let is_hopeless = |refused: &(Secret, Timestamp)| {
+            let (content, at) = refused;
+            *content == secret && now.duration_since(*at) < HOLD_OFF
+        };
         if self.refused.as_ref().is_some_and(is_hopeless) {
             return Ok(Answer::Refused);
         }
@@ -139,7 +150,7 @@ fn granted(connection: &str, answer: &Response<Bytes>) -> Result<(String, i64), 
     match (token, seconds) {
         (Some(token), Some(seconds)) => Ok((token.to_owned(), seconds)),
         _ => {
-            let reason = format!("the token service of {connection} answered with something that is no token: check base_url");
+            let reason = format!("the token service of {connection} gave something that is no token: check base_url");
             Err(Failure::permanent(FailureClass::Parse, reason))
         }
     }
@@ -150,10 +161,9 @@ fn token_request(outside: &Outside, base_url: &str, secret: &Secret) -> Result<R
     let url = format!("{base_url}{TOKEN_PATH}");
     let assertion = assertion(&url, secret, outside.clock.now()).map_err(|what| misconfigured(&what))?;
     // A JWT is made of letters, digits, - _ and . only: nothing in this form needs escaping but the colons.
-    let form = format!(
-        "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
-         &client_assertion={assertion}"
-    );
+    let kind = "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
+    let form =
+        format!("grant_type=client_credentials&client_assertion_type={kind}&client_assertion={assertion}");
     Request::post(&url)
         .header("content-type", "application/x-www-form-urlencoded")
         .header("accept", "application/json")

@@ -1,10 +1,13 @@
 //! NetSuite: sales orders, deposits, item fulfilments, invoices and deposit applications by SuiteTalk REST.
 
-pub mod client;
-pub mod config;
-pub mod documents;
-pub mod login;
-pub mod translate;
+mod amounts;
+mod client;
+mod config;
+mod documents;
+mod login;
+mod readback;
+mod translate;
+mod turns;
 
 use std::collections::BTreeMap;
 
@@ -14,19 +17,19 @@ use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, SalesDra
 use crossdock_domain::Sku;
 use crossdock_step::Failure;
 use serde_json::Value;
-use tokio::sync::Mutex;
 
 use crate::{ApplicationDraft, Erp, Outside, Posted, address};
 
 use client::Client;
 use config::{InternalId, Settings};
-use documents::Held;
+use readback::Held;
 use translate::Asked;
+use turns::Turns;
 
 /// A NetSuite connection. Keeps its token and the guest customers that it has seen: build it once per environment.
 pub struct NetSuite {
     client: Client,
-    guests: Mutex<BTreeMap<String, String>>,
+    guests: Turns<BTreeMap<String, String>>,
 }
 
 /// Documents that sell: both have lines, shipping, tax and a total, and are reconciled alike.
@@ -56,7 +59,7 @@ impl NetSuite {
     pub fn new(outside: Outside) -> Result<Self, Failure> {
         let settings = Settings::read(&outside.settings)
             .map_err(|error| address::misconfigured(&outside.connection, &error))?;
-        Ok(Self { client: Client::new(outside, settings), guests: Mutex::default() })
+        Ok(Self { client: Client::new(outside, settings), guests: Turns::default() })
     }
 
     fn settings(&self) -> &Settings {
@@ -77,23 +80,49 @@ impl NetSuite {
     /// one is left as it is, because people at the ERP may have changed it.
     async fn guest(&self, header: &Header) -> Result<String, Failure> {
         let name = documents::guest(header);
-        // Held over the calls: a hundred orders at once make it once.
-        let mut guests = self.guests.lock().await;
-        if let Some(id) = guests.get(&name) {
+        let mut turn = self.guests.take().await?;
+        if let Some(id) = turn.content().get(&name) {
             return Ok(id.clone());
         }
-        let asked = Asked { connection: self.client.connection(), now: self.client.now(), what: &name, posting_date: None };
-        let id = match self.customer(&name, &asked).await? {
-            Some(id) => id,
-            None => {
-                let body = documents::guest_customer(self.settings(), header)?;
-                self.client.upsert(("customer", &name), &body, &asked).await?;
-                let missing = || Failure::retry(format!("NetSuite took {name} but does not show it yet"));
-                self.customer(&name, &asked).await?.ok_or_else(missing)?
-            }
+        let outcome = self.found_or_made(&name, header).await;
+        if let Ok(id) = &outcome {
+            turn.content().insert(name, id.clone());
+        }
+        turn.end(outcome)
+    }
+
+    async fn found_or_made(&self, name: &str, header: &Header) -> Result<String, Failure> {
+        let asked =
+            Asked { connection: self.client.connection(), now: self.client.now(), what: name, posting_date: None };
+        if let Some(id) = self.customer(name, &asked).await? {
+            return Ok(id);
+        }
+        let body = documents::guest_customer(self.settings(), header)?;
+        self.client.upsert(("customer", name), &body, &asked).await?;
+        let made = self.customer(name, &asked).await?;
+        made.ok_or_else(|| Failure::retry(format!("NetSuite took {name} but does not show it yet")))
+    }
+
+    /// Makes or changes a document of a guest. The customer that we remember may have been merged away or deleted at
+    /// the ERP since: a refused reference is tried once more if the customer has another id by now.
+    async fn upserted_for_guest<'a>(
+        &self,
+        document: (&str, &Header),
+        asked: &'a Asked<'a>,
+        body: impl Fn(&str) -> Result<Value, Failure>,
+    ) -> Result<Written<'a>, Failure> {
+        let (kind, header) = document;
+        let remembered = self.guest(header).await?;
+        let refused = match self.upserted(kind, &body(&remembered)?, asked).await {
+            Err(Failure::Permanent { class: FailureClass::Mapping, reason }) => reason,
+            outcome => return outcome,
         };
-        guests.insert(name, id.clone());
-        Ok(id)
+        self.guests.take().await?.content().remove(&documents::guest(header));
+        let current = self.guest(header).await?;
+        if current == remembered {
+            return Err(Failure::permanent(FailureClass::Mapping, refused));
+        }
+        self.upserted(kind, &body(&current)?, asked).await
     }
 
     async fn customer(&self, name: &str, asked: &Asked<'_>) -> Result<Option<String>, Failure> {
@@ -152,7 +181,7 @@ impl NetSuite {
         if total == draft.total {
             return Ok(Posted { id, total: Some(total) });
         }
-        let difference = documents::correctable(draft, bare)?;
+        let difference = readback::correctable(draft, bare)?;
         let (Some(difference), Some(item)) = (difference, &self.settings().rounding_item) else {
             return Err(held.total_differs(draft, total));
         };
@@ -178,18 +207,16 @@ fn check_id(record: (&str, &str)) -> Result<(), Failure> {
 impl Erp for NetSuite {
     async fn post_sales_order(&self, draft: &SalesDraft, items: &BTreeMap<Sku, String>) -> Result<Posted, Failure> {
         let asked = self.asked(&draft.header)?;
-        let customer = self.guest(&draft.header).await?;
-        let body = documents::sales_order(self.settings(), draft, &customer, items)?;
-        let written = self.upserted(SALES_ORDER.record, &body, &asked).await?;
+        let body = |customer: &str| documents::sales_order(self.settings(), draft, customer, items);
+        let written = self.upserted_for_guest((SALES_ORDER.record, &draft.header), &asked, body).await?;
         self.reconciled(SALES_ORDER, draft, written).await
     }
 
     async fn post_deposit(&self, draft: &DepositDraft, sales_order: &str) -> Result<Posted, Failure> {
         let asked = self.asked(&draft.header)?;
         check_id(("salesOrder", sales_order))?;
-        let customer = self.guest(&draft.header).await?;
-        let body = documents::deposit(self.settings(), draft, &customer, sales_order)?;
-        let written = self.upserted("customerDeposit", &body, &asked).await?;
+        let body = |customer: &str| documents::deposit(self.settings(), draft, customer, sales_order);
+        let written = self.upserted_for_guest(("customerDeposit", &draft.header), &asked, body).await?;
         let held = self.held(&written);
         let id = held.identity(&draft.header, written.id.as_deref())?;
         Ok(Posted { id, total: Some(held.deposit(draft, sales_order)?) })

@@ -44,16 +44,22 @@ pub fn refusal(asked: &Asked<'_>, answer: &Response<Bytes>) -> Failure {
         return Failure::retry(format!("NetSuite answered {status} to {what}{}", said.quote()));
     }
     if status == StatusCode::UNAUTHORIZED || said.has_code("INVALID_LOGIN") {
-        let reason = format!("NetSuite refuses our token for {what}: see its Login Audit Trail, renew the connection's secret, then retry");
+        let reason = format!(
+            "our token is refused for {what}: see its Login Audit Trail, renew the connection's secret, then retry"
+        );
         return Failure::permanent(FailureClass::Connection, reason);
     }
     if status.is_success() {
-        let reason = format!("NetSuite answered {status} to {what} with something that is no answer of it: look the document up there, then retry");
+        let reason = format!(
+            "NetSuite answered {status} to {what} with something that is no answer of it: look the document up there, \
+             then retry"
+        );
         return Failure::permanent(FailureClass::Parse, reason);
     }
     let (class, action) = meaning(&said, status);
     let period = asked.posting_date.filter(|_| said.is_closed_period());
-    let period = period.map_or_else(String::new, |date| format!(" (posting date {date}, period {})", date.strftime("%Y-%m")));
+    let named = |date: Date| format!(" (posting date {date}, period {})", date.strftime("%Y-%m"));
+    let period = period.map_or_else(String::new, named);
     Failure::permanent(class, format!("NetSuite refused {what}{period}{}: {action}", said.quote()))
 }
 
@@ -76,7 +82,7 @@ fn meaning(said: &Said, status: StatusCode) -> (FailureClass, &'static str) {
         return (Connection, "give the integration's role the permission, then retry");
     }
     if status == StatusCode::NOT_FOUND || said.has_code("NONEXISTENT_ID") {
-        return (Missing, "a document that it builds on is not in the ERP; check base_url and who deleted it, then retry");
+        return (Missing, "what it builds on is not in the ERP; check base_url and who deleted it, then retry");
     }
     let bad_reference = ["invalid field value", "invalid reference", "reference key", "does not exist", "invalid item"];
     if said.mentions(&bad_reference) || said.has_code("INVALID_KEY_OR_REF") || said.has_code("RCRD_DSNT_EXIST") {
@@ -85,7 +91,7 @@ fn meaning(said: &Said, status: StatusCode) -> (FailureClass, &'static str) {
     if said.mentions(&["please enter value", "you must enter a value"])
         || said.codes.iter().any(|code| code.starts_with("INVALID_"))
     {
-        return (Value, "the ERP wants another value or a further field (\"fields\" in the connection's settings), then retry");
+        return (Value, "give the ERP the value it wants (\"fields\" in the connection's settings), then retry");
     }
     if status.is_redirection() || status == StatusCode::METHOD_NOT_ALLOWED {
         return (Connection, "check base_url in the connection's settings, then retry");
@@ -125,7 +131,8 @@ pub fn is_nonexistent(answer: &Response<Bytes>) -> bool {
 pub fn record(asked: &Asked<'_>, body: &[u8]) -> Result<Value, Failure> {
     let record: Option<Value> = serde_json::from_slice(body).ok();
     record.filter(Value::is_object).ok_or_else(|| {
-        let reason = format!("NetSuite's answer for {} is no record: check base_url and what stands in between, then retry", asked.what);
+        let what = asked.what;
+        let reason = format!("NetSuite's answer for {what} is no record: check what stands in between, then retry");
         Failure::permanent(FailureClass::Parse, reason)
     })
 }
@@ -241,7 +248,8 @@ mod tests {
     #[test]
     fn codes_decide_where_they_say_more() {
         let coded = |code: &str, detail: &str| {
-            format!(r#"{{"o:errorDetails":[{{"detail":"{detail}","o:errorPath":"item.items[0].item","o:errorCode":"{code}"}}]}}"#)
+            let path = "item.items[0].item";
+            format!(r#"{{"o:errorDetails":[{{"detail":"{detail}","o:errorPath":"{path}","o:errorCode":"{code}"}}]}}"#)
         };
         for (status, code, expected) in [
             (400, "INVALID_CONTENT", FailureClass::Value),
@@ -256,7 +264,8 @@ mod tests {
             assert_eq!(class(&failure), Some(expected), "{status} {code}: {failure}");
         }
         let failure = classified(400, &coded("INVALID_CONTENT", "Please enter value(s) for: Item."));
-        assert!(failure.to_string().contains("(\"Please enter value(s) for: Item.\" at item.items[0].item)"), "{failure}");
+        let told = "(\"Please enter value(s) for: Item.\" at item.items[0].item)";
+        assert!(failure.to_string().contains(told), "{failure}");
     }
 
     #[test]
@@ -285,8 +294,8 @@ mod tests {
         let failure = classified(400, &user_error("You cannot post to a closed period."));
         assert_eq!(
             failure.to_string(),
-            "NetSuite refused UK-1-INV1 (posting date 2026-10-31, period 2026-10) (\"You cannot post to a closed period.\"): \
-             open the accounting period or have the document dated into an open one, then retry"
+            "NetSuite refused UK-1-INV1 (posting date 2026-10-31, period 2026-10) (\"You cannot post to a closed \
+             period.\"): open the accounting period or have the document dated into an open one, then retry"
         );
     }
 

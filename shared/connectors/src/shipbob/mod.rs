@@ -1,8 +1,8 @@
 //! ShipBob: orders to be shipped, their shipments, and signed webhooks.
 
-pub mod client;
-pub mod config;
-pub mod translate;
+mod client;
+mod config;
+mod translate;
 pub mod webhook;
 
 use async_trait::async_trait;
@@ -35,17 +35,23 @@ impl ShipBob {
     /// After a 422: the order that is there, if it is this one. Whether the 422 meant a duplicate is not read from
     /// its words; that there is an order with our reference is the proof.
     async fn existing(&self, request: &FulfillmentRequest, refusal: Failure) -> Result<Posted, Failure> {
-        match self.client.order(&request.reference).await? {
-            Some(order) if order.is(request) => Ok(Posted { id: order.id.to_string(), total: None }),
-            Some(order) => {
-                let reason = format!(
-                    "ShipBob's order {} has the reference {} with other products: compare them and cancel what is wrong there",
-                    order.id, request.reference
-                );
-                Err(Failure::permanent(FailureClass::Duplicate, reason))
-            }
-            None => Err(refusal),
+        let Some(order) = self.client.order(&request.reference).await? else { return Err(refusal) };
+        let (id, reference) = (order.id, &request.reference);
+        if order.status == "Cancelled" {
+            let reason = format!(
+                "ShipBob's order {id} has the reference {reference} and was cancelled there, and a reference cannot be \
+                 used twice: have it shipped by hand"
+            );
+            return Err(Failure::permanent(FailureClass::Refused, reason));
         }
+        if !order.is(request) {
+            let reason = format!(
+                "ShipBob's order {id} has the reference {reference} with other products: compare them and cancel what \
+                 is wrong there"
+            );
+            return Err(Failure::permanent(FailureClass::Duplicate, reason));
+        }
+        Ok(Posted { id: id.to_string(), total: None })
     }
 }
 
@@ -77,7 +83,8 @@ fn created(request: &FulfillmentRequest, body: &[u8]) -> Result<Posted, Failure>
     match order.filter(|order| order.reference_id.as_deref() == Some(&request.reference) && order.is(request)) {
         Some(order) => Ok(Posted { id: order.id.to_string(), total: None }),
         None => {
-            let reason = format!("ShipBob took {} but answered with another order: look it up there, then retry", request.reference);
+            let reference = &request.reference;
+            let reason = format!("ShipBob took {reference} but answered with another order: look there, then retry");
             Err(Failure::permanent(FailureClass::Parse, reason))
         }
     }

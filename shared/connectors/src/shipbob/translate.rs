@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use crossdock_domain::event::{FailureClass, Tracking};
 use crossdock_domain::shipping::ShipmentReport;
-use crossdock_domain::{Sku, ids};
+use crossdock_domain::{Recipient, Sku, ids};
 use crossdock_step::Failure;
 use http::StatusCode;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::config::Settings;
 use crate::FulfillmentRequest;
@@ -23,10 +23,10 @@ use crate::FulfillmentRequest;
 /// The location is not mapped.
 pub fn order(settings: &Settings, request: &FulfillmentRequest) -> Result<Value, Failure> {
     let location = settings.locations.get(&request.location).ok_or_else(|| {
-        let reason = format!("location {} has no ShipBob location: map it in the connection's settings", request.location);
+        let location = &request.location;
+        let reason = format!("location {location} has no ShipBob location: map it in the connection's settings");
         Failure::permanent(FailureClass::Mapping, reason)
     })?;
-    let to = &request.recipient;
     let products = request.lines.iter().map(|line| {
         json!({ "reference_id": line.item, "name": line.sku, "sku": line.sku, "quantity": line.quantity })
     });
@@ -37,21 +37,30 @@ pub fn order(settings: &Settings, request: &FulfillmentRequest) -> Result<Value,
         "shipping_method": settings.shipping_method,
         "location_id": location.0,
         "products": products.collect::<Vec<_>>(),
-        "recipient": {
-            "name": to.name,
-            "email": to.email,
-            "phone_number": to.phone,
-            "address": {
-                "company_name": to.company,
-                "address1": to.address1,
-                "address2": to.address2,
-                "city": to.city,
-                "state": to.region,
-                "zip_code": to.postal_code,
-                "country": to.country,
-            },
-        },
+        "recipient": recipient(&request.recipient),
     }))
+}
+
+fn recipient(to: &Recipient) -> Value {
+    let address = filled([
+        ("company_name", to.company.as_deref()),
+        ("address1", Some(&to.address1)),
+        ("address2", to.address2.as_deref()),
+        ("city", Some(&to.city)),
+        ("state", to.region.as_deref()),
+        ("zip_code", Some(&to.postal_code)),
+        ("country", Some(&to.country)),
+    ]);
+    let mut person =
+        filled([("name", Some(&to.name)), ("email", to.email.as_deref()), ("phone_number", to.phone.as_deref())]);
+    person.insert("address".to_owned(), Value::Object(address));
+    Value::Object(person)
+}
+
+/// Fields that have a value: ShipBob checks the form of those that are sent, even if they are empty.
+fn filled<const N: usize>(fields: [(&str, Option<&str>); N]) -> Map<String, Value> {
+    let given = fields.into_iter().filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)));
+    given.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
 }
 
 /// `OrderViewModel`, as far as it is read.
@@ -62,6 +71,9 @@ pub struct Order {
     /// Our reference.
     #[serde(default)]
     pub reference_id: Option<String>,
+    /// How far it has got.
+    #[serde(default, deserialize_with = "or_default")]
+    pub status: String,
     /// What it ships.
     #[serde(default, deserialize_with = "or_default")]
     pub products: Vec<Product>,
@@ -257,8 +269,8 @@ pub fn refusal(connection: &str, now: Timestamp, answer: &http::Response<Bytes>)
         }
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => refused_content(status, answer.body()),
         _ if status.is_client_error() || status.is_redirection() => {
-            let reason = format!("ShipBob answered {status}: check base_url and api_version in the connection's settings");
-            lasting(FailureClass::Connection, reason)
+            let action = "check base_url and api_version in the connection's settings, then retry";
+            lasting(FailureClass::Connection, format!("ShipBob answered {status}: {action}"))
         }
         _ => lasting(FailureClass::Parse, format!("ShipBob answered {status} with something that is no order")),
     }

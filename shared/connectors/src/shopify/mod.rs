@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use self::client::{Client, Document};
 use self::fulfilling::{
-    FulfilledLine, Fulfillment, FulfillmentOrder, Named, OpenLine, Page, Part, Units, missing, number_of, numbers, plan,
+    FulfilledLine, Fulfillment, FulfillmentOrder, OpenLine, Page, Part, Units, missing, number_of, numbers, plan,
 };
 use self::translate::Refusal;
 use crate::{Announcement, Outside, Posted, Storefront};
@@ -279,7 +279,7 @@ fn wanted(announcement: &Announcement) -> Result<Units, Failure> {
 }
 
 fn posted(gid: &str) -> Posted {
-    Posted { id: Named { id: gid.to_owned() }.number().to_owned(), total: None }
+    Posted { id: number_of(gid).to_owned(), total: None }
 }
 
 fn refused(reason: &str) -> Failure {

@@ -43,12 +43,11 @@ impl Purse {
     pub(super) fn signed(self, of: &Value, name: &str) -> Result<Option<Minor>, Unreadable> {
         let plain = get(of, name);
         let set_name = format!("{name}_set");
-        let Some(set) = get(of, &set_name).or_else(|| plain.filter(|value| value.is_object())) else {
+        let Some(set) = get(of, &set_name) else {
             return plain.map(|plain| self.plain(plain, name)).transpose();
         };
         let told = self.of_set(set, &set_name)?;
-        let twice = plain.filter(|plain| self.side != Side::Presentment && !plain.is_object());
-        if let Some(plain) = twice
+        if let Some(plain) = plain.filter(|_| self.side != Side::Presentment)
             && amount(self.currency, plain, name)? != told
         {
             return Err(Unreadable::new(name, "is told twice, with two amounts"));
@@ -77,9 +76,13 @@ impl Purse {
     }
 
     fn of_set(self, set: &Value, name: &str) -> Result<Minor, Unreadable> {
-        let side = if self.side == Side::Shop { "shop_money" } else { "presentment_money" };
-        let absent = || Unreadable::other_currency(name, format!("has no {side}"));
-        let money = get(set, side).ok_or_else(absent)?;
+        let (shop, charged) = (get(set, "shop_money"), get(set, "presentment_money"));
+        let money = match self.side {
+            Side::Same => charged.or(shop),
+            Side::Presentment => charged,
+            Side::Shop => shop,
+        };
+        let money = money.ok_or_else(|| Unreadable::other_currency(name, format!("has nothing in {}", self.currency)))?;
         if currency(money, "currency_code")? != Some(self.currency) {
             return Err(Unreadable::other_currency(name, format!("is not in {}", self.currency)));
         }
@@ -90,8 +93,8 @@ impl Purse {
     /// Nothing is nothing in every currency; any other amount in the shop's currency is not what the buyer paid.
     fn plain(self, plain: &Value, name: &str) -> Result<Minor, Unreadable> {
         if self.side == Side::Presentment {
-            let nothing = is_zero(plain);
-            return if nothing { Ok(Minor::ZERO) } else { Err(Unreadable::other_currency(name, "is told in the shop's currency only")) };
+            let only_shop = || Unreadable::other_currency(name, "is told in the shop's currency only");
+            return is_zero(plain).then_some(Minor::ZERO).ok_or_else(only_shop);
         }
         amount(self.currency, plain, name)
     }

@@ -5,36 +5,42 @@ use serde_json::{Value, json};
 
 use super::books::Books;
 use crate::json;
+use crate::shopify::named;
 
-/// Does one action.
-pub(super) fn act(books: &mut Books, action: &Value) -> Result<Value, String> {
-    match action.get("action").and_then(Value::as_str) {
-        Some("close_period") => {
-            let month = month(action)?;
+/// Does one action, `{ "close_period": { "month": "2026-10" } }` or `{ "action": "close_period", "month": "2026-10" }`.
+pub(super) fn act(books: &mut Books, action: Value) -> Result<Value, String> {
+    let (name, said) = named(action)?;
+    match name.as_str() {
+        "close_period" => {
+            let month = month(&said)?;
             if !books.config.closed_periods.contains(&month) {
                 books.config.closed_periods.push(month);
             }
             Ok(json!({ "closed_periods": books.config.closed_periods }))
         }
-        Some("open_period") => {
-            let month = month(action)?;
-            books.config.closed_periods.retain(|closed| *closed != month);
+        "open_period" => {
+            let month = month(&said)?;
+            books
+                .config
+                .closed_periods
+                .retain(|closed| *closed != month);
             Ok(json!({ "closed_periods": books.config.closed_periods }))
         }
-        Some("receive_stock") => receive_stock(books, action),
-        Some("remove_item") => {
-            let id = whole(action, "item")?;
+        "receive_stock" => receive_stock(books, &said),
+        "remove_item" => {
+            let id = whole(&said, "item")?;
             books.config.items.retain(|item| item.id != id);
             Ok(json!({ "items": books.config.items }))
         }
-        Some("expire_tokens") => {
+        "expire_tokens" => {
             let expired = books.tokens.len();
             books.tokens.clear();
             Ok(json!({ "expired": expired }))
         }
-        Some("configure") => configure(books, action),
-        _ => Err("unknown action: use close_period, open_period, receive_stock, remove_item, expire_tokens or configure"
-            .to_owned()),
+        "configure" => configure(books, &said),
+        _ => Err(format!(
+            "unknown action {name}: use close_period, open_period, receive_stock, remove_item, expire_tokens or configure"
+        )),
     }
 }
 

@@ -70,6 +70,15 @@ impl Books {
         books
     }
 
+    /// Forgets every record but those of the configuration. Ids are not given out again, and callers stay signed in:
+    /// they cache both.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        let fresh = Self::new(self.config.clone(), now);
+        let old = std::mem::replace(self, fresh);
+        self.tokens = old.tokens;
+        self.last_id = old.last_id;
+    }
+
     pub(super) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id

@@ -83,7 +83,7 @@ impl NetSuite {
     /// # Errors
     /// The action is unknown or lacks something.
     pub fn act(&self, action: Value) -> Result<Value, String> {
-        act::act(&mut lock(&self.books), &action)
+        act::act(&mut lock(&self.books), action)
     }
 
     /// Adds a fault.
@@ -167,11 +167,7 @@ impl Vendor for NetSuite {
     }
 
     fn reset(&self) {
-        let mut books = lock(&self.books);
-        let tokens = std::mem::take(&mut books.tokens);
-        *books = Books::new(books.config.clone(), self.desk.now());
-        // Callers cache their token; forgetting documents is no reason to sign them out.
-        books.tokens = tokens;
+        lock(&self.books).forget(self.desk.now());
     }
 
     fn more_control_routes(&self) -> Router {

@@ -1,0 +1,210 @@
+//! What the ERP holds, held against our drafts: "200" is not success.
+
+use std::collections::BTreeMap;
+
+use crossdock_domain::event::FailureClass;
+use crossdock_domain::money::Currency;
+use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, SalesDraft};
+use crossdock_domain::{Minor, MoneyError};
+use crossdock_step::Failure;
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use super::amounts::{decimal, minor, reference_id};
+use super::config::{InternalId, Settings};
+use super::documents::number_of;
+use super::translate::Asked;
+use crate::ApplicationDraft;
+use crate::address::quoted;
+
+/// The lines of a record.
+#[must_use]
+pub fn lines_of(held: &Value) -> &[Value] {
+    held.pointer("/item/items").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// A record that the ERP holds under our reference, held against our draft.
+pub struct Held<'a> {
+    /// What was asked for.
+    pub asked: &'a Asked<'a>,
+    /// The connection's settings.
+    pub settings: &'a Settings,
+    /// The record.
+    pub record: &'a Value,
+}
+
+impl Held<'_> {
+    /// The internal id, once it is sure that the record is the one asked for: ours by reference, currency and date,
+    /// and the one that the write named.
+    ///
+    /// # Errors
+    /// It is another record.
+    pub fn identity(&self, header: &Header, written: Option<&str>) -> Result<String, Failure> {
+        let id = reference_id(Some(self.record)).filter(|id| !id.is_empty());
+        let id = id.ok_or_else(|| self.unreadable("it has no id"))?;
+        let external = self.record.get("externalId").and_then(Value::as_str);
+        if external.is_some_and(|external| external != header.reference) {
+            return Err(self.unreadable("it answered with another document"));
+        }
+        if written.is_some_and(|written| written != id) {
+            return Err(self.unreadable("it wrote one document and shows another"));
+        }
+        let currency = reference_id(self.record.get("currency"));
+        let ours = self.settings.currency(header.currency)?;
+        if currency.is_some_and(|held| held != ours.as_str()) {
+            return Err(self.unreadable("it is in another currency"));
+        }
+        let date = self.record.get("tranDate").and_then(Value::as_str);
+        if date.is_some_and(|date| date != header.posting_date.to_string()) {
+            return Err(self.differs("has another date", &header.posting_date.to_string()));
+        }
+        Ok(id)
+    }
+
+    /// Compares the lines of a sales order or an invoice; gives back its total without a rounding line, and the
+    /// rounding line's amount.
+    ///
+    /// # Errors
+    /// A line differs, or a number cannot be read.
+    pub fn sales(&self, draft: &SalesDraft, key: &str) -> Result<(Minor, Minor), Failure> {
+        let currency = draft.header.currency;
+        let rounding_item = self.settings.rounding_item.as_ref().map(InternalId::as_str);
+        let mut rounding = Minor::ZERO;
+        let mut held = BTreeMap::new();
+        for line in lines_of(self.record) {
+            let amount = minor(currency, line.get("amount")).ok_or_else(|| self.unreadable("a line has no amount"))?;
+            if rounding_item.is_some() && reference_id(line.get("item")).as_deref() == rounding_item {
+                rounding = rounding.plus(amount)?;
+                continue;
+            }
+            let number = line.get(key).and_then(Value::as_u64);
+            held.insert(number, (decimal(line.get("quantity")), currency.decimal(amount)));
+        }
+        let ours = draft.lines.iter().map(|line| {
+            let number = u64::try_from(number_of(line.line)).ok();
+            (number, (Some(Decimal::from(line.quantity)), currency.decimal(line.net)))
+        });
+        let ours = ours.collect::<BTreeMap<_, _>>();
+        if held != ours {
+            return Err(self.differs(&told(&held, currency), &told(&ours, currency)));
+        }
+        let total = minor(currency, self.record.get("total")).ok_or_else(|| self.unreadable("it has no total"))?;
+        let lines = Minor::sum(draft.lines.iter().map(|line| line.net))?.plus(rounding)?;
+        self.adds_up(currency, lines, total)?;
+        Ok((total.minus(rounding)?, rounding))
+    }
+
+    /// A total that is not the sum of its own parts is a wrong answer, not a rounding difference to be corrected.
+    fn adds_up(&self, currency: Currency, lines: Minor, total: Minor) -> Result<(), Failure> {
+        let part = |name: &str| minor(currency, self.record.get(name));
+        let (Some(shipping), Some(tax)) = (part("shippingCost"), part("taxTotal")) else { return Ok(()) };
+        if Minor::sum([lines, shipping, tax])? == total {
+            Ok(())
+        } else {
+            Err(self.unreadable("its parts do not add up to its total"))
+        }
+    }
+
+    /// The failure of a total that is too far from ours.
+    #[must_use]
+    pub fn total_differs(&self, draft: &SalesDraft, total: Minor) -> Failure {
+        let currency = draft.header.currency;
+        let shown = |amount: Minor| format!("{} {currency}", currency.decimal(amount));
+        self.differs(&shown(total), &shown(draft.total))
+    }
+
+    /// The amount of a deposit.
+    ///
+    /// # Errors
+    /// It differs.
+    pub fn deposit(&self, draft: &DepositDraft, sales_order: &str) -> Result<Minor, Failure> {
+        let order = reference_id(self.record.get("salesOrder"));
+        if order.is_some_and(|order| order != sales_order) {
+            return Err(self.unreadable("it is for another sales order"));
+        }
+        let account = reference_id(self.record.get("account"));
+        let wanted = self.settings.account(&draft.gateway)?;
+        if account.is_some_and(|account| account != wanted.as_str()) {
+            return Err(self.unreadable("it arrived at another account"));
+        }
+        self.amount(draft.header.currency, self.record.get("payment"), draft.amount)
+    }
+
+    /// Compares the lines of an item fulfilment.
+    ///
+    /// # Errors
+    /// They differ.
+    pub fn item_fulfillment(&self, draft: &FulfillmentDraft) -> Result<(), Failure> {
+        let received = |line: &&Value| line.get("itemReceive").and_then(Value::as_bool) != Some(false);
+        let mut held = BTreeMap::<u64, Decimal>::new();
+        for line in lines_of(self.record).iter().filter(received) {
+            let number = line.get("orderLine").and_then(Value::as_u64).unwrap_or(0);
+            *held.entry(number).or_default() += decimal(line.get("quantity")).unwrap_or_default();
+        }
+        held.retain(|_, quantity| !quantity.is_zero());
+        let ours = draft.lines.iter().filter_map(|(line, quantity)| {
+            Some((u64::try_from(number_of(*line)).ok()?, Decimal::from(*quantity)))
+        });
+        let ours = ours.collect::<BTreeMap<_, _>>();
+        let told = |lines: &BTreeMap<u64, Decimal>| {
+            lines.iter().map(|(line, units)| format!("{units} of line {line}")).collect::<Vec<_>>().join(", ")
+        };
+        if held == ours { Ok(()) } else { Err(self.differs(&told(&held), &told(&ours))) }
+    }
+
+    /// The amount that an application sets against our invoice.
+    ///
+    /// # Errors
+    /// It differs, or there are others.
+    pub fn application(&self, draft: &ApplicationDraft) -> Result<Minor, Failure> {
+        let applied = self.record.pointer("/apply/items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let applied = applied.iter().filter(|line| line.get("apply").and_then(Value::as_bool) == Some(true));
+        let applied = applied.collect::<Vec<_>>();
+        match applied.as_slice() {
+            [one] if reference_id(one.get("doc")).as_deref() == Some(&draft.invoice) => {
+                self.amount(draft.header.currency, one.get("amount"), draft.amount)
+            }
+            _ => Err(self.unreadable("it does not settle our invoice and nothing else")),
+        }
+    }
+
+    fn amount(&self, currency: Currency, held: Option<&Value>, ours: Minor) -> Result<Minor, Failure> {
+        let held = minor(currency, held).ok_or_else(|| self.unreadable("it has no amount"))?;
+        let shown = |amount: Minor| format!("{} {currency}", currency.decimal(amount));
+        if held == ours { Ok(held) } else { Err(self.differs(&shown(held), &shown(ours))) }
+    }
+
+    fn differs(&self, held: &str, ours: &str) -> Failure {
+        let reason = format!(
+            "for {} the ERP has {}, the storefront sold {ours}: correct or delete the document there, then retry",
+            self.asked.what,
+            quoted(held)
+        );
+        Failure::permanent(FailureClass::Value, reason)
+    }
+
+    fn unreadable(&self, why: &str) -> Failure {
+        let what = self.asked.what;
+        let reason = format!("NetSuite's answer for {what} cannot be right: {why}; look it up there, then retry");
+        Failure::permanent(FailureClass::Parse, reason)
+    }
+}
+
+fn told(lines: &BTreeMap<Option<u64>, (Option<Decimal>, Decimal)>, currency: Currency) -> String {
+    let line = |(number, (quantity, amount)): (&Option<u64>, &(Option<Decimal>, Decimal))| {
+        let number = number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+        let quantity = quantity.map_or_else(|| "?".to_owned(), |quantity| quantity.to_string());
+        format!("line {number}: {quantity} for {amount} {currency}")
+    };
+    lines.iter().map(line).collect::<Vec<_>>().join(", ")
+}
+
+/// How far a total may be from ours to be corrected by a rounding line.
+///
+/// # Errors
+/// Overflow.
+pub fn correctable(draft: &SalesDraft, total: Minor) -> Result<Option<Minor>, MoneyError> {
+    let difference = draft.total.minus(total)?;
+    let is_small = difference.get().unsigned_abs() <= draft.header.rounding_tolerance.get().unsigned_abs();
+    Ok(is_small.then_some(difference))
+}

@@ -1,0 +1,180 @@
+//! Signatures, topics, and bodies that are no order.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::shopify::webhook::{KEPT_HEADERS, translate, verify};
+use crate::webhook::Rejected;
+use crate::{Delivery, InboundFact};
+
+const BODY: &[u8] = b"what do ya want for nothing?";
+/// RFC 4231, test case 2 (key "Jefe"), in base64.
+const SIGNATURE: &str = "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=";
+const SHOP: &str = "crossdock-uk.myshopify.com";
+
+fn settings() -> Value {
+    json!({ "kind": "shopify", "shop_domain": SHOP })
+}
+
+fn headers(signature: &str) -> Vec<(String, String)> {
+    vec![
+        ("content-type".into(), "application/json".into()),
+        ("x-shopify-hmac-sha256".into(), signature.into()),
+        ("x-shopify-shop-domain".into(), SHOP.into()),
+    ]
+}
+
+fn check(secrets: &[&str], headers: &[(String, String)], body: &[u8]) -> Result<(), Rejected> {
+    verify(&settings(), secrets, headers, body)
+}
+
+fn sign(secret: &str, body: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(body);
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+#[test]
+fn a_signature_by_any_valid_secret_is_taken() {
+    assert_eq!(check(&["Jefe"], &headers(SIGNATURE), BODY), Ok(()));
+    assert_eq!(check(&["new", "Jefe"], &headers(SIGNATURE), BODY), Ok(()), "the old one, during a rotation");
+    assert_eq!(check(&["Jefe", "new"], &headers(&sign("new", BODY)), BODY), Ok(()), "the new one, during a rotation");
+}
+
+#[test]
+fn the_spelling_without_x_is_taken_too() {
+    let plain = vec![
+        ("shopify-hmac-sha256".to_owned(), SIGNATURE.to_owned()),
+        ("shopify-shop-domain".to_owned(), "Crossdock-UK.myshopify.com".to_owned()),
+    ];
+    assert_eq!(check(&["Jefe"], &plain, BODY), Ok(()));
+}
+
+#[test]
+fn anything_else_is_rejected() {
+    let hex = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    let signed = |signature: &str| check(&["Jefe"], &headers(signature), BODY);
+    for (signature, why) in [
+        ("", "empty"),
+        (hex, "hexadecimal digits"),
+        (&SIGNATURE.to_lowercase(), "another case"),
+        (&SIGNATURE[..43], "without its padding"),
+        (&SIGNATURE[..20], "truncated"),
+        (&format!("{SIGNATURE} "), "with a space"),
+        (&format!("sha256={SIGNATURE}"), "with a prefix"),
+        (&STANDARD.encode(hex), "base64 of hexadecimal digits"),
+        (&STANDARD.encode(&STANDARD.decode(SIGNATURE).unwrap()[..16]), "half of the bytes"),
+        (&sign("other", BODY), "by another secret"),
+    ] {
+        assert_eq!(signed(signature), Err(Rejected::Signature), "{why}");
+    }
+    assert_eq!(check(&["Jefe"], &headers(SIGNATURE), b"what do ya want for nothing? "), Err(Rejected::Signature), "body");
+    assert_eq!(check(&[], &headers(SIGNATURE), BODY), Err(Rejected::Signature), "no secret");
+    assert_eq!(check(&[""], &headers(&sign("", BODY)), BODY), Err(Rejected::Signature), "an empty secret is none");
+}
+
+#[test]
+fn a_header_that_comes_twice_is_rejected_even_if_both_are_right() {
+    for name in ["x-shopify-hmac-sha256", "shopify-hmac-sha256", "X-Shopify-Hmac-SHA256"] {
+        let mut twice = headers(SIGNATURE);
+        twice.push((name.into(), SIGNATURE.into()));
+        assert_eq!(check(&["Jefe"], &twice, BODY), Err(Rejected::Signature), "{name}");
+    }
+    let mut shops = headers(SIGNATURE);
+    shops.push(("x-shopify-shop-domain".into(), SHOP.into()));
+    assert_eq!(check(&["Jefe"], &shops, BODY), Err(Rejected::Signature));
+}
+
+#[test]
+fn a_delivery_of_another_shop_is_rejected_although_its_app_has_the_same_secret() {
+    let mut other = headers(SIGNATURE);
+    other[2].1 = "somebody-else.myshopify.com".into();
+    assert_eq!(check(&["Jefe"], &other, BODY), Err(Rejected::Signature));
+    other.remove(2);
+    assert_eq!(check(&["Jefe"], &other, BODY), Err(Rejected::Signature), "no shop at all");
+    let nowhere = json!({ "kind": "shopify", "shop_domain": "" });
+    let mut nobody = headers(SIGNATURE);
+    nobody[2].1.clear();
+    assert_eq!(verify(&nowhere, &["Jefe"], &nobody, BODY), Err(Rejected::Signature), "no shop configured");
+}
+
+fn deliver(topic: &str, body: &str) -> Result<Vec<InboundFact>, String> {
+    let headers = BTreeMap::from([("x-shopify-topic".to_owned(), topic.to_owned())]);
+    translate(&Delivery { headers, body: body.as_bytes().to_vec() })
+}
+
+fn unreadable(body: &str) -> (String, String) {
+    let facts = deliver("orders/create", body).unwrap_or_else(|error| panic!("{error}"));
+    match facts.as_slice() {
+        [InboundFact::Unreadable { channel, detail }] => (channel.to_string(), detail.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn topics_that_are_no_order_are_ignored() {
+    for topic in [
+        "orders/fulfilled", "orders/partially_fulfilled", "fulfillments/create", "refunds/create", "app/uninstalled",
+        "customers/data_request", "customers/redact", "shop/redact",
+    ] {
+        assert_eq!(deliver(topic, "not even JSON"), Ok(vec![InboundFact::Ignored { topic: topic.into() }]));
+    }
+    let edited = deliver("orders/edited", r#"{"order_edit":{"id":1,"order_id":2}}"#).unwrap();
+    assert!(matches!(edited.as_slice(), [InboundFact::Ignored { topic }] if topic.contains("orders/updated follows")));
+}
+
+#[test]
+fn the_order_topics_are_taken_in_either_spelling_of_the_header() {
+    let body = br#"{"id":1}"#.to_vec();
+    for (header, topic) in [("x-shopify-topic", "orders/paid"), ("shopify-topic", "ORDERS/UPDATED"), ("shopify-topic", "orders/cancelled")] {
+        assert!(KEPT_HEADERS.contains(&header));
+        let headers = BTreeMap::from([(header.to_owned(), topic.to_owned())]);
+        let facts = translate(&Delivery { headers, body: body.clone() }).unwrap();
+        assert!(matches!(facts.as_slice(), [InboundFact::Unreadable { .. }]), "{facts:?}");
+    }
+    assert!(translate(&Delivery { headers: BTreeMap::new(), body }).is_err(), "no topic");
+}
+
+#[test]
+fn a_body_that_was_cut_down_to_its_id_says_so() {
+    let (order, detail) = unreadable(r#"{"id":820982911946154508,"admin_graphql_api_id":"gid://shopify/Order/820982911946154508"}"#);
+    assert_eq!(order, "820982911946154508", "exact beyond 2^53");
+    assert!(detail.starts_with("the body held only an id"), "{detail}");
+}
+
+#[test]
+fn whatever_cannot_be_read_still_names_its_order() {
+    let deep = format!(r#"{{"id":7,"note":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    let deep_before = format!(r#"{{"note":{}1{},"id":7}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    for body in [
+        deep.as_str(),
+        &deep_before,
+        r#"{"id":7,"note":"\ud800"}"#,
+        r#"{"note":"\ud800 lone","id":7}"#,
+        r#"{"id":7,"total_price":1e400}"#,
+        r#"{"id":7,"line_items":[{"pri"#,
+        r#"{"id":"7"}"#,
+        r#"{"id":7,"line_items":[]} trailing"#,
+        "{\"id\":7,\"note\":\"a\u{0}b\"}",
+        r#"{"id":7,"line_items":"none","currency":"GBP"}"#,
+        r#"{"id":7,"currency":"XX9","line_items":[]}"#,
+    ] {
+        let (order, detail) = unreadable(body);
+        assert_eq!(order, "7");
+        assert!(!detail.is_empty());
+    }
+}
+
+#[test]
+fn a_body_that_names_no_order_is_an_error() {
+    for body in [
+        "", "null", "[]", "[{\"id\":1}]", "{}", r#"{"id":null}"#, r#"{"id":-1}"#, r#"{"id":1.5}"#, r#"{"id":1e3}"#,
+        r#"{"id":18446744073709551616}"#, r#"{"id":"#, r#"{"id":1,"id":2}"#, r#"{"id":"1a"}"#, "\u{FEFF}{\"id\":1}",
+    ] {
+        assert!(deliver("orders/create", body).is_err(), "{body}");
+    }
+}

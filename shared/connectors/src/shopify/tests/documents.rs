@@ -1,0 +1,35 @@
+//! Our GraphQL documents against schemas.
+
+use std::path::{Path, PathBuf};
+
+use apollo_compiler::{ExecutableDocument, Schema};
+
+use crate::shopify::client::Document;
+use crate::shopify::{FULFILLED_LINES, FULFILLMENT_CREATE, FULFILLMENT_ORDER_LINES, ORDER_FULFILLMENTS};
+
+const ALL: [Document; 4] = [ORDER_FULFILLMENTS, FULFILLMENT_ORDER_LINES, FULFILLED_LINES, FULFILLMENT_CREATE];
+
+fn validate_against(path: &Path) {
+    let sdl = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let schema = Schema::parse_and_validate(sdl, path).unwrap_or_else(|problems| panic!("{}", problems.errors));
+    for document in ALL {
+        let valid = ExecutableDocument::parse_and_validate(&schema, document.text, document.name)
+            .unwrap_or_else(|problems| panic!("{}: {}", document.name, problems.errors));
+        let operation = valid.operations.get(Some(document.name));
+        assert!(operation.is_ok(), "{} is not the operation's name", document.name);
+        assert_eq!(valid.operations.len(), 1);
+    }
+}
+
+#[test]
+fn every_document_is_valid_in_the_schema_that_the_sandbox_speaks() {
+    validate_against(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/sandboxes/src/shopify/admin.graphql"));
+}
+
+#[test]
+fn every_document_is_valid_in_the_schema_that_shopify_publishes() {
+    match std::env::var_os("CROSSDOCK_SHOPIFY_SCHEMA").map(PathBuf::from) {
+        Some(path) => validate_against(&path),
+        None => eprintln!("CROSSDOCK_SHOPIFY_SCHEMA is not set: only the sandbox's schema was looked at"),
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of the Shopify connector.
+
+mod announcing;
+mod deliveries;
+mod documents;
+mod orders;
+mod refusals;

@@ -1,0 +1,162 @@
+//! The deployed stack, as `.local/stack.json` describes it (`CROSSDOCK_STACK` names the file).
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::time::{Duration, Instant};
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// The stack.
+pub struct Stack {
+    /// Its description.
+    pub described: Value,
+    http: reqwest::Client,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or(Value::Null)
+    }
+}
+
+impl Stack {
+    /// Reads the description of the running stack.
+    pub fn open() -> Self {
+        let path = std::env::var("CROSSDOCK_STACK").unwrap_or_else(|_| {
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../.local/stack.json").to_owned()
+        });
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{path} is not there: run `cargo local up` first"));
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        Self { described: serde_json::from_str(&text).unwrap(), http }
+    }
+
+    /// A text of the description, by pointer.
+    pub fn text(&self, pointer: &str) -> String {
+        let found = self.described.pointer(pointer).and_then(Value::as_str);
+        found.unwrap_or_else(|| panic!("stack.json has no {pointer}")).to_owned()
+    }
+
+    /// Headers of an authorized caller.
+    pub fn headers(&self) -> Vec<(String, String)> {
+        let headers = self.described["headers"].as_object().unwrap();
+        headers.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
+    }
+
+    /// Calls any address.
+    pub async fn send(&self, method: Method, url: &str, headers: &[(String, String)], body: Option<Vec<u8>>) -> Answer {
+        let mut request = self.http.request(method, url);
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(HeaderName::try_from(name.as_str()).unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        if body.is_some() && !map.contains_key("content-type") {
+            map.insert("content-type", HeaderValue::from_static("application/json"));
+        }
+        request = request.headers(map);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Answer { status, headers, body: answer.text().await.unwrap() }
+    }
+
+    /// Calls the API as the authorized caller.
+    pub async fn api(&self, method: Method, path: &str, more: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        let mut headers = self.headers();
+        headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let url = format!("{}{path}", self.text("/api"));
+        self.send(method, &url, &headers, body.map(|body| body.to_string().into_bytes())).await
+    }
+
+    /// Reads one order.
+    pub async fn order(&self, order_id: &str) -> Value {
+        self.api(Method::GET, &format!("/orders/{order_id}"), &[], None).await.json()
+    }
+
+    /// Asks a sandbox.
+    pub async fn sandbox(&self, name: &str, path: &str) -> Value {
+        let url = format!("{}{path}", self.text(&format!("/sandboxes/{name}")));
+        self.send(Method::GET, &url, &[], None).await.json()
+    }
+
+    /// Tells a sandbox something.
+    pub async fn tell(&self, name: &str, path: &str, body: &Value) -> Value {
+        let url = format!("{}{path}", self.text(&format!("/sandboxes/{name}")));
+        let answer = self.send(Method::POST, &url, &[], Some(body.to_string().into_bytes())).await;
+        assert!(answer.status.is_success(), "{name} {path}: {} {}", answer.status, answer.body);
+        answer.json()
+    }
+
+    /// What a person at a sandbox does.
+    pub async fn act(&self, name: &str, act: &Value) -> Value {
+        self.tell(name, "/_sandbox/act", act).await
+    }
+
+    /// Waits until something holds, and gives it back.
+    pub async fn wait<T>(&self, what: &str, most: Duration, mut look: impl AsyncFnMut(&Self) -> Option<T>) -> T {
+        let begun = Instant::now();
+        loop {
+            if let Some(found) = look(self).await {
+                return found;
+            }
+            assert!(begun.elapsed() < most, "{what}: not within {most:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until an order has a status.
+    pub async fn wait_for_status(&self, order_id: &str, status: &str, most: Duration) -> Value {
+        let what = format!("{order_id} {status}");
+        let mut last = Value::Null;
+        let begun = Instant::now();
+        loop {
+            let order = self.order(order_id).await;
+            if order["status"] == status {
+                return order;
+            }
+            if begun.elapsed() > most {
+                panic!("{what}: not within {most:?}; it is {} with {}", order["status"], order["outstanding"]);
+            }
+            if order != last {
+                last = order;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// An order for `POST /v1/orders` that is in order.
+pub fn api_order(channel_order_id: &str) -> Value {
+    json!({
+        "connection": "web-uk",
+        "channel_order_id": channel_order_id,
+        "name": format!("W{channel_order_id}"),
+        "placed_at": "2026-11-23T09:00:00Z",
+        "currency": "GBP",
+        "taxes_included": true,
+        "shipping_address": {
+            "name": "A Buyer", "address1": "1 High Street", "city": "London", "postal_code": "N1 1AA", "country": "GB",
+        },
+        "lines": [
+            { "line_id": "1", "sku": "TEE-BLK-M", "quantity": 1, "unit_price_minor": 2499,
+              "tax_lines": [{ "title": "GB VAT", "rate": "0.2", "amount_minor": 417 }] },
+            { "line_id": "2", "sku": "MUG-WHT", "quantity": 2, "unit_price_minor": 1200,
+              "tax_lines": [{ "title": "GB VAT", "rate": "0.2", "amount_minor": 400 }] },
+        ],
+        "shipping": [{ "title": "Standard", "amount_minor": 495, "tax_lines": [{ "title": "GB VAT", "rate": "0.2", "amount_minor": 83 }] }],
+        "tenders": [{ "tender_id": "T1", "gateway": "stripe", "kind": "sale", "status": "success", "amount_minor": 5394 }],
+        "total_minor": 5394,
+    })
+}
