@@ -25,7 +25,7 @@ pub(crate) async fn build(site: &Site, report: &Report) -> Result<(), Trouble> {
         let program = programs.get(name).ok_or_else(|| {
             Trouble::Failed(
                 "cargo build",
-                format!("package {name} builds no program '{name}'"),
+                format!("no program is called '{name}'"),
             )
         })?;
         let place = site.path("target/lambda").join(name).join("bootstrap");
@@ -46,8 +46,9 @@ async fn compile(
         "--quiet",
         "--message-format=json-render-diagnostics",
     ]);
+    // By program, as the alias `cargo local` does: with the same features everywhere, each crate is compiled once.
     for name in names {
-        cargo.args(["--package", name]);
+        cargo.args(["--bin", name]);
     }
     let failed = |error: std::io::Error| Trouble::Failed("cargo build", error.to_string());
     let mut child = cargo

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use self::body::{
-    Complaints, Object, currency, email, exact, flag, invalid, minor, parsed, rate, some_text, text, time, token, units,
+    Complaints, Entries, Object, currency, email, exact, flag, invalid, minor, parsed, rate, some_text, text, time, token, units,
     word,
 };
 pub use self::body::{Fault, FaultKind, MAX_BODY_BYTES};
@@ -60,7 +60,8 @@ pub fn parse_cart(body: &[u8]) -> Result<(ConnectionId, Cart), Vec<Fault>> {
             to.optional("region", text(0, 100));
             to.required("country", exact)
         });
-        let lines = cart.list("lines", (1, MAX_LINES), &["sku", "quantity", "unit_price_minor"], |line, _| {
+        let entries = Entries { least: 1, most: MAX_LINES, fields: &["sku", "quantity", "unit_price_minor"] };
+        let lines = cart.list("lines", entries, |line, _| {
             let (sku, quantity, unit_price) = priced(line);
             Some(CartLine { sku: sku?, quantity: quantity?, unit_price: unit_price? })
         });
@@ -76,7 +77,8 @@ pub fn parse_receipt(body: &[u8]) -> Result<StockReceipt, Vec<Fault>> {
     read(body, &["receipt_id", "location", "lines"], |receipt| {
         let receipt_id = receipt.required("receipt_id", receipt_id);
         let location = receipt.required("location", exact);
-        let lines = receipt.list("lines", (1, MAX_RECEIPT_LINES), &["sku", "quantity"], |line, _| {
+        let entries = Entries { least: 1, most: MAX_RECEIPT_LINES, fields: &["sku", "quantity"] };
+        let lines = receipt.list("lines", entries, |line, _| {
             let (sku, quantity) = (line.required("sku", parsed::<Sku>), line.required("quantity", units));
             Some(ReceiptLine { sku: sku?, quantity: quantity? })
         });
@@ -107,6 +109,7 @@ fn first_repeat<'a>(entries: impl Iterator<Item = &'a str>) -> Option<usize> {
     entries.into_iter().position(|entry| !seen.insert(entry))
 }
 
+const SHIPPING_FIELDS: [&str; 4] = ["title", "amount_minor", "discount_minor", "tax_lines"];
 const ORDER_FIELDS: [&str; 15] = [
     "connection", "channel_order_id", "name", "placed_at", "currency", "taxes_included", "test", "email", "customer",
     "shipping_address", "lines", "shipping", "tenders", "total_minor", "note",
@@ -124,7 +127,7 @@ fn order(order: &Object<'_>) -> Option<ParsedOrder> {
     order.optional("note", text(0, 1000));
     let recipient = recipient(order);
     let lines = lines(order);
-    let charges = order.list("shipping", (0, 20), &["title", "amount_minor", "discount_minor", "tax_lines"], shipping);
+    let charges = order.list("shipping", Entries { least: 0, most: 20, fields: &SHIPPING_FIELDS }, shipping);
     let tenders = tenders(order, placed_at.unwrap_or_default());
     let total = order.required("total_minor", minor);
     let (recipient, country) = recipient?;
@@ -189,7 +192,7 @@ const LINE_FIELDS: [&str; 8] =
     ["line_id", "sku", "title", "quantity", "unit_price_minor", "discount_minor", "tax_lines", "requires_shipping"];
 
 fn lines(order: &Object<'_>) -> Vec<Line> {
-    let lines = order.list("lines", (1, MAX_LINES), &LINE_FIELDS, line);
+    let lines = order.list("lines", Entries { least: 1, most: MAX_LINES, fields: &LINE_FIELDS }, line);
     if let Some(place) = first_repeat(lines.iter().map(|line| line.id.as_str())) {
         order.complain("lines", invalid(format!("has the line_id of entry {place} twice")));
     }
@@ -226,7 +229,8 @@ fn priced(line: &Object<'_>) -> (Option<Sku>, Option<u32>, Option<Minor>) {
 }
 
 fn taxes(of: &Object<'_>) -> Vec<TaxLine> {
-    of.list("tax_lines", (0, 20), &["title", "rate", "amount_minor", "channel_liable"], |tax, _| {
+    let entries = Entries { least: 0, most: 20, fields: &["title", "rate", "amount_minor", "channel_liable"] };
+    of.list("tax_lines", entries, |tax, _| {
         let (title, rate) = (tax.required("title", text(1, 100)), tax.required("rate", rate));
         let amount = tax.required("amount_minor", minor);
         let channel_liable = tax.optional("channel_liable", flag).unwrap_or(false);
@@ -248,7 +252,7 @@ fn shipping(charge: &Object<'_>, _index: usize) -> Option<Charge> {
 
 fn tenders(order: &Object<'_>, at: Timestamp) -> Vec<Tender> {
     let fields = ["tender_id", "gateway", "kind", "status", "amount_minor"];
-    let tenders = order.list("tenders", (0, 20), &fields, |tender, _| {
+    let tenders = order.list("tenders", Entries { least: 0, most: 20, fields: &fields }, |tender, _| {
         let id = tender.required("tender_id", token(1, 64));
         let gateway = tender.required("gateway", token(1, 64));
         let kind = tender.required("kind", word(&["sale", "capture", "authorization"]));

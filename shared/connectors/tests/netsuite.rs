@@ -509,6 +509,19 @@ async fn an_outage_is_told_to_all_who_wait_at_once() {
     assert!(scene.logins() < 10, "{} time-outs in a row", scene.logins());
 }
 
+/// What a first try or a person left behind under our reference is replaced, not merged with.
+#[tokio::test]
+async fn a_sales_order_that_has_other_lines_becomes_ours() {
+    let scene = scene();
+    let posted = scene.ordered().await;
+    let smaller = SalesDraft { lines: vec![line(1, "MUG-WHT", 1, (833, 167))], total: minor(1999), ..order() };
+    let again = scene.connector.post_sales_order(&smaller, &items()).await.unwrap();
+    assert_eq!(again, Posted { id: posted.id, total: Some(minor(1999)) });
+    let order = &scene.documents("salesOrder")[0];
+    assert_eq!(order["lines"].as_array().unwrap().len(), 1);
+    assert_eq!(order["taxDetails"].as_array().unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn a_tax_of_nothing_needs_no_code() {
     let scene = scene();

@@ -2,61 +2,29 @@
 //! every way.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
 
+mod in_process;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use crossdock_connectors::{Announcement, Delivery, InboundFact, Outside, Posted, storefront, webhook};
+use crossdock_connectors::{Announcement, Delivery, InboundFact, Posted, storefront, webhook};
 use crossdock_domain::event::{FailureClass, Tracking};
 use crossdock_domain::{CanonicalOrder, TenderStatus};
 use crossdock_sandboxes::shopify::{Shopify, ShopifyConfig};
 use crossdock_sandboxes::{Fault, FaultKind};
-use crossdock_step::outbound::{Http, HttpError};
-use crossdock_step::{Clock, Failure, Secret, Secrets};
-use jiff::Timestamp;
+use crossdock_step::{Failure, Secret};
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
+
+use in_process::{Time, Vault, outside};
 
 const ENDPOINT: &str = "POST /admin/api/";
-
-fn now() -> Timestamp {
-    "2026-11-23T12:00:00Z".parse().unwrap()
-}
-
-/// HTTP without sockets. The sandbox marks an answer that never came.
-struct InProcess(axum::Router);
-
-#[async_trait]
-impl Http for InProcess {
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {
-        let answer = self.0.clone().oneshot(request.map(axum::body::Body::from)).await.unwrap();
-        let (head, body) = answer.into_parts();
-        if head.headers.get("x-sandbox-fault").is_some_and(|fault| fault == "timeout") {
-            return Err(HttpError::NoAnswer("timed out".into()));
-        }
-        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        Ok(http::Response::from_parts(head, body))
-    }
-}
-
-/// The cached secret was rotated away, the fresh one is good.
-struct Rotated;
-
-#[async_trait]
-impl Secrets for Rotated {
-    async fn secret(&self, _: &str) -> Result<Secret, Failure> {
-        Ok(Secret::new(json!({ "access_token": "shpat_gone" })))
-    }
-    async fn fresh_secret(&self, _: &str) -> Result<Secret, Failure> {
-        Ok(Secret::new(json!({ "access_token": "shpat_sandbox" })))
-    }
-}
 
 struct Shop {
     sandbox: Shopify,
     order: CanonicalOrder,
     channel: String,
+    secrets: Arc<Vault>,
+    time: Time,
 }
 
 fn settings() -> Value {
@@ -69,26 +37,25 @@ fn settings() -> Value {
 impl Shop {
     /// A shop with one order, which came to us as its webhook says.
     fn with(place: Value) -> Self {
-        let sandbox = Shopify::new(ShopifyConfig::default(), Arc::new(now));
+        let time = Time::at("2026-11-23T12:00:00Z");
+        let sandbox = Shopify::new(ShopifyConfig::default(), time.of_vendor());
         sandbox.act(json!({ "place_order": place })).unwrap();
         let sent = sandbox.take_deliveries();
         let created = sent.iter().find(|delivery| delivery.topic == "orders/create").unwrap();
         let headers: Vec<(String, String)> =
             created.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
         let secret = Secret::new(json!({ "webhook_secrets": ["shpss_sandbox"] }));
-        webhook::verify(&settings(), &secret, &headers, (&created.body, now())).unwrap();
+        webhook::verify(&settings(), &secret, &headers, (&created.body, time.now())).unwrap();
         let kept = webhook::kept_headers(&settings());
         let headers: BTreeMap<String, String> =
             headers.into_iter().filter(|(name, _)| kept.contains(&name.as_str())).collect();
         let delivery = Delivery { headers, body: created.body.clone() };
         assert!(webhook::delivery_id(&settings(), &delivery).is_some());
-        match webhook::translate(&settings(), &delivery).unwrap().remove(0) {
-            InboundFact::Order { channel, inbound } => {
-                assert_eq!(inbound.oddities, []);
-                Self { sandbox, order: inbound.order, channel: channel.to_string() }
-            }
-            other => panic!("{other:?}"),
-        }
+        let fact = webhook::translate(&settings(), &delivery).unwrap().remove(0);
+        let InboundFact::Order { channel, inbound } = fact else { panic!("{fact:?}") };
+        assert_eq!(inbound.oddities, []);
+        let secrets = Vault::holding(json!({ "access_token": "shpat_sandbox" }));
+        Self { sandbox, order: inbound.order, channel: channel.to_string(), secrets, time }
     }
 
     /// Two tea, one pot, at one location.
@@ -106,13 +73,8 @@ impl Shop {
     }
 
     async fn announce(&self, units: &[u32], number: &str) -> Result<Posted, Failure> {
-        let outside = Outside {
-            connection: "shopify-uk".into(),
-            settings: settings(),
-            http: Arc::new(InProcess(self.sandbox.router())),
-            secrets: Arc::new(Rotated),
-            clock: Clock::new(now),
-        };
+        let vendor = ("shopify-uk", self.sandbox.router());
+        let outside = outside(vendor, settings(), self.secrets.clone(), &self.time);
         storefront(outside).unwrap().announce_shipment(&self.announcement(units, number)).await
     }
 
@@ -255,13 +217,26 @@ async fn what_the_shop_holds_waits_for_a_person_and_goes_on_when_it_is_released(
 async fn an_empty_bucket_pauses_the_connection() {
     let shop = Shop::ordinary();
     shop.sandbox.act(json!({ "drain_bucket": { "points": 0 } })).unwrap();
-    match shop.announce(&[2, 1], "T1").await.unwrap_err() {
-        Failure::Paused { connection, until, .. } => {
-            assert_eq!(connection, "shopify-uk");
-            assert!(until > now());
-        }
-        other => panic!("{other}"),
-    }
+    let failure = shop.announce(&[2, 1], "T1").await.unwrap_err();
+    let Failure::Paused { connection, until, .. } = failure else { panic!("{failure}") };
+    assert_eq!(connection, "shopify-uk");
+    let wait = until.duration_since(shop.time.now()).as_secs();
+    assert!((1..=20).contains(&wait), "{wait} s: the bucket is full again after 20");
+    shop.time.pass(wait);
+    shop.announce(&[2, 1], "T1").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_was_rotated_away_is_replaced_on_the_way() {
+    let shop = Shop::ordinary();
+    let stale = Vault::holding(json!({ "access_token": "shpat_gone" }));
+    stale.rotate(json!({ "access_token": "shpat_sandbox" }));
+    let shop = Shop { secrets: stale, ..shop };
+    shop.announce(&[2, 1], "T1").await.unwrap();
+    assert_eq!(shop.secrets.fresh_reads(), 1);
+    let shop = Shop { secrets: Vault::holding(json!({ "access_token": "shpat_wrong" })), ..shop };
+    let failure = shop.announce(&[2, 1], "T1").await.unwrap_err();
+    assert!(matches!(failure, Failure::Permanent { class: FailureClass::Connection, .. }), "{failure}");
 }
 
 #[tokio::test]

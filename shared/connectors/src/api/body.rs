@@ -198,6 +198,14 @@ fn pointer(at: &str, name: &str) -> String {
     format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
+/// What a list may hold: so many objects, with these fields.
+#[derive(Clone, Copy)]
+pub(super) struct Entries<'k> {
+    pub(super) least: usize,
+    pub(super) most: usize,
+    pub(super) fields: &'k [&'k str],
+}
+
 /// An object whose fields are read one by one.
 pub(super) struct Object<'a> {
     pub(super) at: String,
@@ -263,10 +271,10 @@ impl<'a> Object<'a> {
     pub(super) fn list<T>(
         &self,
         name: &str,
-        (least, most): (usize, usize),
-        known: &[&str],
+        entries: Entries<'_>,
         read: impl Fn(&Object<'a>, usize) -> Option<T>,
     ) -> Vec<T> {
+        let Entries { least, most, fields } = entries;
         let told = self.optional(name, |value| value.as_array().ok_or_else(|| shape("must be a list")));
         let entries = told.map(Vec::as_slice).unwrap_or_default();
         if self.told(name).is_none() && least > 0 {
@@ -277,7 +285,7 @@ impl<'a> Object<'a> {
         }
         let at = pointer(&self.at, name);
         let object = |(index, entry)| {
-            let object = Object::new(entry, format!("{at}/{index}"), known, self.complaints)?;
+            let object = Object::new(entry, format!("{at}/{index}"), fields, self.complaints)?;
             read(&object, index)
         };
         entries.iter().enumerate().filter_map(object).collect()

@@ -31,9 +31,10 @@ fn prepaid() -> Value {
 fn with(pointer: &str, value: Value) -> Value {
     let mut body = prepaid();
     let (parent, field) = pointer.rsplit_once('/').unwrap();
-    match body.pointer_mut(parent).unwrap() {
-        Value::Array(list) => list[field.parse::<usize>().unwrap()] = value,
-        parent => parent[field] = value,
+    let parent = body.pointer_mut(parent).unwrap();
+    match field.parse::<usize>() {
+        Ok(index) => parent[index] = value,
+        Err(_) => parent[field] = value,
     }
     body
 }

@@ -1,8 +1,8 @@
 //! Amounts and references in JSON: numbers are written from their decimal text and read by their text.
 
+use crossdock_domain::Minor;
 use crossdock_domain::event::FailureClass;
 use crossdock_domain::money::Currency;
-use crossdock_domain::Minor;
 use crossdock_step::Failure;
 use rust_decimal::Decimal;
 use serde_json::Value;

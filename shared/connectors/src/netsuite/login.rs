@@ -1,8 +1,8 @@
 //! OAuth 2.0 machine to machine: a client assertion, signed with the certificate's key, buys a token for an hour.
 
+use bytes::Bytes;
 use crossdock_domain::event::FailureClass;
 use crossdock_step::{Failure, Secret};
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -72,12 +72,7 @@ impl Login {
     }
 
     /// Another token after the API refused this one: bought once with the secret as it is now.
-    pub async fn token_instead_of(
-        &mut self,
-        old: &str,
-        outside: &Outside,
-        base_url: &str,
-    ) -> Result<String, Failure> {
+    pub async fn token_instead_of(&mut self, old: &str, outside: &Outside, base_url: &str) -> Result<String, Failure> {
         match self.token.take().filter(|token| token.text != old) {
             Some(newer) => Ok(self.keep(newer)),
             None => {
@@ -162,8 +157,7 @@ fn token_request(outside: &Outside, base_url: &str, secret: &Secret) -> Result<R
     let assertion = assertion(&url, secret, outside.clock.now()).map_err(|what| misconfigured(&what))?;
     // A JWT is made of letters, digits, - _ and . only: nothing in this form needs escaping but the colons.
     let kind = "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
-    let form =
-        format!("grant_type=client_credentials&client_assertion_type={kind}&client_assertion={assertion}");
+    let form = format!("grant_type=client_credentials&client_assertion_type={kind}&client_assertion={assertion}");
     Request::post(&url)
         .header("content-type", "application/x-www-form-urlencoded")
         .header("accept", "application/json")

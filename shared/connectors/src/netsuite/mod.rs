@@ -12,9 +12,9 @@ mod turns;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use crossdock_domain::Sku;
 use crossdock_domain::event::FailureClass;
 use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, SalesDraft};
-use crossdock_domain::Sku;
 use crossdock_step::Failure;
 use serde_json::Value;
 
@@ -57,8 +57,8 @@ impl NetSuite {
     /// # Errors
     /// The settings are incomplete or wrong.
     pub fn new(outside: Outside) -> Result<Self, Failure> {
-        let settings = Settings::read(&outside.settings)
-            .map_err(|error| address::misconfigured(&outside.connection, &error))?;
+        let settings =
+            Settings::read(&outside.settings).map_err(|error| address::misconfigured(&outside.connection, &error))?;
         Ok(Self { client: Client::new(outside, settings), guests: Turns::default() })
     }
 

@@ -142,9 +142,10 @@ impl Held<'_> {
             *held.entry(number).or_default() += decimal(line.get("quantity")).unwrap_or_default();
         }
         held.retain(|_, quantity| !quantity.is_zero());
-        let ours = draft.lines.iter().filter_map(|(line, quantity)| {
-            Some((u64::try_from(number_of(*line)).ok()?, Decimal::from(*quantity)))
-        });
+        let ours = draft
+            .lines
+            .iter()
+            .filter_map(|(line, quantity)| Some((u64::try_from(number_of(*line)).ok()?, Decimal::from(*quantity))));
         let ours = ours.collect::<BTreeMap<_, _>>();
         let told = |lines: &BTreeMap<u64, Decimal>| {
             lines.iter().map(|(line, units)| format!("{units} of line {line}")).collect::<Vec<_>>().join(", ")

@@ -68,12 +68,7 @@ impl Client {
         Ok(self.outside.http.send(self.request((&method, path), body, &renewed)?).await?)
     }
 
-    fn request(
-        &self,
-        line: (&Method, &str),
-        body: Option<&Value>,
-        secret: &Secret,
-    ) -> Result<Request<Bytes>, Failure> {
+    fn request(&self, line: (&Method, &str), body: Option<&Value>, secret: &Secret) -> Result<Request<Bytes>, Failure> {
         let (method, path) = line;
         let misconfigured = |what: &str| address::misconfigured(&self.outside.connection, what);
         let token = secret.text("token").ok_or_else(|| misconfigured("its secret has no \"token\""))?;

@@ -27,8 +27,8 @@ impl ShipBob {
     /// # Errors
     /// The settings are incomplete or wrong.
     pub fn new(outside: Outside) -> Result<Self, Failure> {
-        let settings = Settings::read(&outside.settings)
-            .map_err(|error| address::misconfigured(&outside.connection, &error))?;
+        let settings =
+            Settings::read(&outside.settings).map_err(|error| address::misconfigured(&outside.connection, &error))?;
         Ok(Self { client: Client::new(outside, settings) })
     }
 

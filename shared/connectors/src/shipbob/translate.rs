@@ -27,9 +27,10 @@ pub fn order(settings: &Settings, request: &FulfillmentRequest) -> Result<Value,
         let reason = format!("location {location} has no ShipBob location: map it in the connection's settings");
         Failure::permanent(FailureClass::Mapping, reason)
     })?;
-    let products = request.lines.iter().map(|line| {
-        json!({ "reference_id": line.item, "name": line.sku, "sku": line.sku, "quantity": line.quantity })
-    });
+    let products = request
+        .lines
+        .iter()
+        .map(|line| json!({ "reference_id": line.item, "name": line.sku, "sku": line.sku, "quantity": line.quantity }));
     Ok(json!({
         "reference_id": request.reference,
         "order_number": request.order_name,

@@ -48,9 +48,10 @@ fn with(changes: &[(&str, Value)]) -> Value {
     let mut body = ordinary();
     for (pointer, value) in changes {
         let (parent, field) = pointer.rsplit_once('/').unwrap();
-        match body.pointer_mut(parent).unwrap() {
-            Value::Array(list) => list[field.parse::<usize>().unwrap()] = value.clone(),
-            parent => parent[field] = value.clone(),
+        let parent = body.pointer_mut(parent).unwrap();
+        match field.parse::<usize>() {
+            Ok(index) => parent[index] = value.clone(),
+            Err(_) => parent[field] = value.clone(),
         }
     }
     body
