@@ -3,6 +3,7 @@
 //!
 //! `CROSSDOCK_CORPUS` names a folder with real payloads; without it the sample payloads of this repository are told
 //! alone. Run with `--nocapture` to see what became of each.
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -83,15 +84,13 @@ fn judge(body: &[u8]) -> (Outcome, Option<Box<Inbound>>) {
 fn outcome(decision: &Decision) -> Outcome {
     let mut outcome = Outcome { accepted: false, holds: BTreeMap::new(), total: None };
     for event in &decision.events {
-        match event {
-            Event::OrderAccepted(accepted) => {
-                outcome.accepted = true;
-                outcome.total = Some(accepted.order.total);
-            }
-            Event::OrderHeld { holds } => {
-                outcome.holds.extend(holds.iter().map(|hold| (hold.code.to_string(), hold.detail.clone())));
-            }
-            other => panic!("a first delivery never makes {}", other.type_name()),
+        if let Event::OrderAccepted(accepted) = event {
+            outcome.accepted = true;
+            outcome.total = Some(accepted.order.total);
+        } else if let Event::OrderHeld { holds } = event {
+            outcome.holds.extend(holds.iter().map(|hold| (hold.code.to_string(), hold.detail.clone())));
+        } else {
+            panic!("a first delivery never makes {}", event.type_name());
         }
     }
     outcome

@@ -9,7 +9,7 @@ use crossdock_domain::event::{Application, Document, FailureClass};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::{Event, Order, Sku, Task, TaskKind};
 use crossdock_log::Items;
-use crossdock_runner::{Calls, Directory, Done, Step};
+use crossdock_runner::{Calls, Connectors, Directory, Done, Step};
 use crossdock_step::Failure;
 
 /// The step.
@@ -18,6 +18,8 @@ pub struct PostToErp {
     pub directory: Arc<Directory>,
     /// How outside calls are made.
     pub calls: Calls,
+    /// The connectors of this environment.
+    pub erps: Connectors<dyn Erp>,
     /// Items with their identity in the ERP.
     pub items: Arc<dyn Items>,
 }
@@ -37,7 +39,7 @@ impl Step for PostToErp {
 
     async fn perform(&self, order: &Order, task: &Task) -> Result<Done, Failure> {
         let system = route(order).ok_or_else(|| gone(task))?;
-        let erp = crossdock_connectors::erp(self.directory.outside(&system, &self.calls).await?)?;
+        let erp = self.erps.get(self.directory.outside(&system, &self.calls).await?)?;
         let posting = Posting { erp: erp.as_ref(), order, system };
         let event = match task.id.kind {
             TaskKind::PostSalesOrder => posting.sales_order(&self.item_identities(order).await?, task).await?,

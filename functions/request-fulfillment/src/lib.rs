@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use crossdock_connectors::{FulfillmentLine, FulfillmentRequest};
+use crossdock_connectors::{Fulfillment, FulfillmentLine, FulfillmentRequest};
 use crossdock_domain::event::{Allocation, Document, FailureClass};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::shipping::record_shipment;
 use crossdock_domain::{Event, Order, Recipient, Sku, Task, TaskKind};
 use crossdock_log::{Items, People};
-use crossdock_runner::{Calls, Directory, Done, Step};
+use crossdock_runner::{Calls, Connectors, Directory, Done, Step};
 use crossdock_step::Failure;
 
 /// The step.
@@ -18,6 +18,8 @@ pub struct RequestFulfillment {
     pub directory: Arc<Directory>,
     /// How outside calls are made.
     pub calls: Calls,
+    /// The connectors of this environment.
+    pub fulfillments: Connectors<dyn Fulfillment>,
     /// Items with their identity at the 3PL.
     pub items: Arc<dyn Items>,
     /// Recipients.
@@ -41,8 +43,7 @@ impl Step for RequestFulfillment {
 
     async fn perform(&self, order: &Order, task: &Task) -> Result<Done, Failure> {
         let system = route(order).ok_or_else(|| missing(task, "order"))?;
-        let outside = self.directory.outside(&system, &self.calls).await?;
-        let fulfillment = crossdock_connectors::fulfillment(outside)?;
+        let fulfillment = self.fulfillments.get(self.directory.outside(&system, &self.calls).await?)?;
         let reference = order.reference(&task.id.document).ok_or_else(|| missing(task, "reference"))?;
         if task.id.kind == TaskKind::ConfirmShipment {
             let reports = fulfillment.shipments(&reference).await?;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use crossdock_connectors::{Announcement, by_line_id};
+use crossdock_connectors::{Announcement, Storefront, by_line_id};
 use crossdock_domain::event::{Document, FailureClass};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::{Event, Order, Task, TaskKind};
-use crossdock_runner::{Calls, Directory, Done, Step};
+use crossdock_runner::{Calls, Connectors, Directory, Done, Step};
 use crossdock_step::Failure;
 use jiff::SignedDuration;
 
@@ -21,6 +21,8 @@ pub struct UpdateStorefront {
     pub directory: Arc<Directory>,
     /// How outside calls are made.
     pub calls: Calls,
+    /// The connectors of this environment.
+    pub storefronts: Connectors<dyn Storefront>,
 }
 
 #[async_trait]
@@ -48,7 +50,7 @@ impl Step for UpdateStorefront {
             lines: by_line_id(order, &shipment.lines),
             tracking: shipment.tracking.clone(),
         };
-        let posted = crossdock_connectors::storefront(outside)?.announce_shipment(&announcement).await?;
+        let posted = self.storefronts.get(outside)?.announce_shipment(&announcement).await?;
         let document = Document { system, id: posted.id, reference: None, total_minor: None };
         Ok(Done::Happened(vec![Event::ShipmentAnnounced { shipment: task.number, document }]))
     }

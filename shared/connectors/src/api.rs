@@ -61,7 +61,7 @@ pub fn parse_cart(body: &[u8]) -> Result<(ConnectionId, Cart), Vec<Fault>> {
             to.required("country", exact)
         });
         let entries = Entries { least: 1, most: MAX_LINES, fields: &["sku", "quantity", "unit_price_minor"] };
-        let lines = cart.list("lines", entries, |line, _| {
+        let lines = cart.required_list("lines", entries, |line, _| {
             let (sku, quantity, unit_price) = priced(line);
             Some(CartLine { sku: sku?, quantity: quantity?, unit_price: unit_price? })
         });
@@ -78,7 +78,7 @@ pub fn parse_receipt(body: &[u8]) -> Result<StockReceipt, Vec<Fault>> {
         let receipt_id = receipt.required("receipt_id", receipt_id);
         let location = receipt.required("location", exact);
         let entries = Entries { least: 1, most: MAX_RECEIPT_LINES, fields: &["sku", "quantity"] };
-        let lines = receipt.list("lines", entries, |line, _| {
+        let lines = receipt.required_list("lines", entries, |line, _| {
             let (sku, quantity) = (line.required("sku", parsed::<Sku>), line.required("quantity", units));
             Some(ReceiptLine { sku: sku?, quantity: quantity? })
         });
@@ -192,7 +192,7 @@ const LINE_FIELDS: [&str; 8] =
     ["line_id", "sku", "title", "quantity", "unit_price_minor", "discount_minor", "tax_lines", "requires_shipping"];
 
 fn lines(order: &Object<'_>) -> Vec<Line> {
-    let lines = order.list("lines", Entries { least: 1, most: MAX_LINES, fields: &LINE_FIELDS }, line);
+    let lines = order.required_list("lines", Entries { least: 1, most: MAX_LINES, fields: &LINE_FIELDS }, line);
     if let Some(place) = first_repeat(lines.iter().map(|line| line.id.as_str())) {
         order.complain("lines", invalid(format!("has the line_id of entry {place} twice")));
     }
@@ -230,7 +230,7 @@ fn priced(line: &Object<'_>) -> (Option<Sku>, Option<u32>, Option<Minor>) {
 
 fn taxes(of: &Object<'_>) -> Vec<TaxLine> {
     let entries = Entries { least: 0, most: 20, fields: &["title", "rate", "amount_minor", "channel_liable"] };
-    of.list("tax_lines", entries, |tax, _| {
+    of.required_list("tax_lines", entries, |tax, _| {
         let (title, rate) = (tax.required("title", text(1, 100)), tax.required("rate", rate));
         let amount = tax.required("amount_minor", minor);
         let channel_liable = tax.optional("channel_liable", flag).unwrap_or(false);
@@ -252,7 +252,7 @@ fn shipping(charge: &Object<'_>, _index: usize) -> Option<Charge> {
 
 fn tenders(order: &Object<'_>, at: Timestamp) -> Vec<Tender> {
     let fields = ["tender_id", "gateway", "kind", "status", "amount_minor"];
-    let tenders = order.list("tenders", Entries { least: 0, most: 20, fields: &fields }, |tender, _| {
+    let tenders = order.required_list("tenders", Entries { least: 0, most: 20, fields: &fields }, |tender, _| {
         let id = tender.required("tender_id", token(1, 64));
         let gateway = tender.required("gateway", token(1, 64));
         let kind = tender.required("kind", word(&["sale", "capture", "authorization"]));

@@ -148,6 +148,38 @@ impl Directory {
     }
 }
 
+/// Connectors that are kept between tasks: tokens, a vendor's pauses and known customers live in them, so a new one
+/// for every task would sign in for every task. New settings make a new one.
+pub struct Connectors<T: ?Sized> {
+    build: fn(Outside) -> Result<Box<T>, Failure>,
+    kept: Mutex<HashMap<String, (serde_json::Value, Arc<T>)>>,
+}
+
+impl<T: ?Sized> Connectors<T> {
+    /// Connectors that are built in this way.
+    #[must_use]
+    pub fn new(build: fn(Outside) -> Result<Box<T>, Failure>) -> Self {
+        Self { build, kept: Mutex::default() }
+    }
+
+    /// The connector of a connection.
+    ///
+    /// # Errors
+    /// The settings do not make one.
+    pub fn get(&self, outside: Outside) -> Result<Arc<T>, Failure> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((settings, connector)) = kept.get(&outside.connection)
+            && *settings == outside.settings
+        {
+            return Ok(connector.clone());
+        }
+        let (connection, settings) = (outside.connection.clone(), outside.settings.clone());
+        let connector: Arc<T> = (self.build)(outside)?.into();
+        kept.insert(connection, (settings, connector.clone()));
+        Ok(connector)
+    }
+}
+
 /// What outside calls are made with.
 #[derive(Clone)]
 pub struct Calls {

@@ -10,6 +10,6 @@ mod run;
 pub mod wiring;
 
 pub use commit::{CommitError, Committed, Origin, Recorder};
-pub use directory::{Calls, Directory};
+pub use directory::{Calls, Connectors, Directory};
 pub use publication::{bus_entries, publish};
 pub use run::{Done, Runner, Step, StepFunction};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capture_exception::{ALLOCATION, CaptureException, ERP, FULFILLMENT, STOREFRONT, Source};
-use crossdock_runner::{Calls, Directory, Recorder, Runner, Step, StepFunction};
+use crossdock_runner::{Calls, Connectors, Directory, Recorder, Runner, Step, StepFunction};
 use crossdock_step::{Clock, Queue};
 
 use crate::ports::{CrashPlan, Store, Traffic, WorldBus, WorldQueue};
@@ -59,14 +59,14 @@ impl Parts {
     fn steps(&self) -> BTreeMap<&'static str, StepFunction> {
         let (store, calls) = (Arc::new(self.store.clone()), self.calls.clone());
         let erp = self.step("post-to-erp", "ErpQueue", |directory| {
-            Box::new(post_to_erp::PostToErp { directory, calls: calls.clone(), items: store.clone() })
+            Box::new(post_to_erp::PostToErp { directory, calls: calls.clone(), erps: Connectors::new(crossdock_connectors::erp), items: store.clone() })
         });
         let fulfillment = self.step("request-fulfillment", "FulfillmentQueue", |directory| {
             let (items, people) = (store.clone(), store.clone());
-            Box::new(request_fulfillment::RequestFulfillment { directory, calls: calls.clone(), items, people })
+            Box::new(request_fulfillment::RequestFulfillment { directory, calls: calls.clone(), fulfillments: Connectors::new(crossdock_connectors::fulfillment), items, people })
         });
         let storefront = self.step("update-storefront", "StorefrontQueue", |directory| {
-            Box::new(update_storefront::UpdateStorefront { directory, calls: calls.clone() })
+            Box::new(update_storefront::UpdateStorefront { directory, calls: calls.clone(), storefronts: Connectors::new(crossdock_connectors::storefront) })
         });
         [("PostToErp", erp), ("RequestFulfillment", fulfillment), ("UpdateStorefront", storefront)].into()
     }

@@ -267,7 +267,20 @@ impl<'a> Object<'a> {
         self.object(name, known)
     }
 
-    /// A list of objects; left out is empty, where it may be.
+    /// A list of objects that must be there, even if it is empty.
+    pub(super) fn required_list<T>(
+        &self,
+        name: &str,
+        entries: Entries<'_>,
+        read: impl Fn(&Object<'a>, usize) -> Option<T>,
+    ) -> Vec<T> {
+        if self.told(name).is_none() {
+            self.complain(name, shape("is missing"));
+        }
+        self.list(name, entries, read)
+    }
+
+    /// A list of objects; left out is empty.
     pub(super) fn list<T>(
         &self,
         name: &str,
@@ -277,9 +290,7 @@ impl<'a> Object<'a> {
         let Entries { least, most, fields } = entries;
         let told = self.optional(name, |value| value.as_array().ok_or_else(|| shape("must be a list")));
         let entries = told.map(Vec::as_slice).unwrap_or_default();
-        if self.told(name).is_none() && least > 0 {
-            self.complain(name, shape("is missing"));
-        } else if told.is_some() && !(least..=most).contains(&entries.len()) {
+        if told.is_some() && !(least..=most).contains(&entries.len()) {
             self.complain(name, invalid(format!("must have {least} to {most} entries")));
             return Vec::new();
         }

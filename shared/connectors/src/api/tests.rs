@@ -131,6 +131,8 @@ fn every_value_has_its_bounds() {
         ("/lines", json!({}), Malformed),
         ("/lines", Value::Null, Malformed),
         ("/lines/0", json!(5), Malformed),
+        ("/lines/0/tax_lines", Value::Null, Malformed),
+        ("/tenders", Value::Null, Malformed),
         ("/lines/0/line_id", json!("L2"), Invalid),
         ("/lines/0/sku", json!("x".repeat(65)), Invalid),
         ("/lines/0/quantity", json!(-1), Invalid),
