@@ -6,6 +6,7 @@ use aws_lambda_events::dynamodb::{Event, EventRecord};
 use crossdock_domain::Commit;
 use crossdock_log::Views;
 use crossdock_runner::publish;
+use crossdock_step::telemetry::metric;
 use crossdock_step::{Bus, Failure};
 
 /// The function.
@@ -27,8 +28,28 @@ impl PublishEvents {
         let inserted = event.records.into_iter().filter(|record| record.event_name == "INSERT");
         let commits: Vec<Commit> = inserted.filter_map(readable).collect();
         publish(&commits, self.bus.as_ref(), self.views.as_ref()).await?;
+        measure(&commits);
         tracing::info!(commits = commits.len(), "published");
         Ok(())
+    }
+}
+
+/// Facts that are counted as metrics, with the metric's name.
+const MEASURED: [(&str, &str); 5] = [
+    ("OrderAccepted.v1", "OrdersAccepted"),
+    ("OrderCompleted.v1", "OrdersCompleted"),
+    ("OrderHeld.v1", "OrdersHeld"),
+    ("TaskParked.v1", "TasksParked"),
+    ("TaskOverdue.v1", "TasksOverdue"),
+];
+
+/// Counts what has happened, once per batch and only what did: a line of log costs more than the metric is worth.
+fn measure(commits: &[Commit]) {
+    let count = |kind: &str| commits.iter().flat_map(|commit| &commit.events).filter(|e| e.type_name() == kind).count();
+    let counted = MEASURED.map(|(kind, metric)| (metric, count(kind)));
+    let counted: Vec<(&str, usize)> = counted.into_iter().filter(|(_, count)| *count > 0).collect();
+    if let (false, Some(last)) = (counted.is_empty(), commits.last()) {
+        metric(last.at, "publish-events", &counted);
     }
 }
 

@@ -132,7 +132,7 @@ fn totals_json(order: &Order) -> Value {
     let Some(accepted) = &order.accepted else { return Value::Null };
     let mut totals = accepted.fact.order.totals().map_or(Value::Null, |totals| json!(totals));
     let invoiced: i64 = order.invoices.values().filter_map(|i| i.fact.total_minor).map(Minor::get).sum();
-    let tendered: i64 = order.captured_tenders().iter().map(|tender| tender.amount.get()).sum();
+    let tendered: i64 = order.captured_tenders().map(|(_, tender)| tender.amount.get()).sum();
     if let Some(fields) = totals.as_object_mut() {
         fields.insert("currency".into(), json!(accepted.fact.order.currency));
         fields.insert("invoiced_minor".into(), invoiced.into());

@@ -35,29 +35,14 @@ pub(crate) struct Service {
 }
 
 /// `DynamoDB`.
-pub(crate) const DYNAMODB: Service = Service {
-    name: "dynamodb",
-    target: "DynamoDB_20120810",
-    version: "1.0",
-};
+pub(crate) const DYNAMODB: Service = Service { name: "dynamodb", target: "DynamoDB_20120810", version: "1.0" };
 /// Secrets Manager.
-pub(crate) const SECRETS: Service = Service {
-    name: "secretsmanager",
-    target: "secretsmanager",
-    version: "1.1",
-};
+pub(crate) const SECRETS: Service = Service { name: "secretsmanager", target: "secretsmanager", version: "1.1" };
 /// `CloudWatch` Logs.
-pub(crate) const LOGS: Service = Service {
-    name: "logs",
-    target: "Logs_20140328",
-    version: "1.1",
-};
+pub(crate) const LOGS: Service = Service { name: "logs", target: "Logs_20140328", version: "1.1" };
 /// `CloudWatch` metrics.
-pub(crate) const CLOUDWATCH: Service = Service {
-    name: "monitoring",
-    target: "GraniteServiceVersion20100801",
-    version: "1.0",
-};
+pub(crate) const CLOUDWATCH: Service =
+    Service { name: "monitoring", target: "GraniteServiceVersion20100801", version: "1.0" };
 
 /// What a function answered.
 #[derive(Debug)]
@@ -75,26 +60,15 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn to(aws: &Aws) -> Result<Self, Trouble> {
-        Ok(Self {
-            aws: aws.clone(),
-            http: http()?,
-        })
+        Ok(Self { aws: aws.clone(), http: http()? })
     }
 
     /// One operation of a JSON service.
-    pub(crate) async fn call(
-        &self,
-        service: Service,
-        operation: &str,
-        input: &Value,
-    ) -> Result<Value, Trouble> {
+    pub(crate) async fn call(&self, service: Service, operation: &str, input: &Value) -> Result<Value, Trouble> {
         let request = self
             .http
             .post(&self.aws.endpoint)
-            .header(
-                "content-type",
-                format!("application/x-amz-json-{}", service.version),
-            )
+            .header("content-type", format!("application/x-amz-json-{}", service.version))
             .header("x-amz-target", format!("{}.{operation}", service.target))
             .body(input.to_string());
         read_json(self.send(request, service.name).await?).await
@@ -107,23 +81,11 @@ impl Client {
     }
 
     /// Runs a function and waits for its answer.
-    pub(crate) async fn invoke(
-        &self,
-        function: &str,
-        payload: String,
-    ) -> Result<Invocation, Trouble> {
-        let url = format!(
-            "{}/2015-03-31/functions/{function}/invocations",
-            self.aws.endpoint
-        );
-        let response = self
-            .send(self.http.post(url).body(payload), "lambda")
-            .await?;
+    pub(crate) async fn invoke(&self, function: &str, payload: String) -> Result<Invocation, Trouble> {
+        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.aws.endpoint);
+        let response = self.send(self.http.post(url).body(payload), "lambda").await?;
         let failed = response.headers().contains_key("x-amz-function-error");
-        let text = response
-            .text()
-            .await
-            .map_err(|error| Trouble::content("the answer", error))?;
+        let text = response.text().await.map_err(|error| Trouble::content("the answer", error))?;
         let payload = serde_json::from_str(&text).unwrap_or_else(|_| json!(text));
         Ok(Invocation { failed, payload })
     }
@@ -147,32 +109,18 @@ pub(crate) async fn accepted(request: RequestBuilder) -> Result<Response, Troubl
     }
     let (url, status) = (response.url().to_string(), response.status().as_u16());
     let body = response.text().await.unwrap_or_default();
-    Err(Trouble::Refused {
-        url,
-        status,
-        body: body.split_whitespace().collect::<Vec<_>>().join(" "),
-    })
+    Err(Trouble::Refused { url, status, body: body.split_whitespace().collect::<Vec<_>>().join(" ") })
 }
 
 fn unreachable(error: &reqwest::Error) -> Trouble {
     let url = error.url().map(ToString::to_string).unwrap_or_default();
-    let reason = if error.is_timeout() {
-        "it did not answer in time"
-    } else {
-        "nothing listens there"
-    };
-    Trouble::Unreachable {
-        url,
-        reason: reason.to_owned(),
-    }
+    let reason = if error.is_timeout() { "it did not answer in time" } else { "nothing listens there" };
+    Trouble::Unreachable { url, reason: reason.to_owned() }
 }
 
 pub(crate) async fn read_json(response: Response) -> Result<Value, Trouble> {
     let url = response.url().to_string();
-    let bytes = response
-        .bytes()
-        .await
-        .map_err(|error| Trouble::content(url.clone(), error))?;
+    let bytes = response.bytes().await.map_err(|error| Trouble::content(url.clone(), error))?;
     if bytes.is_empty() {
         return Ok(Value::Null);
     }

@@ -61,10 +61,7 @@ pub(crate) async fn deploy(
     let mut child = start(site)?;
     let failed = |error: std::io::Error| Trouble::Deployment(error.to_string());
     if let Some(mut stdin) = child.stdin.take() {
-        stdin
-            .write_all(request.to_string().as_bytes())
-            .await
-            .map_err(failed)?;
+        stdin.write_all(request.to_string().as_bytes()).await.map_err(failed)?;
     }
     let outcome = listen(&mut child, phase).await;
     child.wait().await.map_err(failed)?;
@@ -101,26 +98,18 @@ async fn listen(child: &mut Child, phase: &Phase) -> Result<Deployed, Trouble> {
     let mut said = String::new();
     // Only reached when the script died, and then this is all that is known.
     let _ = stderr.read_to_string(&mut said).await;
-    let last = said
-        .lines()
-        .next_back()
-        .map_or_else(|| why(&said), str::to_owned);
+    let last = said.lines().next_back().map_or_else(|| why(&said), str::to_owned);
     Err(Trouble::Deployment(format!("deploy.py died: {last}")))
 }
 
 impl Deployed {
     /// The physical id of the only resource of this type.
     pub(crate) fn only(&self, kind: &str) -> Result<&str, Trouble> {
-        let mut found = self
-            .resources
-            .values()
-            .filter(|resource| resource.kind == kind);
+        let mut found = self.resources.values().filter(|resource| resource.kind == kind);
         match (found.next(), found.next()) {
             (Some(resource), None) => Ok(&resource.id),
             (None, _) => Err(Trouble::Deployment(format!("the template has no {kind}"))),
-            (Some(_), Some(_)) => Err(Trouble::Deployment(format!(
-                "the template has more than one {kind}"
-            ))),
+            (Some(_), Some(_)) => Err(Trouble::Deployment(format!("the template has more than one {kind}"))),
         }
     }
 
@@ -143,21 +132,11 @@ mod tests {
         assert!(
             matches!(read(r#"{"progress": "3 of 9 resources"}"#), Said::Progress(state) if state == "3 of 9 resources")
         );
-        assert!(
-            matches!(read(r#"{"error": "Log failed"}"#), Said::Error(reason) if reason == "Log failed")
-        );
+        assert!(matches!(read(r#"{"error": "Log failed"}"#), Said::Error(reason) if reason == "Log failed"));
         let result = r#"{"result": {"changed": true, "outputs": {}, "functions": {"operate": "f-1"},
             "resources": {"Api": {"type": "AWS::ApiGateway::RestApi", "id": "abc"}}}}"#;
-        let Said::Result(deployed) = read(result) else {
-            panic!("no result")
-        };
+        let Said::Result(deployed) = read(result) else { panic!("no result") };
         assert_eq!(deployed.only("AWS::ApiGateway::RestApi").unwrap(), "abc");
-        assert!(
-            deployed
-                .only("AWS::ApiGateway::ApiKey")
-                .unwrap_err()
-                .to_string()
-                .contains("ApiKey")
-        );
+        assert!(deployed.only("AWS::ApiGateway::ApiKey").unwrap_err().to_string().contains("ApiKey"));
     }
 }

@@ -23,20 +23,15 @@ pub(crate) async fn ensure(site: &Site, services: &Services<'_>) -> Result<Aws, 
     let place = site.local("engine.json")?;
     if services.running(ENGINE).is_some() {
         let text = fs::read_to_string(&place).map_err(Trouble::file(&place))?;
-        return serde_json::from_str(&text)
-            .map_err(|error| Trouble::content(place.display().to_string(), error));
+        return serde_json::from_str(&text).map_err(|error| Trouble::content(place.display().to_string(), error));
     }
     let port = ports::choose(env::var("CROSSDOCK_PORT").ok().as_deref())?;
-    let aws = Aws {
-        endpoint: format!("http://127.0.0.1:{port}"),
-        region: REGION.to_owned(),
-    };
+    let aws = Aws { endpoint: format!("http://127.0.0.1:{port}"), region: REGION.to_owned() };
     let scratch = empty_scratch(site)?;
     let python = toolbox::ENGINE.program(site, "python")?;
     let mut child = services.start(ENGINE, command(site, &python, &aws, &scratch))?;
     until_ready(&mut child, &aws, services).await?;
-    let text =
-        serde_json::to_string(&aws).map_err(|error| Trouble::content("engine.json", error))?;
+    let text = serde_json::to_string(&aws).map_err(|error| Trouble::content("engine.json", error))?;
     write_whole(&place, &text)?;
     Ok(aws)
 }
@@ -55,10 +50,7 @@ fn empty_scratch(site: &Site) -> Result<PathBuf, Trouble> {
 fn command(site: &Site, python: &Path, aws: &Aws, scratch: &Path) -> Command {
     let port = aws.endpoint.rsplit(':').next().unwrap_or_default();
     let mut command = Command::new(python);
-    command
-        .args(["-m", "ministack"])
-        .current_dir(scratch)
-        .env_clear();
+    command.args(["-m", "ministack"]).current_dir(scratch).env_clear();
     if let Some(path) = env::var_os("PATH") {
         command.env("PATH", path);
     }
@@ -81,18 +73,9 @@ fn command(site: &Site, python: &Path, aws: &Aws, scratch: &Path) -> Command {
 }
 
 async fn until_ready(child: &mut Child, aws: &Aws, services: &Services<'_>) -> Result<(), Trouble> {
-    let (http, url, began) = (
-        http()?,
-        format!("{}/_ministack/ready", aws.endpoint),
-        Instant::now(),
-    );
+    let (http, url, began) = (http()?, format!("{}/_ministack/ready", aws.endpoint), Instant::now());
     while began.elapsed() < PATIENCE {
-        if http
-            .get(&url)
-            .send()
-            .await
-            .is_ok_and(|answer| answer.status().is_success())
-        {
+        if http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
             return Ok(());
         }
         if child.try_wait().is_ok_and(|ended| ended.is_some()) {

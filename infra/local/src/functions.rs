@@ -22,12 +22,9 @@ pub(crate) async fn build(site: &Site, report: &Report) -> Result<(), Trouble> {
     let programs = phase.during(compile(site, &names, &phase)).await?;
     let mut changed = 0;
     for name in &names {
-        let program = programs.get(name).ok_or_else(|| {
-            Trouble::Failed(
-                "cargo build",
-                format!("no program is called '{name}'"),
-            )
-        })?;
+        let program = programs
+            .get(name)
+            .ok_or_else(|| Trouble::Failed("cargo build", format!("no program is called '{name}'")))?;
         let place = site.path("target/lambda").join(name).join("bootstrap");
         changed += u32::from(stage(program, &place)?);
     }
@@ -35,27 +32,15 @@ pub(crate) async fn build(site: &Site, report: &Report) -> Result<(), Trouble> {
     Ok(())
 }
 
-async fn compile(
-    site: &Site,
-    names: &[String],
-    phase: &Phase,
-) -> Result<BTreeMap<String, PathBuf>, Trouble> {
+async fn compile(site: &Site, names: &[String], phase: &Phase) -> Result<BTreeMap<String, PathBuf>, Trouble> {
     let mut cargo = cargo(site);
-    cargo.args([
-        "build",
-        "--quiet",
-        "--message-format=json-render-diagnostics",
-    ]);
+    cargo.args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
     // By program, as the alias `cargo local` does: with the same features everywhere, each crate is compiled once.
     for name in names {
         cargo.args(["--bin", name]);
     }
     let failed = |error: std::io::Error| Trouble::Failed("cargo build", error.to_string());
-    let mut child = cargo
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
+    let mut child = cargo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let (stdout, stderr) = pipes(&mut child)?;
     let (programs, said) = tokio::join!(read_artifacts(stdout, phase), read_all(stderr));
     let status = child.wait().await.map_err(failed)?;
@@ -72,15 +57,10 @@ pub(crate) fn cargo(site: &Site) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     // Set by `cargo run` for us alone; a package of another folder would see a changed environment and be rebuilt.
-    for (name, _) in
-        std::env::vars_os().filter(|(name, _)| is_about_this_package(&name.to_string_lossy()))
-    {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_about_this_package(&name.to_string_lossy())) {
         command.env_remove(name);
     }
-    command
-        .current_dir(site.root())
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+    command.current_dir(site.root()).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
@@ -115,10 +95,7 @@ async fn read_artifacts(stdout: ChildStdout, phase: &Phase) -> BTreeMap<String, 
             continue;
         };
         compiled += u32::from(!artifact.fresh);
-        phase.now(&format!(
-            "{compiled} crates compiled, last {}",
-            artifact.target.name
-        ));
+        phase.now(&format!("{compiled} crates compiled, last {}", artifact.target.name));
         if let Some(program) = artifact.executable {
             programs.insert(artifact.target.name, program);
         }
@@ -137,9 +114,8 @@ async fn read_all(mut stderr: ChildStderr) -> String {
 fn stage(program: &Path, place: &Path) -> Result<bool, Trouble> {
     let built = fs::metadata(program).map_err(Trouble::file(program))?;
     let staged = fs::metadata(place).ok();
-    let same = staged.is_some_and(|staged| {
-        staged.len() == built.len() && staged.modified().ok() == built.modified().ok()
-    });
+    let same =
+        staged.is_some_and(|staged| staged.len() == built.len() && staged.modified().ok() == built.modified().ok());
     if same {
         return Ok(false);
     }
@@ -147,14 +123,8 @@ fn stage(program: &Path, place: &Path) -> Result<bool, Trouble> {
     fs::create_dir_all(folder).map_err(Trouble::file(folder))?;
     let draft = folder.join("bootstrap.draft");
     fs::copy(program, &draft).map_err(Trouble::file(&draft))?;
-    let copy = fs::File::options()
-        .write(true)
-        .open(&draft)
-        .map_err(Trouble::file(&draft))?;
-    built
-        .modified()
-        .and_then(|time| copy.set_modified(time))
-        .map_err(Trouble::file(&draft))?;
+    let copy = fs::File::options().write(true).open(&draft).map_err(Trouble::file(&draft))?;
+    built.modified().and_then(|time| copy.set_modified(time)).map_err(Trouble::file(&draft))?;
     fs::rename(&draft, place).map_err(Trouble::file(place))?;
     Ok(true)
 }

@@ -19,10 +19,7 @@ pub(crate) async fn lint_infra(site: &Site, report: &Report) -> Result<(), Troub
     toolbox::TOOLS.install(site, report).await?;
     let phase = report.phase("cfn-lint infra/template.yaml");
     let mut linter = Command::new(toolbox::TOOLS.program(site, "cfn-lint")?);
-    linter
-        .arg("infra/template.yaml")
-        .current_dir(site.root())
-        .kill_on_drop(true);
+    linter.arg("infra/template.yaml").current_dir(site.root()).kill_on_drop(true);
     finish("cfn-lint", &mut linter).await?;
     phase.done("");
     Ok(())
@@ -31,11 +28,7 @@ pub(crate) async fn lint_infra(site: &Site, report: &Report) -> Result<(), Troub
 /// Runs cargo-deny with the checks named, or with those that need no advisory database.
 pub(crate) async fn deny(site: &Site, report: &Report, checks: &[String]) -> Result<(), Trouble> {
     let program = install_cargo_deny(site, report).await?;
-    let offline = [
-        "bans".to_owned(),
-        "licenses".to_owned(),
-        "sources".to_owned(),
-    ];
+    let offline = ["bans".to_owned(), "licenses".to_owned(), "sources".to_owned()];
     let checks = if checks.is_empty() { &offline } else { checks };
     let phase = report.phase(format!("cargo deny check {}", checks.join(" ")));
     let mut deny = Command::new(program);
@@ -49,15 +42,8 @@ pub(crate) async fn deny(site: &Site, report: &Report, checks: &[String]) -> Res
 }
 
 async fn finish(name: &'static str, command: &mut Command) -> Result<(), Trouble> {
-    let status = command
-        .status()
-        .await
-        .map_err(|error| Trouble::Failed(name, error.to_string()))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Trouble::Findings(name))
-    }
+    let status = command.status().await.map_err(|error| Trouble::Failed(name, error.to_string()))?;
+    if status.success() { Ok(()) } else { Err(Trouble::Findings(name)) }
 }
 
 async fn install_cargo_deny(site: &Site, report: &Report) -> Result<PathBuf, Trouble> {
@@ -72,23 +58,10 @@ async fn install_cargo_deny(site: &Site, report: &Report) -> Result<PathBuf, Tro
     let phase = report.phase(format!("Compiling cargo-deny {CARGO_DENY}, once"));
     let target = site.local("cargo/build")?;
     let mut install = cargo(site);
-    install.args([
-        "install",
-        "cargo-deny",
-        "--version",
-        CARGO_DENY,
-        "--locked",
-        "--force",
-    ]);
+    install.args(["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--force"]);
     // Unoptimized: half the time to compile, and a check still takes seconds.
-    install
-        .args(["--debug", "--root"])
-        .arg(site.local("cargo")?)
-        .arg("--target-dir")
-        .arg(&target);
-    phase
-        .during(toolbox::run("cargo install cargo-deny", &mut install))
-        .await?;
+    install.args(["--debug", "--root"]).arg(site.local("cargo")?).arg("--target-dir").arg(&target);
+    phase.during(toolbox::run("cargo install cargo-deny", &mut install)).await?;
     // Half a gigabyte that nobody needs again.
     fs::remove_dir_all(&target).map_err(Trouble::file(&target))?;
     write_whole(&stamp, CARGO_DENY)?;
@@ -98,11 +71,7 @@ async fn install_cargo_deny(site: &Site, report: &Report) -> Result<PathBuf, Tro
 
 /// One that the machine has already, if it is of this version.
 async fn present() -> Option<PathBuf> {
-    let output = Command::new("cargo-deny")
-        .arg("--version")
-        .output()
-        .await
-        .ok()?;
+    let output = Command::new("cargo-deny").arg("--version").output().await.ok()?;
     let version = String::from_utf8_lossy(&output.stdout).into_owned();
     (version.trim() == format!("cargo-deny {CARGO_DENY}")).then(|| PathBuf::from("cargo-deny"))
 }

@@ -136,52 +136,28 @@ impl Command {
 
     /// Whether two of them at once would get in each other's way.
     fn starts_or_stops(&self) -> bool {
-        matches!(
-            self,
-            Self::Up | Self::Demo { .. } | Self::Test | Self::Down | Self::Seed
-        )
+        matches!(self, Self::Up | Self::Demo { .. } | Self::Test | Self::Down | Self::Seed)
     }
 }
 
-async fn obey(
-    command: Command,
-    site: &Site,
-    report: &Report,
-    services: &Services<'_>,
-) -> Result<(), Trouble> {
-    let _held = if command.starts_or_stops() {
-        Some(site.lock()?)
-    } else {
-        None
-    };
+async fn obey(command: Command, site: &Site, report: &Report, services: &Services<'_>) -> Result<(), Trouble> {
+    let _held = if command.starts_or_stops() { Some(site.lock()?) } else { None };
     match command {
         Command::Up => {
             let stack = up::up(site, report, services).await?;
-            report.line(format!(
-                "The stack is up after {}. Its API: {}",
-                seconds(report.total()),
-                stack.api
-            ));
-            report.line(format!(
-                "Addresses, token and key: {}",
-                Stack::place(site)?.display()
-            ));
+            report.line(format!("The stack is up after {}. Its API: {}", seconds(report.total()), stack.api));
+            report.line(format!("Addresses, token and key: {}", Stack::place(site)?.display()));
             Ok(())
         }
         Command::Demo { keep } => demo::demo(site, report, services, keep).await,
         Command::Test => testing::test(site, report, services).await,
         Command::Down => up::down(site, report, services).await,
         Command::Logs { function, follow } => watching::logs(site, report, function, follow).await,
-        Command::Invoke {
-            function,
-            data_file,
-        } => watching::invoke(site, report, &function, data_file).await,
+        Command::Invoke { function, data_file } => watching::invoke(site, report, &function, data_file).await,
         Command::Status => watching::status(site, report, services).await,
         Command::Seed => {
             let (connections, items) = seed::sow(site, &Stack::read(site)?, Stock::Reset).await?;
-            report.line(format!(
-                "{connections} connections and {items} items are as seed.json says"
-            ));
+            report.line(format!("{connections} connections and {items} items are as seed.json says"));
             Ok(())
         }
         Command::LintInfra => gates::lint_infra(site, report).await,

@@ -33,10 +33,7 @@ pub(crate) fn ensure(site: &Site, services: &Services<'_>) -> Result<(), Trouble
 
 /// Forwards until it is stopped, or until nothing has answered for a while: then the stack is gone.
 pub(crate) async fn forward(site: &Site) -> Result<(), Trouble> {
-    let mut forwarder = Forwarder {
-        since_ms: now_ms().saturating_sub(OVERLAP_MS),
-        forwarded: BTreeSet::new(),
-    };
+    let mut forwarder = Forwarder { since_ms: now_ms().saturating_sub(OVERLAP_MS), forwarded: BTreeSet::new() };
     let mut failures = 0;
     loop {
         // Read anew each time: another deployment may have changed what is in it.
@@ -58,9 +55,7 @@ impl Forwarder {
     async fn round(&mut self, stack: &Stack) -> Result<(), Trouble> {
         let (client, looked_ms) = (Client::to(&stack.aws)?, now_ms());
         for function in stack.functions.values() {
-            for event in
-                events_of(&client, &format!("/aws/lambda/{function}"), self.since_ms).await?
-            {
+            for event in events_of(&client, &format!("/aws/lambda/{function}"), self.since_ms).await? {
                 if self.forwarded.contains(&event.id) {
                     continue;
                 }
@@ -82,23 +77,14 @@ fn read_embedded(line: &str) -> Vec<(String, Vec<Value>)> {
     let Ok(record) = serde_json::from_str::<Map<String, Value>>(line) else {
         return Vec::new();
     };
-    let directives = record
-        .get("_aws")
-        .and_then(|aws| aws["CloudWatchMetrics"].as_array());
-    directives
-        .into_iter()
-        .flatten()
-        .filter_map(|directive| read_directive(directive, &record))
-        .collect()
+    let directives = record.get("_aws").and_then(|aws| aws["CloudWatchMetrics"].as_array());
+    directives.into_iter().flatten().filter_map(|directive| read_directive(directive, &record)).collect()
 }
 
 fn read_directive(directive: &Value, record: &Map<String, Value>) -> Option<(String, Vec<Value>)> {
     let namespace = directive["Namespace"].as_str()?.to_owned();
     let none = vec![json!([])];
-    let sets = directive["Dimensions"]
-        .as_array()
-        .filter(|sets| !sets.is_empty())
-        .unwrap_or(&none);
+    let sets = directive["Dimensions"].as_array().filter(|sets| !sets.is_empty()).unwrap_or(&none);
     let data = directive["Metrics"]
         .as_array()?
         .iter()
@@ -158,10 +144,7 @@ mod tests {
             }] },
             "parked": 2,
         });
-        assert_eq!(
-            read_embedded(&line.to_string()),
-            vec![("Crossdock".to_owned(), vec![])]
-        );
+        assert_eq!(read_embedded(&line.to_string()), vec![("Crossdock".to_owned(), vec![])]);
     }
 
     #[test]

@@ -10,16 +10,8 @@ pub(crate) fn choose(asked: Option<&str>) -> Result<u16, Trouble> {
     let Some(text) = asked.filter(|text| !text.is_empty()) else {
         return any_free();
     };
-    let port: u16 = text
-        .parse()
-        .ok()
-        .filter(|port| *port > 0)
-        .ok_or_else(|| Trouble::BadPort(text.to_owned()))?;
-    if is_free(port) {
-        Ok(port)
-    } else {
-        Err(Trouble::PortInUse(port))
-    }
+    let port: u16 = text.parse().ok().filter(|port| *port > 0).ok_or_else(|| Trouble::BadPort(text.to_owned()))?;
+    if is_free(port) { Ok(port) } else { Err(Trouble::PortInUse(port)) }
 }
 
 fn any_free() -> Result<u16, Trouble> {
@@ -36,11 +28,7 @@ fn is_free(port: u16) -> bool {
 
 /// Whether somebody listens there.
 pub(crate) fn answers(port: u16) -> bool {
-    TcpStream::connect_timeout(
-        &(Ipv4Addr::LOCALHOST, port).into(),
-        Duration::from_millis(300),
-    )
-    .is_ok()
+    TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), Duration::from_millis(300)).is_ok()
 }
 
 #[cfg(test)]

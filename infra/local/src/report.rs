@@ -20,10 +20,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new() -> Self {
-        Self {
-            began: Instant::now(),
-            terminal: io::stderr().is_terminal(),
-        }
+        Self { began: Instant::now(), terminal: io::stderr().is_terminal() }
     }
 
     /// Time since the command began.
@@ -61,9 +58,7 @@ impl Phase {
     fn begin(title: String, terminal: bool) -> Self {
         let spinner = terminal.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) =
-                ProgressStyle::with_template("{spinner} {prefix}  {wide_msg} {elapsed}")
-            {
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {wide_msg} {elapsed}") {
                 bar.set_style(style);
             }
             bar.set_prefix(title.clone());
@@ -73,12 +68,7 @@ impl Phase {
         if spinner.is_none() {
             let _ = writeln!(io::stderr(), "   {title} …");
         }
-        Self {
-            title,
-            began: Instant::now(),
-            spinner,
-            state: RefCell::default(),
-        }
+        Self { title, began: Instant::now(), spinner, state: RefCell::default() }
     }
 
     /// Works on it; without a terminal it says every ten seconds how far it is.
@@ -89,12 +79,7 @@ impl Phase {
                 Ok(outcome) => return outcome,
                 Err(_still_at_it) if self.spinner.is_none() => {
                     let took = seconds(self.began.elapsed());
-                    let _ = writeln!(
-                        io::stderr(),
-                        "   {} … {} ({took})",
-                        self.title,
-                        self.state.borrow()
-                    );
+                    let _ = writeln!(io::stderr(), "   {} … {} ({took})", self.title, self.state.borrow());
                 }
                 Err(_still_at_it) => {}
             }
@@ -114,11 +99,7 @@ impl Phase {
     /// Ends the phase well.
     pub(crate) fn done(self, outcome: &str) {
         let gap = if outcome.is_empty() { "" } else { ": " };
-        let text = format!(
-            "ok {}{gap}{outcome} ({})",
-            self.title,
-            seconds(self.began.elapsed())
-        );
+        let text = format!("ok {}{gap}{outcome} ({})", self.title, seconds(self.began.elapsed()));
         match &self.spinner {
             Some(bar) => bar.suspend(|| {
                 let _ = writeln!(io::stderr(), "{text}");

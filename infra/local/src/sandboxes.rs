@@ -54,11 +54,7 @@ pub(crate) async fn ensure(site: &Site, services: &Services<'_>) -> Result<Sandb
     serde_json::from_str(&text).map_err(|error| Trouble::content(ABOUT, error))
 }
 
-async fn until_written(
-    child: &mut Child,
-    place: &std::path::Path,
-    services: &Services<'_>,
-) -> Result<(), Trouble> {
+async fn until_written(child: &mut Child, place: &std::path::Path, services: &Services<'_>) -> Result<(), Trouble> {
     let began = Instant::now();
     while !place.exists() {
         if child.try_wait().is_ok_and(|ended| ended.is_some()) {
@@ -84,38 +80,25 @@ pub(crate) async fn token(sandboxes: &Sandboxes) -> Result<String, Trouble> {
         .body(form);
     let answer = read_json(accepted(request).await?).await?;
     let token = answer["access_token"].as_str();
-    token
-        .map(str::to_owned)
-        .ok_or_else(|| Trouble::content("the token answer", "it has no access_token"))
+    token.map(str::to_owned).ok_or_else(|| Trouble::content("the token answer", "it has no access_token"))
 }
 
 impl Sandboxes {
     /// What a vendor signs its webhooks with; none for those that send none.
     pub(crate) fn webhook_secret(&self, connection: &str) -> Option<&str> {
-        self.secrets
-            .get(connection)?
-            .get("webhook_secrets")?
-            .get(0)?
-            .as_str()
+        self.secrets.get(connection)?.get("webhook_secrets")?.get(0)?.as_str()
     }
 }
 
 /// What the template is told about this stack.
 pub(crate) fn parameters(sandboxes: &Sandboxes) -> BTreeMap<&'static str, String> {
-    let architecture = if cfg!(target_arch = "aarch64") {
-        "arm64"
-    } else {
-        "x86_64"
-    };
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     [
         ("Local", "true"),
         ("KeepData", "false"),
         ("AccessLogs", "off"),
         ("Architecture", architecture),
-        (
-            "JwksUrl",
-            &format!("{}/.well-known/jwks.json", sandboxes.issuer),
-        ),
+        ("JwksUrl", &format!("{}/.well-known/jwks.json", sandboxes.issuer)),
         ("TokenIssuer", &sandboxes.issuer),
         ("TokenAudience", &sandboxes.audience),
     ]
@@ -125,8 +108,7 @@ pub(crate) fn parameters(sandboxes: &Sandboxes) -> BTreeMap<&'static str, String
 
 /// Serves until it is stopped.
 pub(crate) async fn serve(site: &Site) -> Result<(), Trouble> {
-    let failed =
-        |error: &dyn std::error::Error| Trouble::Failed("the sandboxes", error.to_string());
+    let failed = |error: &dyn std::error::Error| Trouble::Failed("the sandboxes", error.to_string());
     let mut options = SandboxOptions::fresh();
     if let Some(path) = std::env::var_os("CROSSDOCK_SHOPIFY_SCHEMA") {
         let schema = AdminSchema::load(path.as_ref()).map_err(|error| failed(&error))?;
@@ -139,10 +121,7 @@ pub(crate) async fn serve(site: &Site) -> Result<(), Trouble> {
         secrets: set.secrets().clone(),
         issuer: set.identity.issuer(),
         audience: set.identity.audience(),
-        caller: Caller {
-            id: caller.id.clone(),
-            secret: caller.secret.clone(),
-        },
+        caller: Caller { id: caller.id.clone(), secret: caller.secret.clone() },
     };
     let text = serde_json::to_string(&about).map_err(|error| Trouble::content(ABOUT, error))?;
     write_whole(&site.local(ABOUT)?, &text)?;

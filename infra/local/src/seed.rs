@@ -36,11 +36,7 @@ pub(crate) enum Stock {
 }
 
 /// Writes all connections, and the items as asked.
-pub(crate) async fn sow(
-    site: &Site,
-    stack: &Stack,
-    stock: Stock,
-) -> Result<(usize, usize), Trouble> {
+pub(crate) async fn sow(site: &Site, stack: &Stack, stock: Stock) -> Result<(usize, usize), Trouble> {
     let seed = read(site, &stack.sandboxes)?;
     let client = Client::to(&stack.aws)?;
     for connection in &seed.connections {
@@ -48,27 +44,16 @@ pub(crate) async fn sow(
         put(&client, stack.table("connections")?, &item, Stock::Reset).await?;
     }
     for item in &seed.items {
-        put(
-            &client,
-            stack.table("items")?,
-            &Value::Object(item.clone()),
-            stock,
-        )
-        .await?;
+        put(&client, stack.table("items")?, &Value::Object(item.clone()), stock).await?;
     }
     Ok((seed.connections.len(), seed.items.len()))
 }
 
 /// The kind of each connection, by its name.
-pub(crate) fn kinds(
-    site: &Site,
-    sandboxes: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>, Trouble> {
+pub(crate) fn kinds(site: &Site, sandboxes: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Trouble> {
     let connections = read(site, sandboxes)?.connections.into_iter();
     let kind = |settings: &Value| settings["kind"].as_str().unwrap_or_default().to_owned();
-    Ok(connections
-        .map(|connection| (connection.connection, kind(&connection.settings)))
-        .collect())
+    Ok(connections.map(|connection| (connection.connection, kind(&connection.settings))).collect())
 }
 
 /// What the customer of the demo buys.
@@ -81,10 +66,7 @@ fn read(site: &Site, sandboxes: &BTreeMap<String, String>) -> Result<Seed, Troub
     let text = fs::read_to_string(&path).map_err(Trouble::file(&path))?;
     let name = path.display().to_string();
     let text = fill_in(&text, sandboxes).map_err(|unknown| {
-        Trouble::content(
-            name.clone(),
-            format!("it asks for ${{{unknown}}}, which does not exist"),
-        )
+        Trouble::content(name.clone(), format!("it asks for ${{{unknown}}}, which does not exist"))
     })?;
     serde_json::from_str(&text).map_err(|error| Trouble::content(name, error))
 }
@@ -95,9 +77,7 @@ async fn put(client: &Client, table: &str, item: &Value, stock: Stock) -> Result
         input["ConditionExpression"] = json!("attribute_not_exists(sku)");
     }
     match client.call(DYNAMODB, "PutItem", &input).await {
-        Err(Trouble::Refused { body, .. }) if body.contains("ConditionalCheckFailedException") => {
-            Ok(())
-        }
+        Err(Trouble::Refused { body, .. }) if body.contains("ConditionalCheckFailedException") => Ok(()),
         outcome => outcome.map(|_| ()),
     }
 }
@@ -111,10 +91,7 @@ pub(crate) fn attribute(value: &Value) -> Value {
         Value::String(text) => json!({ "S": text }),
         Value::Array(list) => json!({ "L": list.iter().map(attribute).collect::<Vec<_>>() }),
         Value::Object(map) => {
-            let fields: Map<_, _> = map
-                .iter()
-                .map(|(name, value)| (name.clone(), attribute(value)))
-                .collect();
+            let fields: Map<_, _> = map.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
             json!({ "M": fields })
         }
     }
@@ -125,12 +102,8 @@ fn fill_in(text: &str, sandboxes: &BTreeMap<String, String>) -> Result<String, S
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let (name, remaining) = after
-            .split_once('}')
-            .ok_or_else(|| after.chars().take(20).collect::<String>())?;
-        let address = name
-            .strip_prefix("sandbox:")
-            .and_then(|sandbox| sandboxes.get(sandbox));
+        let (name, remaining) = after.split_once('}').ok_or_else(|| after.chars().take(20).collect::<String>())?;
+        let address = name.strip_prefix("sandbox:").and_then(|sandbox| sandboxes.get(sandbox));
         filled.push_str(before);
         filled.push_str(address.ok_or(name)?);
         rest = remaining;
@@ -154,32 +127,19 @@ mod tests {
     fn each_placeholder_becomes_the_address_of_its_sandbox() {
         let text = r#"{"a": "${sandbox:netsuite}/rest", "b": "${sandbox:shopify-uk}"}"#;
         let filled = fill_in(text, &sandboxes()).unwrap();
-        assert_eq!(
-            filled,
-            r#"{"a": "http://127.0.0.1:2/rest", "b": "http://127.0.0.1:1"}"#
-        );
+        assert_eq!(filled, r#"{"a": "http://127.0.0.1:2/rest", "b": "http://127.0.0.1:1"}"#);
     }
 
     #[test]
     fn a_placeholder_of_no_sandbox_is_named() {
-        assert_eq!(
-            fill_in("${sandbox:amazon}", &sandboxes()),
-            Err("sandbox:amazon".to_owned())
-        );
-        assert_eq!(
-            fill_in("${secret:netsuite}", &sandboxes()),
-            Err("secret:netsuite".to_owned())
-        );
-        assert_eq!(
-            fill_in("${sandbox", &sandboxes()),
-            Err("sandbox".to_owned())
-        );
+        assert_eq!(fill_in("${sandbox:amazon}", &sandboxes()), Err("sandbox:amazon".to_owned()));
+        assert_eq!(fill_in("${secret:netsuite}", &sandboxes()), Err("secret:netsuite".to_owned()));
+        assert_eq!(fill_in("${sandbox", &sandboxes()), Err("sandbox".to_owned()));
     }
 
     #[test]
     fn an_item_is_written_with_its_types() {
-        let item =
-            json!({ "sku": "TEE-M", "on_hand": { "LON1": 5 }, "sold": true, "tags": ["a", null] });
+        let item = json!({ "sku": "TEE-M", "on_hand": { "LON1": 5 }, "sold": true, "tags": ["a", null] });
         let expected = json!({ "M": {
             "sku": { "S": "TEE-M" },
             "on_hand": { "M": { "LON1": { "N": "5" } } },

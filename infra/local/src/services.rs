@@ -42,10 +42,7 @@ pub(crate) struct Services<'a> {
 
 impl<'a> Services<'a> {
     pub(crate) fn of(site: &'a Site) -> Self {
-        Self {
-            site,
-            started: RefCell::default(),
-        }
+        Self { site, started: RefCell::default() }
     }
 
     /// The service, if it runs.
@@ -60,24 +57,12 @@ impl<'a> Services<'a> {
         let log = self.log_file(name)?;
         let file = File::create(&log).map_err(Trouble::file(&log))?;
         let errors = file.try_clone().map_err(Trouble::file(&log))?;
-        command
-            .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(errors)
-            .process_group(0);
-        let child = command
-            .spawn()
-            .map_err(|error| self.did_not_start(name, &error.to_string()))?;
-        let pid = child
-            .id()
-            .ok_or_else(|| self.did_not_start(name, "it ended at once"))?;
+        command.stdin(Stdio::null()).stdout(file).stderr(errors).process_group(0);
+        let child = command.spawn().map_err(|error| self.did_not_start(name, &error.to_string()))?;
+        let pid = child.id().ok_or_else(|| self.did_not_start(name, "it ended at once"))?;
         self.started.borrow_mut().push(name);
-        let service = Service {
-            pid,
-            command_has: self.site.root().display().to_string(),
-        };
-        let text =
-            serde_json::to_string(&service).map_err(|error| Trouble::content(name, error))?;
+        let service = Service { pid, command_has: self.site.root().display().to_string() };
+        let text = serde_json::to_string(&service).map_err(|error| Trouble::content(name, error))?;
         write_whole(&self.pid_file(name)?, &text)?;
         Ok(child)
     }
@@ -87,11 +72,7 @@ impl<'a> Services<'a> {
         let log = self.log_file(name).unwrap_or_default();
         let said = fs::read_to_string(&log).unwrap_or_default();
         let last = said.lines().rev().find(|line| !line.trim().is_empty());
-        Trouble::DidNotStart {
-            name,
-            reason: last.unwrap_or(otherwise).trim().to_owned(),
-            log,
-        }
+        Trouble::DidNotStart { name, reason: last.unwrap_or(otherwise).trim().to_owned(), log }
     }
 
     /// Stops what this command has started; answers whether that was the stack as a whole.
@@ -140,11 +121,7 @@ impl<'a> Services<'a> {
 async fn signal(kind: &str, service: &Service) {
     let group = format!("kill -{kind} -{}", service.pid);
     // A group that has gone already is no error.
-    let _ = Command::new("sh")
-        .args(["-c", &group])
-        .stderr(Stdio::null())
-        .status()
-        .await;
+    let _ = Command::new("sh").args(["-c", &group]).stderr(Stdio::null()).status().await;
 }
 
 fn is_alive(service: &Service) -> bool {
@@ -159,10 +136,7 @@ fn command_line(pid: u32) -> Option<String> {
     if fs::exists("/proc/self").unwrap_or(false) {
         return None;
     }
-    let listed = std::process::Command::new("ps")
-        .args(["-o", "command=", "-p", &pid.to_string()])
-        .output()
-        .ok()?;
+    let listed = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output().ok()?;
     Some(String::from_utf8_lossy(&listed.stdout).into_owned())
 }
 
@@ -172,24 +146,13 @@ mod tests {
 
     #[test]
     fn a_pid_that_now_belongs_to_another_program_is_not_our_service() {
-        let mine = Service {
-            pid: std::process::id(),
-            command_has: "no program is called this".into(),
-        };
+        let mine = Service { pid: std::process::id(), command_has: "no program is called this".into() };
         assert!(!is_alive(&mine));
     }
 
     #[test]
     fn a_process_is_known_by_its_command_line() {
-        let program = std::env::current_exe()
-            .unwrap()
-            .file_stem()
-            .unwrap()
-            .to_string_lossy()
-            .into_owned();
-        assert!(is_alive(&Service {
-            pid: std::process::id(),
-            command_has: program
-        }));
+        let program = std::env::current_exe().unwrap().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(is_alive(&Service { pid: std::process::id(), command_has: program }));
     }
 }

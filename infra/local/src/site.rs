@@ -22,18 +22,12 @@ impl Site {
             .chain([&here])
             .flat_map(|start| start.ancestors())
             .find(|folder| folder.join("infra/local/deploy.py").is_file())
-            .map(|root| Self {
-                root: root.to_owned(),
-            })
-            .ok_or_else(|| {
-                Trouble::content(here.display().to_string(), "run this inside the repository")
-            })
+            .map(|root| Self { root: root.to_owned() })
+            .ok_or_else(|| Trouble::content(here.display().to_string(), "run this inside the repository"))
     }
 
     pub(crate) fn at(root: &Path) -> Self {
-        Self {
-            root: root.to_owned(),
-        }
+        Self { root: root.to_owned() }
     }
 
     pub(crate) fn root(&self) -> &Path {

@@ -52,42 +52,32 @@ impl Stack {
     }
 
     pub(crate) fn write(&self, site: &Site) -> Result<(), Trouble> {
-        let text = serde_json::to_string_pretty(self)
-            .map_err(|error| Trouble::content("stack.json", error))?;
+        let text = serde_json::to_string_pretty(self).map_err(|error| Trouble::content("stack.json", error))?;
         write_whole(&Self::place(site)?, &(text + "\n"))
     }
 
     /// A table's physical name.
     pub(crate) fn table(&self, name: &str) -> Result<&str, Trouble> {
-        self.tables.get(name).map(String::as_str).ok_or_else(|| {
-            Trouble::content(
-                "infra/template.yaml",
-                format!("no function is given the {name} table"),
-            )
-        })
+        self.tables
+            .get(name)
+            .map(String::as_str)
+            .ok_or_else(|| Trouble::content("infra/template.yaml", format!("no function is given the {name} table")))
     }
 
     /// A sandbox's base URL.
     pub(crate) fn sandbox(&self, name: &str) -> Result<&str, Trouble> {
-        self.sandboxes.get(name).map(String::as_str).ok_or_else(|| {
-            Trouble::content(".local/stack.json", format!("there is no sandbox '{name}'"))
-        })
+        self.sandboxes
+            .get(name)
+            .map(String::as_str)
+            .ok_or_else(|| Trouble::content(".local/stack.json", format!("there is no sandbox '{name}'")))
     }
 
     /// A function's physical name.
     pub(crate) fn function(&self, name: &str) -> Result<&str, Trouble> {
-        self.functions
-            .get(name)
-            .map(String::as_str)
-            .ok_or_else(|| Trouble::NoSuchFunction {
-                name: name.to_owned(),
-                known: self
-                    .functions
-                    .keys()
-                    .cloned()
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            })
+        self.functions.get(name).map(String::as_str).ok_or_else(|| Trouble::NoSuchFunction {
+            name: name.to_owned(),
+            known: self.functions.keys().cloned().collect::<Vec<_>>().join(", "),
+        })
     }
 }
 
@@ -117,10 +107,7 @@ pub(crate) fn named_by(ending: &str, environment: &Environment) -> BTreeMap<Stri
 
 /// The lines of an environment file, quoted where a shell or `cargo lambda watch` would read them otherwise.
 pub(crate) fn env_file(environment: &Environment) -> String {
-    environment
-        .iter()
-        .map(|(name, value)| format!("{name}={}\n", quoted(value)))
-        .collect()
+    environment.iter().map(|(name, value)| format!("{name}={}\n", quoted(value))).collect()
 }
 
 fn quoted(value: &str) -> String {
@@ -137,38 +124,20 @@ mod tests {
     use serde_json::json;
 
     fn given(pairs: &[(&str, &str)]) -> Environment {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
     fn tables_are_named_by_what_the_functions_are_given() {
-        let environment = given(&[
-            ("LOG_TABLE", "t-1"),
-            ("INBOUND_QUEUE_URL", "http://q"),
-            ("BUS_NAME", "b"),
-        ]);
+        let environment = given(&[("LOG_TABLE", "t-1"), ("INBOUND_QUEUE_URL", "http://q"), ("BUS_NAME", "b")]);
         assert_eq!(named_by("_TABLE", &environment), given(&[("log", "t-1")]));
-        assert_eq!(
-            named_by("_QUEUE_URL", &environment),
-            given(&[("inbound", "http://q")])
-        );
+        assert_eq!(named_by("_QUEUE_URL", &environment), given(&[("inbound", "http://q")]));
     }
 
     #[test]
     fn an_environment_file_quotes_what_has_blanks_or_quotes() {
-        let environment = given(&[
-            ("A", "http://127.0.0.1:1/x"),
-            ("B", "two words"),
-            ("C", "it's"),
-            ("D", ""),
-        ]);
-        assert_eq!(
-            env_file(&environment),
-            "A=http://127.0.0.1:1/x\nB='two words'\nC='it'\\''s'\nD=\n"
-        );
+        let environment = given(&[("A", "http://127.0.0.1:1/x"), ("B", "two words"), ("C", "it's"), ("D", "")]);
+        assert_eq!(env_file(&environment), "A=http://127.0.0.1:1/x\nB='two words'\nC='it'\\''s'\nD=\n");
     }
 
     #[test]

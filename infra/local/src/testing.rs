@@ -16,11 +16,7 @@ use crate::trouble::Trouble;
 use crate::up;
 
 /// Runs everything; stops the stack again unless it ran before.
-pub(crate) async fn test(
-    site: &Site,
-    report: &Report,
-    services: &Services<'_>,
-) -> Result<(), Trouble> {
+pub(crate) async fn test(site: &Site, report: &Report, services: &Services<'_>) -> Result<(), Trouble> {
     let runner = Runner::find(site).await;
     let mut tally = Tally::default();
     if let Err(trouble) = run_all(site, report, services, (&runner, &mut tally)).await {
@@ -29,11 +25,7 @@ pub(crate) async fn test(
         tally.failed += 1;
     }
     report.line(format!("{} passed, {} failed", tally.passed, tally.failed));
-    if tally.failed == 0 {
-        Ok(())
-    } else {
-        Err(Trouble::TestsFailed)
-    }
+    if tally.failed == 0 { Ok(()) } else { Err(Trouble::TestsFailed) }
 }
 
 async fn run_all(
@@ -70,9 +62,7 @@ impl Runner {
     async fn find(site: &Site) -> Self {
         let mut asks = cargo(site);
         let answer = asks.args(["nextest", "--version"]).output().await;
-        Self {
-            nextest: answer.is_ok_and(|answer| answer.status.success()),
-        }
+        Self { nextest: answer.is_ok_and(|answer| answer.status.success()) }
     }
 
     fn without_stack(&self) -> Vec<String> {
@@ -86,34 +76,23 @@ impl Runner {
         words("test --workspace --doc --no-fail-fast")
     }
 
-    /// Over the whole workspace, so that nothing is compiled again with other features.
+    /// Over the whole workspace, so that nothing is compiled again with other features. One after the other: they share
+    /// one stack and measure it.
     fn with_stack(&self) -> Vec<String> {
         if self.nextest {
-            let mut arguments =
-                words("nextest run --workspace --no-fail-fast --run-ignored only -E");
+            let mut arguments = words("nextest run --workspace --no-fail-fast --run-ignored only --test-threads 1 -E");
             arguments.push("package(=crossdock-tests)".to_owned());
             return arguments;
         }
-        words("test --workspace --test * --no-fail-fast -- --ignored")
+        words("test --workspace --test * --no-fail-fast -- --ignored --test-threads 1")
     }
 
     /// Runs cargo, passes on what it says, and counts.
-    async fn run(
-        &self,
-        site: &Site,
-        arguments: Vec<String>,
-        tally: &mut Tally,
-    ) -> Result<(), Trouble> {
+    async fn run(&self, site: &Site, arguments: Vec<String>, tally: &mut Tally) -> Result<(), Trouble> {
         let failed_before = tally.failed;
         let mut command = cargo(site);
-        command
-            .args(&arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        if arguments
-            .iter()
-            .any(|argument| argument.contains("ignored"))
-        {
+        command.args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if arguments.iter().any(|argument| argument.contains("ignored")) {
             command.env("CROSSDOCK_STACK", Stack::place(site)?);
         }
         with_tools_on_path(site, &mut command)?;
@@ -123,10 +102,7 @@ impl Runner {
         let failed = |error: std::io::Error| Trouble::Failed("cargo test", error.to_string());
         let mut child = command.spawn().map_err(failed)?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
-        let (first, second) = tokio::join!(
-            pass_on(out, std::io::stdout()),
-            pass_on(err, std::io::stderr())
-        );
+        let (first, second) = tokio::join!(pass_on(out, std::io::stdout()), pass_on(err, std::io::stderr()));
         for part in [first, second] {
             tally.passed += part.passed;
             tally.failed += part.failed;
@@ -143,9 +119,7 @@ impl Runner {
 /// `cargo lambda` is a program in a folder of ours.
 fn with_tools_on_path(site: &Site, command: &mut Command) -> Result<(), Trouble> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = [site.local("tools/bin/.")?]
-        .into_iter()
-        .chain(std::env::split_paths(&path));
+    let folders = [site.local("tools/bin/.")?].into_iter().chain(std::env::split_paths(&path));
     if let Ok(joined) = std::env::join_paths(folders) {
         command.env("PATH", joined);
     }

@@ -9,14 +9,7 @@ use crate::report::Report;
 use crate::site::{Site, write_whole};
 use crate::trouble::Trouble;
 
-const CANDIDATES: [&str; 6] = [
-    "python3",
-    "python3.14",
-    "python3.13",
-    "python3.12",
-    "python3.11",
-    "python3.10",
-];
+const CANDIDATES: [&str; 6] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
 
 /// A virtual environment under `.local/`.
 #[derive(Debug, Clone, Copy)]
@@ -27,18 +20,12 @@ pub(crate) struct Toolbox {
 }
 
 /// The local AWS and what deploys to it.
-pub(crate) const ENGINE: Toolbox = Toolbox {
-    folder: "venv",
-    list: "infra/local/requirements.txt",
-    title: "Installing the local AWS",
-};
+pub(crate) const ENGINE: Toolbox =
+    Toolbox { folder: "venv", list: "infra/local/requirements.txt", title: "Installing the local AWS" };
 
 /// What only some commands need.
-pub(crate) const TOOLS: Toolbox = Toolbox {
-    folder: "tools",
-    list: "infra/local/tools.txt",
-    title: "Installing cfn-lint and cargo-lambda",
-};
+pub(crate) const TOOLS: Toolbox =
+    Toolbox { folder: "tools", list: "infra/local/tools.txt", title: "Installing cfn-lint and cargo-lambda" };
 
 impl Toolbox {
     /// A program of this environment.
@@ -58,26 +45,11 @@ impl Toolbox {
         phase.now("creating a virtual environment");
         let python = find_python().await?;
         let folder = site.local(self.folder)?;
-        run(
-            "python3 -m venv",
-            Command::new(python)
-                .args(["-m", "venv", "--clear"])
-                .arg(&folder),
-        )
-        .await?;
+        run("python3 -m venv", Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder)).await?;
         phase.now("from the package registry");
         let mut pip = Command::new(self.program(site, "python")?);
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--no-deps",
-            "-r",
-        ])
-        .arg(&list);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "-r"])
+            .arg(&list);
         phase.during(run("pip install", &mut pip)).await?;
         write_whole(&stamp, &wanted)?;
         phase.done("");
@@ -88,13 +60,8 @@ impl Toolbox {
 async fn find_python() -> Result<&'static str, Trouble> {
     for candidate in CANDIDATES {
         let mut asks = Command::new(candidate);
-        asks.args(["-c", "import sys; sys.exit(sys.version_info < (3, 10))"])
-            .kill_on_drop(true);
-        if asks
-            .output()
-            .await
-            .is_ok_and(|answer| answer.status.success())
-        {
+        asks.args(["-c", "import sys; sys.exit(sys.version_info < (3, 10))"]).kill_on_drop(true);
+        if asks.output().await.is_ok_and(|answer| answer.status.success()) {
             return Ok(candidate);
         }
     }
@@ -103,11 +70,7 @@ async fn find_python() -> Result<&'static str, Trouble> {
 
 /// Runs a program to its end; when it fails, its last line says why.
 pub(crate) async fn run(what: &'static str, command: &mut Command) -> Result<String, Trouble> {
-    let output = command
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|error| Trouble::Failed(what, error.to_string()))?;
+    let output = command.kill_on_drop(true).output().await.map_err(|error| Trouble::Failed(what, error.to_string()))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -132,10 +95,7 @@ mod tests {
     #[test]
     fn the_line_that_names_the_error_is_the_reason() {
         let said = "Looking in links\nERROR: No matching distribution found for ministack==9\n[notice] upgrade pip\n";
-        assert_eq!(
-            why(said),
-            "ERROR: No matching distribution found for ministack==9"
-        );
+        assert_eq!(why(said), "ERROR: No matching distribution found for ministack==9");
     }
 
     #[test]

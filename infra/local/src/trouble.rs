@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 /// Why a command ended without doing what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
-    #[error(
-        "no python3 of version 3.10 or newer was found on PATH: install it, then run this again"
-    )]
+    #[error("no python3 of version 3.10 or newer was found on PATH: install it, then run this again")]
     NoPython,
     #[error("port {0} is in use: stop what listens there, or choose another by CROSSDOCK_PORT")]
     PortInUse(u16),
@@ -21,11 +19,7 @@ pub(crate) enum Trouble {
     #[error("{0} failed: {1}")]
     Failed(&'static str, String),
     #[error("{name} did not start: {reason} (its log: {log})")]
-    DidNotStart {
-        name: &'static str,
-        reason: String,
-        log: PathBuf,
-    },
+    DidNotStart { name: &'static str, reason: String, log: PathBuf },
     #[error("the deployment failed: {0}")]
     Deployment(String),
     #[error("{0}: {1}")]
@@ -35,11 +29,7 @@ pub(crate) enum Trouble {
     #[error("{url} cannot be reached: {reason}")]
     Unreachable { url: String, reason: String },
     #[error("{url} answered {status}: {body}")]
-    Refused {
-        url: String,
-        status: u16,
-        body: String,
-    },
+    Refused { url: String, status: u16, body: String },
     #[error("there is no function '{name}': choose one of {known}")]
     NoSuchFunction { name: String, known: String },
     #[error("function '{0}' answered with an error")]

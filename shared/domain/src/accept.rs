@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::canonical::{CanonicalOrder, ChargeKind, Line, LineKind, Recipient, TenderStatus};
+use crate::canonical::{CanonicalOrder, ChargeKind, Line, LineKind, Recipient, Tender, TenderStatus};
 use crate::event::{Accepted, Decision, Event, Hold, HoldCode, Refused};
 use crate::ids::Sku;
 use crate::item::Item;
@@ -222,20 +222,27 @@ pub fn storefront_order(order: &Order, inbound: &Inbound, context: Context<'_>) 
 
 /// Payments that were captured after we accepted the order; the hold for them is lifted once all is paid.
 fn late_payments(order: &Order, inbound: &Inbound) -> Vec<Event> {
-    let known = order.captured_tenders();
-    let fresh: Vec<_> = inbound
-        .order
-        .tenders
-        .iter()
-        .filter(|t| t.status == TenderStatus::Captured && !known.iter().any(|k| k.id == t.id))
-        .collect();
+    let captured: Vec<_> = order.captured_tenders().map(|(_, tender)| tender).collect();
+    let is_fresh = |t: &&Tender| t.status == TenderStatus::Captured && !captured.iter().any(|known| known.id == t.id);
+    let fresh: Vec<&Tender> = inbound.order.tenders.iter().filter(is_fresh).collect();
     if fresh.is_empty() {
         return Vec::new();
     }
-    let paid: i64 = known.iter().map(|t| t.amount.get()).chain(fresh.iter().map(|t| t.amount.get())).sum();
+    let paid: i64 = captured.iter().chain(&fresh).map(|tender| tender.amount.get()).sum();
     let total = order.accepted.as_ref().map_or(0, |a| a.fact.order.total.get());
-    let mut events: Vec<Event> =
-        fresh.into_iter().map(|tender| Event::TenderCaptured { tender: tender.clone() }).collect();
+    let tenders = order.tenders();
+    let mut next = tenders.keys().max().map_or(1, |last| last + 1);
+    let mut number_of = |tender: &Tender| {
+        let promised = tenders.iter().find(|(_, known)| known.id == tender.id).map(|(number, _)| *number);
+        promised.unwrap_or_else(|| {
+            next += 1;
+            next - 1
+        })
+    };
+    let mut events: Vec<Event> = fresh
+        .into_iter()
+        .map(|tender| Event::TenderCaptured { number: number_of(tender), tender: tender.clone() })
+        .collect();
     if paid == total && order.holds.contains_key(&HoldCode::Unpaid) {
         events.push(Event::OrderReleased { codes: vec![HoldCode::Unpaid] });
     }
@@ -269,7 +276,7 @@ pub fn api_order(inbound: &Inbound, context: Context<'_>, request_hash: &str) ->
 pub fn liftable_holds(order: &Order, recipient: Option<&Recipient>, context: Context<'_>) -> Vec<HoldCode> {
     let Some(known) = &order.accepted else { return Vec::new() };
     let mut current = known.fact.order.clone();
-    current.tenders = order.captured_tenders().into_iter().cloned().collect();
+    current.tenders = order.captured_tenders().map(|(_, tender)| tender.clone()).collect();
     let remaining: Vec<HoldCode> = concerns(&current, recipient, context).into_iter().map(|hold| hold.code).collect();
     let checked = |code: &HoldCode| {
         matches!(

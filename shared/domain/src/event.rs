@@ -37,6 +37,9 @@ pub enum Event {
     /// Money arrived after acceptance.
     #[serde(rename = "TenderCaptured.v1")]
     TenderCaptured {
+        /// Number of the tender within the order, from 1: its place among those of the order as accepted, or the
+        /// next one after all that are known. It names the deposit, so it never changes.
+        number: u32,
         /// The payment.
         tender: Tender,
     },

@@ -97,8 +97,8 @@ pub struct Order {
     pub holds: BTreeMap<HoldCode, At<Hold>>,
     /// When holds were last lifted.
     pub released_at: Option<Timestamp>,
-    /// Payments that came after acceptance, by id.
-    pub late_tenders: BTreeMap<String, Tender>,
+    /// Payments that arrived after acceptance, by their number.
+    pub late_tenders: BTreeMap<u32, Tender>,
     /// Reservations, by number.
     pub allocations: BTreeMap<u32, At<Allocation>>,
     /// 3PL orders, by number of their allocation.
@@ -197,8 +197,8 @@ impl Order {
                 self.holds.retain(|code, _| !codes.contains(code));
                 self.released_at = Some(at);
             }
-            Event::TenderCaptured { tender } => {
-                self.late_tenders.insert(tender.id.clone(), tender.clone());
+            Event::TenderCaptured { number, tender } => {
+                self.late_tenders.insert(*number, tender.clone());
             }
             Event::OrderCompleted {} => self.completed_at = Some(at),
             Event::Unknown(_) => self.has_unknown_facts = true,
@@ -293,16 +293,17 @@ impl Order {
             && !self.has_unknown_facts
     }
 
-    /// Captured payments, in the order of their ids.
+    /// Every tender with its number: those of the order as accepted by their place, later ones by the number that
+    /// they were recorded with. What arrived later replaces what was promised.
     #[must_use]
-    pub fn captured_tenders(&self) -> Vec<&Tender> {
-        let accepted = self.accepted.iter().flat_map(|a| &a.fact.order.tenders);
-        let all: BTreeMap<&str, &Tender> = accepted
-            .chain(self.late_tenders.values())
-            .filter(|tender| tender.status == TenderStatus::Captured)
-            .map(|tender| (tender.id.as_str(), tender))
-            .collect();
-        all.into_values().collect()
+    pub fn tenders(&self) -> BTreeMap<u32, &Tender> {
+        let accepted = self.accepted.iter().flat_map(|a| (1..).zip(&a.fact.order.tenders));
+        accepted.chain(self.late_tenders.iter().map(|(number, tender)| (*number, tender))).collect()
+    }
+
+    /// Tenders whose money has arrived, by number.
+    pub fn captured_tenders(&self) -> impl Iterator<Item = (u32, &Tender)> {
+        self.tenders().into_iter().filter(|(_, tender)| tender.status == TenderStatus::Captured)
     }
 
     /// What needs a person: holds, parked tasks and tasks that stayed undone after they were triggered again.

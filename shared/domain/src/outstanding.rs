@@ -172,7 +172,7 @@ impl Order {
             tasks.push(Task::new(TaskKind::PostSalesOrder, "SO", 1, since));
             return;
         };
-        for (number, tender) in (1..).zip(self.captured_tenders()) {
+        for (number, tender) in self.captured_tenders() {
             if !self.deposits.contains_key(&tender.id) {
                 tasks.push(Task::new(TaskKind::PostDeposit, "DEP", number, sales_order.at.max(tender.at)));
             }

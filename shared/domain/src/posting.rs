@@ -151,7 +151,8 @@ impl Order {
     /// The deposit of the tender with this number, from 1.
     #[must_use]
     pub fn deposit_draft(&self, number: u32) -> Option<(Tender, DepositDraft)> {
-        let tender = (*self.captured_tenders().get(usize::try_from(number).ok()?.checked_sub(1)?)?).clone();
+        let (_, tender) = self.captured_tenders().find(|(own, _)| *own == number)?;
+        let tender = tender.clone();
         let header = self.header(&format!("DEP{number}"), tender.at)?;
         let draft = DepositDraft { header, gateway: tender.gateway.clone(), amount: tender.amount };
         Some((tender, draft))
@@ -202,7 +203,7 @@ impl Order {
             let due = open(shipment, invoice.fact.total_minor?.get());
             (due > 0).then_some((*shipment, due))
         })?;
-        let (tender, left) = self.captured_tenders().into_iter().find_map(|tender| {
+        let (tender, left) = self.captured_tenders().find_map(|(_, tender)| {
             self.deposits.get(&tender.id)?;
             let left = tender.amount.get() - applied(&|a| a.tender == tender.id);
             (left > 0).then_some((tender.id.clone(), left))

@@ -11,11 +11,11 @@ pub fn start(directives: Option<&str>) {
     let _ = started.try_init();
 }
 
-/// A metric in CloudWatch's Embedded Metric Format, printed as a line of its own.
+/// Counts in CloudWatch's Embedded Metric Format, printed as a line of its own.
 #[expect(clippy::print_stdout, reason = "EMF is read from standard output, and must not be wrapped by the logger")]
-pub fn metric(at: jiff::Timestamp, function: &str, metrics: &[(&str, &str, f64)]) {
+pub fn metric(at: jiff::Timestamp, function: &str, counts: &[(&str, usize)]) {
     let definitions: Vec<_> =
-        metrics.iter().map(|(name, unit, _)| serde_json::json!({ "Name": name, "Unit": unit })).collect();
+        counts.iter().map(|(name, _)| serde_json::json!({ "Name": name, "Unit": "Count" })).collect();
     let mut line = serde_json::json!({
         "_aws": {
             "Timestamp": at.as_millisecond(),
@@ -23,8 +23,8 @@ pub fn metric(at: jiff::Timestamp, function: &str, metrics: &[(&str, &str, f64)]
         },
         "function": function,
     });
-    for (name, _, value) in metrics {
-        line[*name] = serde_json::json!(value);
+    for (name, count) in counts {
+        line[*name] = serde_json::json!(count);
     }
     println!("{line}");
 }

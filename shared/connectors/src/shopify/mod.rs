@@ -196,37 +196,41 @@ impl Shopify {
         }
         let Some(last) = ours.last() else { return Ok(Told { fulfillment: None, missing: wanted.clone() }) };
         let fulfillment = Some(last.id.clone());
-        if tracked && ours.iter().map(|it| it.total_quantity).sum::<u64>() >= total {
-            return Ok(Told { fulfillment, missing: Units::new() });
-        }
-        let lines = self.fulfilled_lines(&standing.gid).await?;
-        let of_ours = lines.iter().filter(|(id, _)| ours.iter().any(|it| it.id == *id)).map(|(_, units)| units);
+        let ids: Vec<&str> = ours.iter().map(|it| it.id.as_str()).collect();
+        let Some(lines) = self.fulfilled_lines(&standing.gid, &ids).await? else {
+            let units: u64 = ours.iter().map(|it| it.total_quantity).sum();
+            let why = "a fulfilment has too many lines to tell whether it is ours: tell this one by hand";
+            let done = Told { fulfillment, missing: Units::new() };
+            return if tracked && units == total { Ok(done) } else { Err(refused(why)) };
+        };
         if !tracked {
-            let same = of_ours.into_iter().any(|units| units == wanted);
+            let same = lines.iter().any(|units| units == wanted);
             return Ok(Told { fulfillment, missing: if same { Units::new() } else { wanted.clone() } });
         }
+        // One parcel can bring two shipments of one order: what counts is which units were told under its number.
         let mut all = Units::new();
-        for (line, units) in of_ours.flatten() {
+        for (line, units) in lines.iter().flatten() {
             *all.entry(line.clone()).or_default() += units;
         }
         Ok(Told { fulfillment, missing: missing(wanted, &all) })
     }
 
-    /// The units of each fulfilment.
-    async fn fulfilled_lines(&self, gid: &str) -> Result<Vec<(String, Units)>, Failure> {
+    /// The units of some fulfilments, each by line; nothing where one of them has more lines than a page.
+    async fn fulfilled_lines(&self, gid: &str, of: &[&str]) -> Result<Option<Vec<Units>>, Failure> {
         let answer: OrderData<FulfilledOrder> = self.client.call(FULFILLED_LINES, json!({ "order": gid })).await?;
         let order = answer.order.ok_or_else(|| missing_order(gid))?;
-        if order.fulfillments.iter().any(|it| it.fulfillment_line_items.page_info.has_next_page) {
-            return Err(refused("a fulfilment has too many lines to tell whether it is ours: tell this one by hand"));
-        }
+        let asked_for = order.fulfillments.into_iter().filter(|it| of.contains(&it.id.as_str()));
         let units = |fulfilled: Fulfilled| {
+            if fulfilled.fulfillment_line_items.page_info.has_next_page {
+                return None;
+            }
             let mut units = Units::new();
             for line in fulfilled.fulfillment_line_items.nodes {
                 *units.entry(line.line_item.number().to_owned()).or_default() += line.quantity.unwrap_or_default();
             }
-            (fulfilled.id, units)
+            Some(units)
         };
-        Ok(order.fulfillments.into_iter().map(units).collect())
+        Ok(asked_for.map(units).collect())
     }
 
     /// Tells of one part; the inner error is a "no" of the shop's rules.

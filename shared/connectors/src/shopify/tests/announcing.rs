@@ -100,6 +100,16 @@ fn refused(message: &str) -> Answer {
     data(json!({ "fulfillmentCreate": { "fulfillment": null, "userErrors": errors } }))
 }
 
+/// Which units a fulfilment told.
+fn units_told(id: u64, lines: &[(u64, u64)]) -> Answer {
+    let line = |(line, units): &(u64, u64)| {
+        json!({ "quantity": units, "lineItem": { "id": format!("gid://shopify/LineItem/{line}") } })
+    };
+    let lines: Vec<Value> = lines.iter().map(line).collect();
+    let fulfilled = json!({ "id": format!("gid://shopify/Fulfillment/{id}"), "fulfillmentLineItems": page(json!(lines)) });
+    data(json!({ "order": { "fulfillments": [fulfilled] } }))
+}
+
 fn shipment(lines: &[(&str, u32)], numbers: &[&str]) -> Announcement {
     let tracking = |number: &&str| Tracking {
         carrier: Some("Royal Mail".into()),
@@ -202,9 +212,12 @@ async fn a_shipment_over_two_of_the_shops_locations_is_told_in_two_calls() {
 #[tokio::test]
 async fn a_shipment_that_was_told_before_the_answer_was_lost_is_not_told_again() {
     let parts = || json!([part(3, ("OPEN", 9), json!([open_line(30, 501, 2)]))]);
-    let script = vec![standing(json!([told(5, "SUCCESS", 2, &["T0", "T1"])]), parts())];
-    let (result, asked) = announce(&shipment(&[("501", 2)], &["T1"]), script).await;
-    assert_eq!((id_of(&result), asked.len()), ("5", 1), "found by its tracking number");
+    let known = || standing(json!([told(5, "SUCCESS", 2, &["T0", "T1"])]), parts());
+    let (result, asked) = announce(&shipment(&[("501", 2)], &["T1"]), vec![known(), units_told(5, &[(501, 2)])]).await;
+    assert_eq!((id_of(&result), asked.len()), ("5", 2), "found by its tracking number");
+    let other = vec![known(), units_told(5, &[(777, 2)]), created(2)];
+    let (result, _) = announce(&shipment(&[("501", 2)], &["T1"]), other).await;
+    assert_eq!(id_of(&result), "77", "other units in the same parcel are another shipment");
     let cancelled = vec![standing(json!([told(5, "CANCELLED", 2, &["T1"])]), parts()), created(2)];
     let (result, _) = announce(&shipment(&[("501", 2)], &["T1"]), cancelled).await;
     assert_eq!(id_of(&result), "77", "a cancelled fulfilment tells nothing");
@@ -213,10 +226,7 @@ async fn a_shipment_that_was_told_before_the_answer_was_lost_is_not_told_again()
 #[tokio::test]
 async fn after_a_crash_between_two_calls_only_the_rest_is_told() {
     let parts = json!([part(2, ("OPEN", 2), json!([open_line(20, 502, 1)]))]);
-    let lines = data(json!({ "order": { "fulfillments": [
-        { "id": "gid://shopify/Fulfillment/5", "fulfillmentLineItems": page(json!([{ "quantity": 1, "lineItem": { "id": "gid://shopify/LineItem/501" } }])) },
-    ]}}));
-    let script = vec![standing(json!([told(5, "SUCCESS", 1, &["T1"])]), parts), lines, created(1)];
+    let script = vec![standing(json!([told(5, "SUCCESS", 1, &["T1"])]), parts), units_told(5, &[(501, 1)]), created(1)];
     let (result, asked) = announce(&shipment(&[("501", 1), ("502", 1)], &["T1"]), script).await;
     assert_eq!(id_of(&result), "77");
     let lines = &argument(&asked)["lineItemsByFulfillmentOrder"];
@@ -226,14 +236,11 @@ async fn after_a_crash_between_two_calls_only_the_rest_is_told() {
 
 #[tokio::test]
 async fn a_shipment_without_tracking_is_found_by_its_units() {
-    let fulfilled = |line: u64| data(json!({ "order": { "fulfillments": [
-        { "id": "gid://shopify/Fulfillment/5", "fulfillmentLineItems": page(json!([{ "quantity": 2, "lineItem": { "id": format!("gid://shopify/LineItem/{line}") } }])) },
-    ]}}));
     let parts = || json!([part(3, ("OPEN", 9), json!([open_line(30, 501, 2)]))]);
     let known = || standing(json!([told(5, "SUCCESS", 2, &[]), told(6, "SUCCESS", 2, &["OTHER"])]), parts());
-    let (result, _) = announce(&shipment(&[("501", 2)], &[]), vec![known(), fulfilled(501)]).await;
+    let (result, _) = announce(&shipment(&[("501", 2)], &[]), vec![known(), units_told(5, &[(501, 2)])]).await;
     assert_eq!(id_of(&result), "5");
-    let (result, asked) = announce(&shipment(&[("501", 2)], &[]), vec![known(), fulfilled(999), created(2)]).await;
+    let (result, asked) = announce(&shipment(&[("501", 2)], &[]), vec![known(), units_told(5, &[(999, 2)]), created(2)]).await;
     assert_eq!(id_of(&result), "77", "the same number of other units is another shipment");
     assert!(argument(&asked).get("trackingInfo").is_none());
 }
@@ -257,7 +264,7 @@ async fn a_refusal_is_looked_into_before_it_is_believed() {
     let parts = || json!([part(3, ("OPEN", 9), json!([open_line(30, 501, 1)]))]);
     let closed = "Fulfillment order 3 has an unfulfillable status= closed.";
     let meanwhile = standing(json!([told(5, "SUCCESS", 1, &["T1"])]), json!([]));
-    let script = vec![standing(json!([]), parts()), refused(closed), meanwhile];
+    let script = vec![standing(json!([]), parts()), refused(closed), meanwhile, units_told(5, &[(501, 1)])];
     let (result, _) = announce(&shipment(&[("501", 1)], &["T1"]), script).await;
     assert_eq!(id_of(&result), "5", "an earlier call of ours came through late");
     let script = vec![standing(json!([]), parts()), refused(closed), standing(json!([]), json!([]))];
@@ -341,6 +348,17 @@ async fn long_orders_are_read_page_by_page() {
     let (result, asked) = announce(&shipment(&all, &["T1"]), vec![page_one, more_lines, page_two, created(3)]).await;
     assert_eq!(id_of(&result), "77");
     assert_eq!((&asked[1].1["after"], &asked[2].1["after"]), (&json!("l1"), &json!("p1")));
+}
+
+#[tokio::test]
+async fn a_fulfilment_longer_than_a_page_is_known_by_its_number_of_units() {
+    let known = |units: u64| standing(json!([told(5, "SUCCESS", units, &["T1"])]), json!([]));
+    let long = || data(json!({ "order": { "fulfillments": [{ "id": "gid://shopify/Fulfillment/5", "fulfillmentLineItems": {
+        "nodes": [], "pageInfo": { "hasNextPage": true, "endCursor": "x" } } }] } }));
+    let (result, _) = announce(&shipment(&[("501", 300)], &["T1"]), vec![known(300), long()]).await;
+    assert_eq!(id_of(&result), "5");
+    let (result, _) = announce(&shipment(&[("501", 300)], &["T1"]), vec![known(299), long()]).await;
+    assert!(reason_of(result, FailureClass::Refused).contains("too many lines"));
 }
 
 #[tokio::test]

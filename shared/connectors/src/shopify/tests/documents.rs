@@ -11,6 +11,9 @@ const ALL: [Document; 4] = [ORDER_FULFILLMENTS, FULFILLMENT_ORDER_LINES, FULFILL
 
 fn validate_against(path: &Path) {
     let sdl = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    // A built-in directive of the September 2025 edition that a printed schema uses and the compiler does not know yet.
+    let unknown = sdl.contains("@oneOf") && !sdl.contains("directive @oneOf");
+    let sdl = if unknown { format!("{sdl}\ndirective @oneOf on INPUT_OBJECT\n") } else { sdl };
     let schema = Schema::parse_and_validate(sdl, path).unwrap_or_else(|problems| panic!("{}", problems.errors));
     for document in ALL {
         let valid = ExecutableDocument::parse_and_validate(&schema, document.text, document.name)

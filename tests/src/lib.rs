@@ -1,1 +1,0 @@
-//! crossdock-tests
