@@ -138,7 +138,8 @@ fn own_total(body: &Value, inbound: &Inbound) -> Minor {
 fn check_whole(path: &Path, body: &Value, (outcome, inbound): (&Outcome, &Inbound)) {
     let shown = path.display();
     let lines = body.get("line_items").and_then(Value::as_array).unwrap();
-    let units = |line: &Value| line.get("current_quantity").or_else(|| line.get("quantity")).and_then(Value::as_u64).unwrap();
+    let units =
+        |line: &Value| line.get("current_quantity").or_else(|| line.get("quantity")).and_then(Value::as_u64).unwrap();
     assert_eq!(inbound.order.lines.len(), lines.len(), "{shown}: lines");
     let told: u64 = lines.iter().map(units).sum();
     let read: u64 = inbound.order.lines.iter().map(|line| u64::from(line.quantity)).sum();
@@ -187,7 +188,10 @@ fn every_real_order_is_accepted_to_the_cent_or_held_with_a_reason() {
 /// What must become of each sample: the codes that hold it; none where it is simply accepted.
 const SAMPLES: [(&str, &[HoldCode]); 27] = [
     ("authorized-only", &[HoldCode::Unpaid]),
-    ("cancelled", &[HoldCode::RareLine, HoldCode::Unpaid, HoldCode::CancelledAtStorefront, HoldCode::ChangedAtStorefront]),
+    (
+        "cancelled",
+        &[HoldCode::RareLine, HoldCode::Unpaid, HoldCode::CancelledAtStorefront, HoldCode::ChangedAtStorefront],
+    ),
     ("cash-rounding-chf", &[HoldCode::Unpaid]),
     ("charged-in-usd", &[]),
     ("charged-in-usd-told-in-gbp", &[HoldCode::Currency]),

@@ -13,14 +13,15 @@ use crossdock_domain::checkout::{Cart, CartLine};
 use crossdock_domain::event::{ReceiptLine, StockReceipt};
 use crossdock_domain::ids::{ChannelOrderId, CountryCode};
 use crossdock_domain::{
-    CanonicalOrder, Charge, ChargeKind, ConnectionId, Line, LineKind, Minor, Recipient, Sku, TaxLine, Tender, TenderStatus,
+    CanonicalOrder, Charge, ChargeKind, ConnectionId, Line, LineKind, Minor, Recipient, Sku, TaxLine, Tender,
+    TenderStatus,
 };
 use jiff::Timestamp;
 use serde_json::Value;
 
 use self::body::{
-    Complaints, Entries, Object, currency, email, exact, flag, invalid, minor, parsed, rate, some_text, text, time, token, units,
-    word,
+    Complaints, Entries, Object, currency, email, exact, flag, invalid, minor, parsed, rate, some_text, text, time,
+    token, units, word,
 };
 pub use self::body::{Fault, FaultKind, MAX_BODY_BYTES};
 
@@ -111,8 +112,21 @@ fn first_repeat<'a>(entries: impl Iterator<Item = &'a str>) -> Option<usize> {
 
 const SHIPPING_FIELDS: [&str; 4] = ["title", "amount_minor", "discount_minor", "tax_lines"];
 const ORDER_FIELDS: [&str; 15] = [
-    "connection", "channel_order_id", "name", "placed_at", "currency", "taxes_included", "test", "email", "customer",
-    "shipping_address", "lines", "shipping", "tenders", "total_minor", "note",
+    "connection",
+    "channel_order_id",
+    "name",
+    "placed_at",
+    "currency",
+    "taxes_included",
+    "test",
+    "email",
+    "customer",
+    "shipping_address",
+    "lines",
+    "shipping",
+    "tenders",
+    "total_minor",
+    "note",
 ];
 
 fn order(order: &Object<'_>) -> Option<ParsedOrder> {
@@ -147,8 +161,13 @@ fn order(order: &Object<'_>) -> Option<ParsedOrder> {
         order.complain("", invalid("adds up to more than Crossdock accepts"));
     }
     let source_version = canonical.placed_at;
-    let inbound =
-        Inbound { order: canonical, recipient: Some(recipient), source_version, cancelled: false, oddities: Vec::new() };
+    let inbound = Inbound {
+        order: canonical,
+        recipient: Some(recipient),
+        source_version,
+        cancelled: false,
+        oddities: Vec::new(),
+    };
     Some(ParsedOrder { connection: connection?, channel: channel?, inbound })
 }
 

@@ -148,10 +148,13 @@ async fn partial_shipments_are_told_one_by_one_with_exact_units() {
     shop.announce(&[1, 1], "T2").await.unwrap();
     shop.announce(&[1, 0], "T1").await.unwrap();
     let lines: Vec<Value> = shop.fulfillments().into_iter().map(|it| it["lines"].clone()).collect();
-    assert_eq!(lines, [
-        json!([{ "sku": "TEA-250", "quantity": 1 }]),
-        json!([{ "sku": "TEA-250", "quantity": 1 }, { "sku": "POT-1", "quantity": 1 }]),
-    ]);
+    assert_eq!(
+        lines,
+        [
+            json!([{ "sku": "TEA-250", "quantity": 1 }]),
+            json!([{ "sku": "TEA-250", "quantity": 1 }, { "sku": "POT-1", "quantity": 1 }]),
+        ]
+    );
     let failure = shop.announce(&[1, 0], "T3").await.unwrap_err();
     assert!(matches!(failure, Failure::Permanent { class: FailureClass::Refused, .. }), "nothing is left: {failure}");
 }
@@ -191,7 +194,8 @@ async fn a_shipment_over_two_locations_survives_a_crash_between_its_two_calls() 
         { "sku": "TEA-250", "quantity": 2, "price": "19.99", "location": "LON1" },
         { "sku": "POT-1", "quantity": 1, "price": "34.50", "location": "MAN1" },
     ]}));
-    let every_second = Fault::new(ENDPOINT, FaultKind::TimeoutAfterCommit, 1).every(2).only_when_body_contains("FulfillmentCreate");
+    let every_second =
+        Fault::new(ENDPOINT, FaultKind::TimeoutAfterCommit, 1).every(2).only_when_body_contains("FulfillmentCreate");
     shop.sandbox.add_fault(every_second);
     let (_, failures) = shop.announce_stubbornly(&[2, 1], "T1").await;
     assert!(failures > 0);
@@ -204,7 +208,9 @@ async fn a_shipment_over_two_locations_survives_a_crash_between_its_two_calls() 
 #[tokio::test]
 async fn what_the_shop_holds_waits_for_a_person_and_goes_on_when_it_is_released() {
     let shop = Shop::ordinary();
-    shop.sandbox.act(json!({ "hold_fulfillment_order": { "order": shop.channel, "reason": "HIGH_RISK_OF_FRAUD" } })).unwrap();
+    shop.sandbox
+        .act(json!({ "hold_fulfillment_order": { "order": shop.channel, "reason": "HIGH_RISK_OF_FRAUD" } }))
+        .unwrap();
     let failure = shop.announce(&[2, 1], "T1").await.unwrap_err();
     assert!(failure.to_string().contains("HIGH_RISK_OF_FRAUD"), "{failure}");
     assert!(shop.fulfillments().is_empty());

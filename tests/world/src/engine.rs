@@ -1,11 +1,12 @@
 //! The engine: moves what was said to whoever listens, calmly, doubled or shuffled, until nothing moves any more.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::Ordering;
 
 use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use crossdock_domain::item::Item;
 use crossdock_domain::{Commit, Order, OrderId};
 use crossdock_log::{ConnectionRecord, Memory, Usage};
 use crossdock_runner::Calls;
@@ -31,6 +32,17 @@ pub enum Style {
     Doubled,
     /// Everything once, in an order drawn from this seed.
     Shuffled(u64),
+    /// In an order drawn from this seed, and every fifth thing twice.
+    Stormy(u64),
+}
+
+impl Style {
+    const fn seed(self) -> Option<u64> {
+        match self {
+            Self::Shuffled(seed) | Self::Stormy(seed) => Some(seed),
+            Self::Calm | Self::Doubled => None,
+        }
+    }
 }
 
 /// What a world starts from.
@@ -79,7 +91,7 @@ pub struct World {
     /// Where functions die.
     pub plan: Arc<CrashPlan>,
     pub(crate) functions: Arc<Functions>,
-    template: Template,
+    template: &'static Template,
     traffic: Arc<Traffic>,
     style: Style,
     random: fastrand::Rng,
@@ -122,11 +134,11 @@ impl World {
         seed(&store);
         let now = clock.clone();
         let sandbox_clock: crossdock_sandboxes::Clock = Arc::new(move || now.now());
-        let key = SigningKey::generate();
-        let netsuite = NetSuite::new(certified(options.netsuite, &key), sandbox_clock.clone());
+        let key = signing_key();
+        let netsuite = NetSuite::new(certified(options.netsuite, key), sandbox_clock.clone());
         let shopify = Shopify::new(options.shopify.clone(), sandbox_clock.clone());
         let shipbob = ShipBob::new(options.shipbob.clone(), sandbox_clock);
-        let secrets = secrets(&options.shopify, &options.shipbob, &key);
+        let secrets = secrets(&options.shopify, &options.shipbob, key);
         let hosts = [
             ("shopify-uk.sandbox".to_owned(), shopify.router()),
             ("shipbob.sandbox".to_owned(), shipbob.router()),
@@ -141,10 +153,12 @@ impl World {
             traffic: traffic.clone(),
             plan: plan.clone(),
         };
-        let seed = if let Style::Shuffled(seed) = options.style { seed } else { 0 };
+        let seed = options.style.seed().unwrap_or_default();
+        // Backoff has jitter: the same seed has to tell the same story.
+        fastrand::seed(seed);
         Self {
             functions: Arc::new(parts.build()),
-            template: Template::read(),
+            template: template(),
             random: fastrand::Rng::with_seed(seed),
             style: options.style,
             stream: VecDeque::new(),
@@ -209,16 +223,65 @@ impl World {
 
     /// Lets everything happen that can happen without the warehouse or a person: messages, retries after their
     /// backoff, and deadlines that are near.
+    ///
+    /// # Panics
+    /// The world goes on for ever.
     pub async fn settle(&mut self) {
         for _ in 0..MOST_MOVES {
             self.gather();
             if let Some(work) = self.choose() {
                 self.perform(work).await;
-            } else if !self.let_time_pass().await {
+            } else if !self.let_time_pass((Timestamp::MAX, self.clock.now() + HORIZON)).await {
                 return;
             }
         }
         panic!("the world does not settle:\n{}", self.transcript.join("\n"));
+    }
+
+    /// Lets so much time pass, and everything happen that happens meanwhile.
+    ///
+    /// # Panics
+    /// The world goes on for ever.
+    pub async fn wait(&mut self, time: SignedDuration) {
+        let until = self.clock.now() + time;
+        for _ in 0..MOST_MOVES {
+            self.gather();
+            if let Some(work) = self.choose() {
+                self.perform(work).await;
+            } else if !self.let_time_pass((until, until)).await {
+                self.clock.reach(until);
+                return;
+            }
+        }
+        panic!("the world does not settle:\n{}", self.transcript.join("\n"));
+    }
+
+    /// Loses what the log's stream has not handed over yet, as a stream does after 24 hours; gives back how many
+    /// commits that were.
+    pub fn lose_stream(&mut self) -> usize {
+        let lost = self.stream.len() + self.store.take_stream().len();
+        self.stream.clear();
+        lost
+    }
+
+    /// Takes part of what can happen now, in the calm order: so many moves.
+    pub async fn moves(&mut self, most: usize) {
+        for _ in 0..most {
+            self.gather();
+            let Some(work) = self.choose() else { return };
+            self.perform(work).await;
+        }
+    }
+
+    /// Bodies of the messages that wait on a queue, by its logical name.
+    #[must_use]
+    pub fn waiting_on(&self, queue: &str) -> Vec<String> {
+        self.queues.get(queue).into_iter().flatten().map(|message| message.body.clone()).collect()
+    }
+
+    /// Puts a message on a queue, as if somebody had sent it.
+    pub fn send(&mut self, queue: &str, body: &str) {
+        self.enqueue(queue, body, (SignedDuration::ZERO, 1));
     }
 
     /// Calls watch-deadlines, as the schedule does.
@@ -231,13 +294,12 @@ impl World {
         self.gather();
     }
 
-    /// To the next moment at which something is due; false when that is far away.
-    async fn let_time_pass(&mut self) -> bool {
+    /// To the next moment at which something is due; false when that is later.
+    async fn let_time_pass(&mut self, (messages_until, deadlines_until): (Timestamp, Timestamp)) -> bool {
         let hidden = self.queues.values().flatten().map(|message| message.visible_at);
         let due = self.orders().iter().filter_map(Order::next_due).min().map(|due| due + SignedDuration::from_secs(61));
-        let now = self.clock.now();
-        let near = due.filter(|due| due.duration_since(now) < HORIZON);
-        match (hidden.min(), near) {
+        let near = due.filter(|due| *due < deadlines_until);
+        match (hidden.min().filter(|visible| *visible < messages_until), near) {
             (Some(visible), due) if due.is_none_or(|due| visible <= due) => {
                 self.clock.reach(visible);
                 true
@@ -253,30 +315,42 @@ impl World {
 
     /// Collects what was said since the last move.
     fn gather(&mut self) {
-        let copies = if self.style == Style::Doubled { 2 } else { 1 };
         for commit in self.store.take_stream() {
+            let copies = self.copies();
             self.stream.extend(std::iter::repeat_n(commit, copies));
         }
         let put = std::mem::take(&mut *locked(&self.traffic.put));
         for entry in put {
             let event = json!({ "source": entry.source, "detail-type": entry.detail_type, "detail": entry.detail });
-            self.route(&event, copies);
+            self.route(&event);
         }
         let sent = std::mem::take(&mut *locked(&self.traffic.sent));
         for (queue, body, delay) in sent {
+            let copies = self.copies();
             self.enqueue(&queue, &body, (delay, copies));
         }
         let shop = self.shopify.take_deliveries().into_iter().map(|delivery| ("shopify-uk", delivery));
         let warehouse = self.shipbob.take_deliveries().into_iter().map(|delivery| ("shipbob", delivery));
-        for delivery in shop.chain(warehouse) {
+        for delivery in shop.chain(warehouse).collect::<Vec<_>>() {
+            let copies = self.copies();
             self.webhooks.extend(std::iter::repeat_n(delivery, copies));
         }
     }
 
-    fn route(&mut self, event: &Value, copies: usize) {
+    /// How often the next thing is delivered.
+    fn copies(&mut self) -> usize {
+        match self.style {
+            Style::Calm | Style::Shuffled(_) => 1,
+            Style::Doubled => 2,
+            Style::Stormy(_) => 1 + usize::from(self.random.u8(..5) == 0),
+        }
+    }
+
+    fn route(&mut self, event: &Value) {
         let targets: Vec<Target> =
             self.template.rules.iter().filter(|rule| rule.matches(event)).flat_map(|rule| rule.targets.clone()).collect();
         for target in targets {
+            let copies = self.copies();
             match target {
                 Target::Queue(queue) => {
                     self.traffic.messages.fetch_add(1, Ordering::SeqCst);
@@ -309,7 +383,7 @@ impl World {
         if possible.is_empty() {
             return None;
         }
-        let chosen = if let Style::Shuffled(_) = self.style { self.random.usize(..possible.len()) } else { 0 };
+        let chosen = if self.style.seed().is_some() { self.random.usize(..possible.len()) } else { 0 };
         Some(possible.swap_remove(chosen))
     }
 
@@ -361,7 +435,7 @@ impl World {
         let (ready, later): (Vec<_>, Vec<_>) = messages.drain(..).partition(|message| message.visible_at <= now);
         *messages = later;
         let mut batch = ready;
-        if let Style::Shuffled(_) = self.style {
+        if self.style.seed().is_some() {
             self.random.shuffle(&mut batch);
         }
         let most = 10.min(batch.len());
@@ -465,22 +539,38 @@ fn secrets(shopify: &ShopifyConfig, shipbob: &ShipBobConfig, key: &SigningKey) -
     WorldSecrets(all.into_iter().map(|(name, secret)| (name.to_owned(), Secret::new(secret))).collect())
 }
 
+/// Read once: every story of a run stands on the same template.
+fn template() -> &'static Template {
+    static TEMPLATE: OnceLock<Template> = OnceLock::new();
+    TEMPLATE.get_or_init(Template::read)
+}
+
+/// Made once per run: nothing that signs is ever checked in.
+fn signing_key() -> &'static SigningKey {
+    static KEY: OnceLock<SigningKey> = OnceLock::new();
+    KEY.get_or_init(SigningKey::generate)
+}
+
 /// The same seed as the local stack's, with the sandboxes under host names of the world.
 fn seed(store: &Memory) {
+    static SEED: OnceLock<(Vec<ConnectionRecord>, Vec<Item>)> = OnceLock::new();
+    let (connections, items) = SEED.get_or_init(read_seed);
+    connections.iter().for_each(|record| store.put_connection(record.clone()));
+    items.iter().for_each(|item| store.put_item(item.clone()));
+}
+
+fn read_seed() -> (Vec<ConnectionRecord>, Vec<Item>) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/local/seed.json");
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let text = text.replace("${sandbox:", "https://").replace("}\"", ".sandbox\"");
     let Ok(seed) = serde_json::from_str::<Value>(&text) else { panic!("{path} is no JSON") };
-    for record in seed.get("connections").and_then(Value::as_array).into_iter().flatten() {
-        match serde_json::from_value::<ConnectionRecord>(record.clone()) {
-            Ok(record) => store.put_connection(record),
-            Err(error) => panic!("{path}: {error}"),
-        }
-    }
-    for item in seed.get("items").and_then(Value::as_array).into_iter().flatten() {
-        match serde_json::from_value(item.clone()) {
-            Ok(item) => store.put_item(item),
-            Err(error) => panic!("{path}: {error}"),
-        }
+    (listed(&seed, "connections"), listed(&seed, "items"))
+}
+
+fn listed<T: serde::de::DeserializeOwned>(seed: &Value, name: &str) -> Vec<T> {
+    let list = seed.get(name).cloned().unwrap_or_default();
+    match serde_json::from_value(list) {
+        Ok(list) => list,
+        Err(error) => panic!("the seed's {name} cannot be read: {error}"),
     }
 }

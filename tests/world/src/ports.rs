@@ -32,15 +32,15 @@ pub enum Phase {
 #[derive(Debug, Default)]
 pub struct CrashPlan {
     effects: AtomicU64,
-    planned: Mutex<Option<(u64, Phase)>>,
+    planned: Mutex<BTreeMap<u64, Phase>>,
     crashed: AtomicBool,
     wake: tokio::sync::Notify,
 }
 
 impl CrashPlan {
-    /// Plans a death at the effect with this number, from 1.
+    /// Plans one more death, at the effect with this number, from 1.
     pub fn at(&self, effect: u64, phase: Phase) {
-        *self.planned.lock().unwrap_or_else(PoisonError::into_inner) = Some((effect, phase));
+        locked(&self.planned).insert(effect, phase);
     }
 
     /// Effects so far.
@@ -68,19 +68,12 @@ impl CrashPlan {
 
     async fn around<T>(&self, effect: impl Future<Output = T>) -> T {
         let number = self.effects.fetch_add(1, Ordering::SeqCst) + 1;
-        let planned = {
-            let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
-            let due = planned.filter(|(at, _)| *at == number);
-            if due.is_some() {
-                *planned = None;
-            }
-            due
-        };
-        if matches!(planned, Some((_, Phase::Before))) {
+        let planned = locked(&self.planned).remove(&number);
+        if planned == Some(Phase::Before) {
             self.die().await;
         }
         let outcome = effect.await;
-        if matches!(planned, Some((_, Phase::After))) {
+        if planned == Some(Phase::After) {
             self.die().await;
         }
         outcome
@@ -192,6 +185,9 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// SQS delays a message by at most so much.
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
+
 /// One queue of the world.
 pub(crate) struct WorldQueue {
     pub(crate) name: String,
@@ -205,7 +201,7 @@ impl Queue for WorldQueue {
         self.plan
             .around(async {
                 self.traffic.messages.fetch_add(1, Ordering::SeqCst);
-                locked(&self.traffic.sent).push((self.name.clone(), body, delay));
+                locked(&self.traffic.sent).push((self.name.clone(), body, delay.min(LONGEST_DELAY)));
                 Ok(())
             })
             .await

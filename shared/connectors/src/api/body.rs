@@ -338,7 +338,11 @@ pub(super) fn token(least: usize, most: usize) -> impl Fn(&Value) -> Result<Stri
         let token = string(value)?;
         let length = token.chars().count();
         let fits = (least..=most).contains(&length) && token.trim() == token;
-        if fits { Ok(token.to_owned()) } else { Err(invalid(format!("must have {least} to {most} characters, no spaces around"))) }
+        if fits {
+            Ok(token.to_owned())
+        } else {
+            Err(invalid(format!("must have {least} to {most} characters, no spaces around")))
+        }
     }
 }
 
@@ -413,7 +417,8 @@ pub(super) fn rate(value: &Value) -> Result<String, Wrong> {
 /// An address of electronic mail, as far as it can be told without sending one.
 pub(super) fn email(value: &Value) -> Result<String, Wrong> {
     let text = string(value)?.trim();
-    let plausible = text.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@'));
+    let plausible =
+        text.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@'));
     if plausible && text.len() <= 254 && !text.contains(char::is_whitespace) {
         Ok(text.to_owned())
     } else {
@@ -435,7 +440,9 @@ fn has_card_number(text: &str) -> bool {
     }
     runs.iter().any(|groups| {
         (0..groups.len()).any(|from| {
-            (from..groups.len()).take(MAX_GROUPS).any(|to| groups.get(from..=to).is_some_and(|g| is_card_number(&g.concat())))
+            (from..groups.len())
+                .take(MAX_GROUPS)
+                .any(|to| groups.get(from..=to).is_some_and(|g| is_card_number(&g.concat())))
         })
     })
 }

@@ -73,7 +73,10 @@ fn an_order_is_read_whole() {
 #[test]
 fn only_money_that_arrived_is_captured() {
     for (kind, status, captured) in [
-        ("sale", "success", true), ("capture", "success", true), ("authorization", "success", false), ("sale", "pending", false),
+        ("sale", "success", true),
+        ("capture", "success", true),
+        ("authorization", "success", false),
+        ("sale", "pending", false),
     ] {
         let mut body = with("/tenders/0/kind", json!(kind));
         body["tenders"][0]["status"] = json!(status);
@@ -91,14 +94,17 @@ fn everything_that_is_wrong_is_told_at_once() {
     body["shipping_address"]["country"] = json!("Britain");
     body.as_object_mut().unwrap().remove("total_minor");
     let told: Vec<(String, FaultKind)> = faults(&body).into_iter().map(|f| (f.pointer, f.kind)).collect();
-    assert_eq!(told, [
-        ("/colour".to_owned(), FaultKind::Malformed),
-        ("/currency".to_owned(), FaultKind::Invalid),
-        ("/shipping_address/country".to_owned(), FaultKind::Invalid),
-        ("/lines/0/quantity".to_owned(), FaultKind::Invalid),
-        ("/lines/1/sku".to_owned(), FaultKind::Invalid),
-        ("/total_minor".to_owned(), FaultKind::Malformed),
-    ]);
+    assert_eq!(
+        told,
+        [
+            ("/colour".to_owned(), FaultKind::Malformed),
+            ("/currency".to_owned(), FaultKind::Invalid),
+            ("/shipping_address/country".to_owned(), FaultKind::Invalid),
+            ("/lines/0/quantity".to_owned(), FaultKind::Invalid),
+            ("/lines/1/sku".to_owned(), FaultKind::Invalid),
+            ("/total_minor".to_owned(), FaultKind::Malformed),
+        ]
+    );
 }
 
 #[test]
@@ -183,8 +189,22 @@ fn what_exists_twice_is_refused() {
 #[test]
 fn what_is_not_json_of_this_shape_is_a_400() {
     for text in [
-        "", "null", "[]", "5", "\"\"", "{", "{\"connection\":", "{} trailing", "{\"note\":\"\\ud800\"}", "{\"note\":\"\\udc00x\"}",
-        "{\"note\":\"a\u{0}b\"}", "{\"total_minor\":1e400}", "{\"total_minor\":NaN}", "{'a':1}", "\u{FEFF}{}", "{\"a\":01}",
+        "",
+        "null",
+        "[]",
+        "5",
+        "\"\"",
+        "{",
+        "{\"connection\":",
+        "{} trailing",
+        "{\"note\":\"\\ud800\"}",
+        "{\"note\":\"\\udc00x\"}",
+        "{\"note\":\"a\u{0}b\"}",
+        "{\"total_minor\":1e400}",
+        "{\"total_minor\":NaN}",
+        "{'a':1}",
+        "\u{FEFF}{}",
+        "{\"a\":01}",
     ] {
         let told = faults_of(text);
         assert!(told.iter().all(|fault| fault.kind == FaultKind::Malformed), "{text}: {told:?}");
@@ -211,23 +231,43 @@ fn depth_and_size_are_bounded_before_anything_is_built() {
 #[test]
 fn a_card_number_is_refused_in_every_text_and_never_repeated() {
     for number in [
-        "4111111111111111", "my card is 4111 1111 1111 1111, thanks", "5555-5555-5555-4444", "378282246310005",
-        "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", "order 12 4111111111111111", "2223003122003222", "6011 1111 1111 1117",
+        "4111111111111111",
+        "my card is 4111 1111 1111 1111, thanks",
+        "5555-5555-5555-4444",
+        "378282246310005",
+        "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+        "order 12 4111111111111111",
+        "2223003122003222",
+        "6011 1111 1111 1117",
     ] {
         for pointer in ["/note", "/shipping_address/company", "/lines/1/title"] {
             let told = faults(&with(pointer, json!(number)));
-            assert_eq!((told[0].pointer.as_str(), told[0].kind, told.len()), (pointer, FaultKind::Invalid, 1), "{number}");
+            assert_eq!(
+                (told[0].pointer.as_str(), told[0].kind, told.len()),
+                (pointer, FaultKind::Invalid, 1),
+                "{number}"
+            );
             assert!(!told[0].detail.contains(|c: char| c.is_ascii_digit()), "{}", told[0].detail);
         }
     }
-    for harmless in ["4111111111111112", "4006381333931", "call 020 7946 0000", "10042 of 2026-11-20", "0000000000000000"] {
+    for harmless in
+        ["4111111111111112", "4006381333931", "call 020 7946 0000", "10042 of 2026-11-20", "0000000000000000"]
+    {
         assert!(parse_order(with("/note", json!(harmless)).to_string().as_bytes()).is_ok(), "{harmless}");
     }
 }
 
 #[test]
 fn faults_never_repeat_what_was_sent() {
-    for pointer in ["/currency", "/email", "/placed_at", "/connection", "/lines/0/sku", "/tenders/0/kind", "/shipping_address/country"] {
+    for pointer in [
+        "/currency",
+        "/email",
+        "/placed_at",
+        "/connection",
+        "/lines/0/sku",
+        "/tenders/0/kind",
+        "/shipping_address/country",
+    ] {
         let long = "SECRET ".repeat(60);
         let told = faults(&with(pointer, json!(long)));
         assert!(told.iter().all(|fault| !fault.detail.contains("SECRET")), "{told:?}");
@@ -252,7 +292,8 @@ fn a_cart_is_read_by_the_same_rules() {
     let mut wrong = cart.clone();
     wrong["ship_to"] = json!({ "country": "GBR", "street": "no" });
     wrong["lines"][0]["quantity"] = json!(1_000_001);
-    let told: Vec<String> = parse_cart(wrong.to_string().as_bytes()).unwrap_err().into_iter().map(|f| f.pointer).collect();
+    let told: Vec<String> =
+        parse_cart(wrong.to_string().as_bytes()).unwrap_err().into_iter().map(|f| f.pointer).collect();
     assert_eq!(told, ["/ship_to/street", "/ship_to/country", "/lines/0/quantity"]);
     assert_eq!(parse_cart(b"{}").unwrap_err().len(), 4);
 }
@@ -264,8 +305,12 @@ fn a_receipt_is_read_by_the_same_rules() {
     let read = parse_receipt(receipt("GRN-1", json!([line("A"), line("B")])).as_bytes()).unwrap();
     assert_eq!((read.receipt_id.as_str(), read.location.as_str(), read.lines.len()), ("GRN-1", "LON1", 2));
     for (id, lines) in [
-        ("", json!([line("A")])), ("a b", json!([line("A")])), ("GRN/1", json!([line("A")])), ("GRN-1", json!([])),
-        ("GRN-1", json!([line("A"), line("A")])), ("GRN-1", json!((0..91).map(|n| line(&n.to_string())).collect::<Vec<_>>())),
+        ("", json!([line("A")])),
+        ("a b", json!([line("A")])),
+        ("GRN/1", json!([line("A")])),
+        ("GRN-1", json!([])),
+        ("GRN-1", json!([line("A"), line("A")])),
+        ("GRN-1", json!((0..91).map(|n| line(&n.to_string())).collect::<Vec<_>>())),
     ] {
         let told = parse_receipt(receipt(id, lines).as_bytes()).unwrap_err();
         assert_eq!((told.len(), told[0].kind.status()), (1, 422), "{told:?}");

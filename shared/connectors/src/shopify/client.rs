@@ -81,7 +81,9 @@ impl Client {
             .header(CONTENT_TYPE, "application/json")
             .header("x-shopify-access-token", token)
             .body(body)
-            .map_err(|error| Failure::permanent(FailureClass::Connection, format!("base_url cannot be called: {error}")))
+            .map_err(|error| {
+                Failure::permanent(FailureClass::Connection, format!("base_url cannot be called: {error}"))
+            })
     }
 
     /// A retired version is served by another one without a word; only the answer's header tells. What was checked

@@ -33,7 +33,8 @@ impl Config {
         let config: Self = serde_json::from_value(settings.clone())
             .map_err(|error| wrong(&format!("the Shopify settings cannot be read ({error})")))?;
         base_url(&config.base_url).map_err(|rule| wrong(&rule))?;
-        let dated = config.api_version.bytes().all(|b| b.is_ascii_digit() || b == b'-') || config.api_version == "unstable";
+        let dated =
+            config.api_version.bytes().all(|b| b.is_ascii_digit() || b == b'-') || config.api_version == "unstable";
         if config.api_version.is_empty() || !dated {
             return Err(wrong("api_version must be a dated version such as 2026-10"));
         }
@@ -63,7 +64,8 @@ mod tests {
 
     #[test]
     fn a_token_is_only_sent_over_https_or_to_this_very_machine() {
-        for good in ["https://a.myshopify.com", "https://a.myshopify.com/", "http://127.0.0.1:9", "http://localhost:80"] {
+        for good in ["https://a.myshopify.com", "https://a.myshopify.com/", "http://127.0.0.1:9", "http://localhost:80"]
+        {
             assert!(with(good).is_ok(), "{good}");
         }
         for bad in ["http://a.myshopify.com", "ftp://localhost", "//localhost", "", "http://127.0.0.1.evil.example"] {

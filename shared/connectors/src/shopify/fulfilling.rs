@@ -78,7 +78,11 @@ impl Fulfillment {
     /// Whether it may be the shipment with this tracking: it has one of its numbers, or neither has any.
     pub(super) fn is_of(&self, tracking: &[Tracking]) -> bool {
         let ours = numbers(tracking);
-        if ours.is_empty() { self.numbers().next().is_none() } else { self.numbers().any(|number| ours.contains(&number)) }
+        if ours.is_empty() {
+            self.numbers().next().is_none()
+        } else {
+            self.numbers().any(|number| ours.contains(&number))
+        }
     }
 }
 
@@ -195,7 +199,9 @@ pub(super) enum Obstacle {
     Held(String),
     #[error("the storefront has scheduled what was shipped for {0}: open it there, then retry")]
     Scheduled(String),
-    #[error("the storefront has nothing open for {units} units of line {line}: it was fulfilled or cancelled there by somebody else")]
+    #[error(
+        "the storefront has nothing open for {units} units of line {line}: it was fulfilled or cancelled there by somebody else"
+    )]
     NothingOpen { line: String, units: u64 },
 }
 

@@ -135,7 +135,9 @@ impl Storefront for Shopify {
         let parts = plan(&standing.open, &told.missing).map_err(|obstacle| refused(&obstacle.to_string()))?;
         if parts.len() > 1 && numbers(&announcement.tracking).is_empty() {
             // Told in two calls, it could not be recognised after a crash between them.
-            return Err(refused("the storefront wants it shipped from several locations and it has no tracking number"));
+            return Err(refused(
+                "the storefront wants it shipped from several locations and it has no tracking number",
+            ));
         }
         let mut last = None;
         for part in parts {
@@ -178,7 +180,8 @@ impl Shopify {
             let Some(after) = order.line_items.next() else { return Ok(order) };
             let variables = json!({ "id": order.id, "after": after });
             let answer: OrderLines = self.client.call(FULFILLMENT_ORDER_LINES, variables).await?;
-            let lines = answer.fulfillment_order.ok_or_else(|| refused("a fulfilment order vanished while it was read"))?;
+            let lines =
+                answer.fulfillment_order.ok_or_else(|| refused("a fulfilment order vanished while it was read"))?;
             order.line_items.nodes.extend(lines.line_items.nodes);
             order.line_items.page_info = lines.line_items.page_info;
         }
@@ -292,6 +295,7 @@ fn refused(reason: &str) -> Failure {
 
 fn missing_order(gid: &str) -> Failure {
     let order = number_of(gid);
-    let reason = format!("the storefront has no order {order}, or its token may not read it: check the read_orders scopes");
+    let reason =
+        format!("the storefront has no order {order}, or its token may not read it: check the read_orders scopes");
     Failure::permanent(FailureClass::Missing, reason)
 }

@@ -82,7 +82,8 @@ impl Purse {
             Side::Presentment => charged,
             Side::Shop => shop,
         };
-        let money = money.ok_or_else(|| Unreadable::other_currency(name, format!("has nothing in {}", self.currency)))?;
+        let money =
+            money.ok_or_else(|| Unreadable::other_currency(name, format!("has nothing in {}", self.currency)))?;
         if currency(money, "currency_code")? != Some(self.currency) {
             return Err(Unreadable::other_currency(name, format!("is not in {}", self.currency)));
         }

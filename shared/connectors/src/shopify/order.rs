@@ -66,7 +66,8 @@ impl Reader {
         parts.charges.push(self.fee(order)?);
         parts.charges.extend(self.duty(order, &mut parts.oddities)?);
         // A charge of nothing says nothing; delivery for nothing is still a delivery.
-        let says_something = |c: &Charge| c.kind == ChargeKind::Shipping || c.amount != Minor::ZERO || !c.taxes.is_empty();
+        let says_something =
+            |c: &Charge| c.kind == ChargeKind::Shipping || c.amount != Minor::ZERO || !c.taxes.is_empty();
         parts.charges.retain(says_something);
         Ok(parts)
     }

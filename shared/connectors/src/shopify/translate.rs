@@ -188,10 +188,7 @@ fn gateways(body: &Value) -> Result<Vec<&str>, Unreadable> {
 }
 
 /// Who receives the parcels, and in which country. An address that no 3PL would take holds the order.
-fn recipient(
-    body: &Value,
-    oddities: &mut Vec<Hold>,
-) -> Result<(Option<Recipient>, Option<CountryCode>), Unreadable> {
+fn recipient(body: &Value, oddities: &mut Vec<Hold>) -> Result<(Option<Recipient>, Option<CountryCode>), Unreadable> {
     let Some(address) = get(body, "shipping_address") else { return Ok((None, None)) };
     if !address.is_object() {
         return Err(Unreadable::new("shipping_address", "is not an address"));
@@ -283,15 +280,17 @@ pub(super) fn failure(refusal: &Refusal, connection: &str, now: Timestamp) -> Fa
         Refusal::Status { .. } | Refusal::User { .. } | Refusal::Unparsable { .. } => false,
     };
     match refusal {
-        Refusal::Status { status: 401 | 403, .. } => {
-            lasting(FailureClass::Connection, "Shopify refuses the access token: renew it, or give it the scope it lacks")
-        }
+        Refusal::Status { status: 401 | 403, .. } => lasting(
+            FailureClass::Connection,
+            "Shopify refuses the access token: renew it, or give it the scope it lacks",
+        ),
         Refusal::Status { status: 402 | 423, wait } => {
             paused(wait.unwrap_or(SignedDuration::from_mins(15)), "the shop is frozen or locked")
         }
-        Refusal::Status { status: 404, .. } => {
-            lasting(FailureClass::Connection, "Shopify knows no such shop or API version: correct the connection's settings")
-        }
+        Refusal::Status { status: 404, .. } => lasting(
+            FailureClass::Connection,
+            "Shopify knows no such shop or API version: correct the connection's settings",
+        ),
         Refusal::Status { status: 429 | 430, wait } => {
             paused(wait.unwrap_or(SignedDuration::from_secs(10)), "Shopify asks for fewer calls")
         }
@@ -299,20 +298,25 @@ pub(super) fn failure(refusal: &Refusal, connection: &str, now: Timestamp) -> Fa
             Failure::Retry { after: *wait, reason: format!("Shopify answered {status}") }
         }
         Refusal::Status { status, .. } => lasting(FailureClass::Refused, &format!("Shopify answered {status}")),
-        Refusal::Graphql { wait: Some(wait), .. } if says(refusal, "THROTTLED") => paused(*wait, "Shopify throttles us"),
+        Refusal::Graphql { wait: Some(wait), .. } if says(refusal, "THROTTLED") => {
+            paused(*wait, "Shopify throttles us")
+        }
         Refusal::Graphql { .. } if says(refusal, "THROTTLED") => {
             lasting(FailureClass::Value, "the query costs more than Shopify ever allows at once")
         }
         Refusal::Graphql { .. } if says(refusal, "INTERNAL_SERVER_ERROR") || says(refusal, "TIMEOUT") => {
             Failure::retry("Shopify had an internal error")
         }
-        Refusal::Graphql { .. } if says(refusal, "ACCESS_DENIED") || says(refusal, "SHOP_INACTIVE") => {
-            lasting(FailureClass::Connection, "Shopify denies access: check the app's scopes and that the shop is active")
-        }
+        Refusal::Graphql { .. } if says(refusal, "ACCESS_DENIED") || says(refusal, "SHOP_INACTIVE") => lasting(
+            FailureClass::Connection,
+            "Shopify denies access: check the app's scopes and that the shop is active",
+        ),
         Refusal::Graphql { message, .. } => {
             lasting(FailureClass::Refused, &format!("Shopify does not run our query: {message}"))
         }
-        Refusal::User { messages } => lasting(FailureClass::Refused, &format!("Shopify refuses: {}", messages.join("; "))),
+        Refusal::User { messages } => {
+            lasting(FailureClass::Refused, &format!("Shopify refuses: {}", messages.join("; ")))
+        }
         Refusal::Unparsable { detail } => {
             lasting(FailureClass::Parse, &format!("Shopify's answer cannot be understood: {detail}"))
         }

@@ -19,9 +19,18 @@ use crate::{Delivery, InboundFact};
 
 /// Headers that a translation needs: the classic spelling and the one of the Events preview.
 pub const KEPT_HEADERS: &[&str] = &[
-    "x-shopify-topic", "x-shopify-shop-domain", "x-shopify-webhook-id", "x-shopify-event-id",
-    "x-shopify-triggered-at", "x-shopify-api-version", "shopify-topic", "shopify-shop-domain",
-    "shopify-webhook-id", "shopify-event-id", "shopify-triggered-at", "shopify-api-version",
+    "x-shopify-topic",
+    "x-shopify-shop-domain",
+    "x-shopify-webhook-id",
+    "x-shopify-event-id",
+    "x-shopify-triggered-at",
+    "x-shopify-api-version",
+    "shopify-topic",
+    "shopify-shop-domain",
+    "shopify-webhook-id",
+    "shopify-event-id",
+    "shopify-triggered-at",
+    "shopify-api-version",
 ];
 
 const SIGNATURE: [&str; 2] = ["x-shopify-hmac-sha256", "shopify-hmac-sha256"];
@@ -33,12 +42,7 @@ const TOPIC: [&str; 2] = ["x-shopify-topic", "shopify-topic"];
 ///
 /// # Errors
 /// [`Rejected::Signature`], whatever is wrong.
-pub fn verify(
-    settings: &Value,
-    secrets: &[&str],
-    headers: &[(String, String)],
-    body: &[u8],
-) -> Result<(), Rejected> {
+pub fn verify(settings: &Value, secrets: &[&str], headers: &[(String, String)], body: &[u8]) -> Result<(), Rejected> {
     let signature = only(headers, &SIGNATURE).ok_or(Rejected::Signature)?;
     let signature = STANDARD.decode(signature).map_err(|_| Rejected::Signature)?;
     let shop = only(headers, &SHOP).ok_or(Rejected::Signature)?;
@@ -68,11 +72,14 @@ fn signs(secret: &str, body: &[u8], signature: &[u8]) -> bool {
 /// # Errors
 /// Not even the order that it is about can be told.
 pub fn translate(delivery: &Delivery) -> Result<Vec<InboundFact>, String> {
-    let topic = TOPIC.iter().find_map(|name| delivery.headers.get(*name)).map(|topic| topic.trim().to_ascii_lowercase());
+    let topic =
+        TOPIC.iter().find_map(|name| delivery.headers.get(*name)).map(|topic| topic.trim().to_ascii_lowercase());
     match topic.as_deref() {
         Some("orders/create" | "orders/updated" | "orders/paid" | "orders/cancelled") => order(&delivery.body),
         // Its body lists additions and removals; the order itself, with its new totals, comes as orders/updated.
-        Some("orders/edited") => Ok(vec![InboundFact::Ignored { topic: "orders/edited: orders/updated follows".into() }]),
+        Some("orders/edited") => {
+            Ok(vec![InboundFact::Ignored { topic: "orders/edited: orders/updated follows".into() }])
+        }
         Some(other) => Ok(vec![InboundFact::Ignored { topic: other.chars().take(60).collect() }]),
         None => Err("the delivery names no topic".into()),
     }
@@ -99,7 +106,8 @@ fn order(body: &[u8]) -> Result<Vec<InboundFact>, String> {
 /// What a body that was too large is cut down to. [doc: changelog of 17 Nov 2026]
 fn holds_only_an_id(body: &Value) -> bool {
     let identities = ["id", "admin_graphql_api_id"];
-    get(body, "line_items").is_none() && body.as_object().is_some_and(|f| f.keys().all(|k| identities.contains(&k.as_str())))
+    get(body, "line_items").is_none()
+        && body.as_object().is_some_and(|f| f.keys().all(|k| identities.contains(&k.as_str())))
 }
 
 /// The order's id, also of a body whose other parts cannot be read: whatever a lone surrogate, an endless nesting or

@@ -102,11 +102,10 @@ fn refused(message: &str) -> Answer {
 
 /// Which units a fulfilment told.
 fn units_told(id: u64, lines: &[(u64, u64)]) -> Answer {
-    let line = |(line, units): &(u64, u64)| {
-        json!({ "quantity": units, "lineItem": { "id": format!("gid://shopify/LineItem/{line}") } })
-    };
+    let line = |(line, units): &(u64, u64)| json!({ "quantity": units, "lineItem": { "id": format!("gid://shopify/LineItem/{line}") } });
     let lines: Vec<Value> = lines.iter().map(line).collect();
-    let fulfilled = json!({ "id": format!("gid://shopify/Fulfillment/{id}"), "fulfillmentLineItems": page(json!(lines)) });
+    let fulfilled =
+        json!({ "id": format!("gid://shopify/Fulfillment/{id}"), "fulfillmentLineItems": page(json!(lines)) });
     data(json!({ "order": { "fulfillments": [fulfilled] } }))
 }
 
@@ -139,7 +138,8 @@ async fn announce(shipment: &Announcement, script: Vec<Answer>) -> (Result<Poste
     let result = Shopify::new(outside).unwrap().announce_shipment(shipment).await;
     assert!(shop.answers.lock().unwrap().is_empty(), "an answer was never asked for");
     let asked = shop.asked.lock().unwrap();
-    let asked = asked.iter().map(|(_, body)| (body["operationName"].as_str().unwrap().to_owned(), body["variables"].clone()));
+    let asked =
+        asked.iter().map(|(_, body)| (body["operationName"].as_str().unwrap().to_owned(), body["variables"].clone()));
     (result, asked.collect())
 }
 
@@ -170,19 +170,22 @@ async fn a_shipment_is_told_with_exact_units_of_open_unheld_fulfilment_orders() 
     let (result, asked) = announce(&shipment(&[("501", 3), ("502", 1)], &["T1"]), script).await;
     assert_eq!(id_of(&result), "77");
     assert_eq!(asked[0].1["order"], "gid://shopify/Order/820982911946154508");
-    assert_eq!(*argument(&asked), json!({
-        "notifyCustomer": true,
-        "trackingInfo": { "company": "Royal Mail", "numbers": ["T1"], "urls": ["https://track.example.com/T1"] },
-        "lineItemsByFulfillmentOrder": [
-            { "fulfillmentOrderId": "gid://shopify/FulfillmentOrder/3", "fulfillmentOrderLineItems": [
-                { "id": "gid://shopify/FulfillmentOrderLineItem/30", "quantity": 2 },
-                { "id": "gid://shopify/FulfillmentOrderLineItem/31", "quantity": 1 },
-            ]},
-            { "fulfillmentOrderId": "gid://shopify/FulfillmentOrder/4", "fulfillmentOrderLineItems": [
-                { "id": "gid://shopify/FulfillmentOrderLineItem/40", "quantity": 1 },
-            ]},
-        ],
-    }));
+    assert_eq!(
+        *argument(&asked),
+        json!({
+            "notifyCustomer": true,
+            "trackingInfo": { "company": "Royal Mail", "numbers": ["T1"], "urls": ["https://track.example.com/T1"] },
+            "lineItemsByFulfillmentOrder": [
+                { "fulfillmentOrderId": "gid://shopify/FulfillmentOrder/3", "fulfillmentOrderLineItems": [
+                    { "id": "gid://shopify/FulfillmentOrderLineItem/30", "quantity": 2 },
+                    { "id": "gid://shopify/FulfillmentOrderLineItem/31", "quantity": 1 },
+                ]},
+                { "fulfillmentOrderId": "gid://shopify/FulfillmentOrder/4", "fulfillmentOrderLineItems": [
+                    { "id": "gid://shopify/FulfillmentOrderLineItem/40", "quantity": 1 },
+                ]},
+            ],
+        })
+    );
 }
 
 #[tokio::test]
@@ -191,19 +194,26 @@ async fn a_location_that_has_it_all_is_preferred_to_a_split() {
         part(1, ("OPEN", 1), json!([open_line(10, 501, 1)])),
         part(2, ("OPEN", 2), json!([open_line(20, 501, 2)])),
     ]);
-    let (result, asked) = announce(&shipment(&[("501", 2)], &["T1"]), vec![standing(json!([]), parts), created(2)]).await;
+    let (result, asked) =
+        announce(&shipment(&[("501", 2)], &["T1"]), vec![standing(json!([]), parts), created(2)]).await;
     assert_eq!(id_of(&result), "77");
-    assert_eq!(argument(&asked)["lineItemsByFulfillmentOrder"][0]["fulfillmentOrderId"], "gid://shopify/FulfillmentOrder/2");
+    assert_eq!(
+        argument(&asked)["lineItemsByFulfillmentOrder"][0]["fulfillmentOrderId"],
+        "gid://shopify/FulfillmentOrder/2"
+    );
 }
 
 #[tokio::test]
 async fn a_shipment_over_two_of_the_shops_locations_is_told_in_two_calls() {
-    let parts = || json!([
-        part(1, ("OPEN", 1), json!([open_line(10, 501, 1)])),
-        part(2, ("OPEN", 2), json!([open_line(20, 502, 1)])),
-    ]);
+    let parts = || {
+        json!([
+            part(1, ("OPEN", 1), json!([open_line(10, 501, 1)])),
+            part(2, ("OPEN", 2), json!([open_line(20, 502, 1)])),
+        ])
+    };
     let two = [("501", 1), ("502", 1)];
-    let (result, asked) = announce(&shipment(&two, &["T1"]), vec![standing(json!([]), parts()), created(1), created(1)]).await;
+    let (result, asked) =
+        announce(&shipment(&two, &["T1"]), vec![standing(json!([]), parts()), created(1), created(1)]).await;
     assert_eq!((id_of(&result), asked.len()), ("77", 3));
     let (result, _) = announce(&shipment(&two, &[]), vec![standing(json!([]), parts())]).await;
     assert!(reason_of(result, FailureClass::Refused).contains("no tracking number"), "it could not be found again");
@@ -240,7 +250,8 @@ async fn a_shipment_without_tracking_is_found_by_its_units() {
     let known = || standing(json!([told(5, "SUCCESS", 2, &[]), told(6, "SUCCESS", 2, &["OTHER"])]), parts());
     let (result, _) = announce(&shipment(&[("501", 2)], &[]), vec![known(), units_told(5, &[(501, 2)])]).await;
     assert_eq!(id_of(&result), "5");
-    let (result, asked) = announce(&shipment(&[("501", 2)], &[]), vec![known(), units_told(5, &[(999, 2)]), created(2)]).await;
+    let (result, asked) =
+        announce(&shipment(&[("501", 2)], &[]), vec![known(), units_told(5, &[(999, 2)]), created(2)]).await;
     assert_eq!(id_of(&result), "77", "the same number of other units is another shipment");
     assert!(argument(&asked).get("trackingInfo").is_none());
 }
@@ -248,8 +259,11 @@ async fn a_shipment_without_tracking_is_found_by_its_units() {
 #[tokio::test]
 async fn what_the_storefront_holds_has_scheduled_or_closed_waits_for_a_person() {
     for (status, says) in [
-        ("ON_HOLD", "HIGH_RISK_OF_FRAUD"), ("SCHEDULED", "2026-12-24"), ("CLOSED", "nothing open for 1 units of line 501"),
-        ("CANCELLED", "nothing open"), ("INCOMPLETE", "nothing open"),
+        ("ON_HOLD", "HIGH_RISK_OF_FRAUD"),
+        ("SCHEDULED", "2026-12-24"),
+        ("CLOSED", "nothing open for 1 units of line 501"),
+        ("CANCELLED", "nothing open"),
+        ("INCOMPLETE", "nothing open"),
     ] {
         let parts = json!([part(3, (status, 9), json!([open_line(30, 501, 1)]))]);
         let (result, asked) = announce(&shipment(&[("501", 1)], &["T1"]), vec![standing(json!([]), parts)]).await;
@@ -293,8 +307,11 @@ async fn two_hundred_is_not_success() {
 #[tokio::test]
 async fn a_stale_token_is_replaced_once_and_a_bad_one_stops() {
     let parts = json!([part(3, ("OPEN", 9), json!([open_line(30, 501, 1)]))]);
-    let (result, asked) =
-        announce(&shipment(&[("501", 1)], &["T1"]), vec![answer(401, &json!({})), standing(json!([]), parts), created(1)]).await;
+    let (result, asked) = announce(
+        &shipment(&[("501", 1)], &["T1"]),
+        vec![answer(401, &json!({})), standing(json!([]), parts), created(1)],
+    )
+    .await;
     assert_eq!((id_of(&result), asked.len()), ("77", 3));
     let denied = json!({ "data": { "order": null }, "errors": [{ "message": "no", "extensions": { "code": "ACCESS_DENIED" } }] });
     for refusal in [answer(401, &json!({})), answer(403, &json!({})), answer(200, &denied)] {
@@ -306,11 +323,16 @@ async fn a_stale_token_is_replaced_once_and_a_bad_one_stops() {
 
 #[tokio::test]
 async fn a_throttled_call_pauses_the_connection_for_as_long_as_the_bucket_needs() {
-    let throttled = |requested: u64| answer(200, &json!({
-        "errors": [{ "message": "Throttled", "extensions": { "code": "THROTTLED" } }],
-        "extensions": { "cost": { "requestedQueryCost": requested, "actualQueryCost": null, "throttleStatus": {
-            "maximumAvailable": 2000.0, "currentlyAvailable": 140, "restoreRate": 100.0 } } },
-    }));
+    let throttled = |requested: u64| {
+        answer(
+            200,
+            &json!({
+                "errors": [{ "message": "Throttled", "extensions": { "code": "THROTTLED" } }],
+                "extensions": { "cost": { "requestedQueryCost": requested, "actualQueryCost": null, "throttleStatus": {
+                    "maximumAvailable": 2000.0, "currentlyAvailable": 140, "restoreRate": 100.0 } } },
+            }),
+        )
+    };
     let until = |result: Result<Posted, Failure>| match result {
         Err(Failure::Paused { until, .. }) => until.to_string(),
         other => panic!("{other:?}"),
@@ -319,7 +341,9 @@ async fn a_throttled_call_pauses_the_connection_for_as_long_as_the_bucket_needs(
     assert_eq!(until(result), "2026-11-23T12:00:07Z", "(752 - 140) / 100, rounded up");
     let (result, _) = announce(&shipment(&[("501", 1)], &["T1"]), vec![throttled(2001)]).await;
     reason_of(result, FailureClass::Value);
-    for (wait, seconds) in [("2.0", 2), ("90", 90), ("Mon, 23 Nov 2026 12:00:30 GMT", 30), ("99999999", 900), ("soon", 10)] {
+    for (wait, seconds) in
+        [("2.0", 2), ("90", 90), ("Mon, 23 Nov 2026 12:00:30 GMT", 30), ("99999999", 900), ("soon", 10)]
+    {
         let mut busy = answer(429, &json!({})).unwrap();
         busy.headers_mut().insert("retry-after", wait.parse().unwrap());
         let (result, _) = announce(&shipment(&[("501", 1)], &["T1"]), vec![Ok(busy)]).await;
@@ -353,8 +377,10 @@ async fn long_orders_are_read_page_by_page() {
 #[tokio::test]
 async fn a_fulfilment_longer_than_a_page_is_known_by_its_number_of_units() {
     let known = |units: u64| standing(json!([told(5, "SUCCESS", units, &["T1"])]), json!([]));
-    let long = || data(json!({ "order": { "fulfillments": [{ "id": "gid://shopify/Fulfillment/5", "fulfillmentLineItems": {
-        "nodes": [], "pageInfo": { "hasNextPage": true, "endCursor": "x" } } }] } }));
+    let long = || {
+        data(json!({ "order": { "fulfillments": [{ "id": "gid://shopify/Fulfillment/5", "fulfillmentLineItems": {
+        "nodes": [], "pageInfo": { "hasNextPage": true, "endCursor": "x" } } }] } }))
+    };
     let (result, _) = announce(&shipment(&[("501", 300)], &["T1"]), vec![known(300), long()]).await;
     assert_eq!(id_of(&result), "5");
     let (result, _) = announce(&shipment(&[("501", 300)], &["T1"]), vec![known(299), long()]).await;

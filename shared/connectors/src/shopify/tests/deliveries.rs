@@ -72,7 +72,11 @@ fn anything_else_is_rejected() {
     ] {
         assert_eq!(signed(signature), Err(Rejected::Signature), "{why}");
     }
-    assert_eq!(check(&["Jefe"], &headers(SIGNATURE), b"what do ya want for nothing? "), Err(Rejected::Signature), "body");
+    assert_eq!(
+        check(&["Jefe"], &headers(SIGNATURE), b"what do ya want for nothing? "),
+        Err(Rejected::Signature),
+        "body"
+    );
     assert_eq!(check(&[], &headers(SIGNATURE), BODY), Err(Rejected::Signature), "no secret");
     assert_eq!(check(&[""], &headers(&sign("", BODY)), BODY), Err(Rejected::Signature), "an empty secret is none");
 }
@@ -118,8 +122,14 @@ fn unreadable(body: &str) -> (String, String) {
 #[test]
 fn topics_that_are_no_order_are_ignored() {
     for topic in [
-        "orders/fulfilled", "orders/partially_fulfilled", "fulfillments/create", "refunds/create", "app/uninstalled",
-        "customers/data_request", "customers/redact", "shop/redact",
+        "orders/fulfilled",
+        "orders/partially_fulfilled",
+        "fulfillments/create",
+        "refunds/create",
+        "app/uninstalled",
+        "customers/data_request",
+        "customers/redact",
+        "shop/redact",
     ] {
         assert_eq!(deliver(topic, "not even JSON"), Ok(vec![InboundFact::Ignored { topic: topic.into() }]));
     }
@@ -130,7 +140,9 @@ fn topics_that_are_no_order_are_ignored() {
 #[test]
 fn the_order_topics_are_taken_in_either_spelling_of_the_header() {
     let body = br#"{"id":1}"#.to_vec();
-    for (header, topic) in [("x-shopify-topic", "orders/paid"), ("shopify-topic", "ORDERS/UPDATED"), ("shopify-topic", "orders/cancelled")] {
+    for (header, topic) in
+        [("x-shopify-topic", "orders/paid"), ("shopify-topic", "ORDERS/UPDATED"), ("shopify-topic", "orders/cancelled")]
+    {
         assert!(KEPT_HEADERS.contains(&header));
         let headers = BTreeMap::from([(header.to_owned(), topic.to_owned())]);
         let facts = translate(&Delivery { headers, body: body.clone() }).unwrap();
@@ -141,7 +153,8 @@ fn the_order_topics_are_taken_in_either_spelling_of_the_header() {
 
 #[test]
 fn a_body_that_was_cut_down_to_its_id_says_so() {
-    let (order, detail) = unreadable(r#"{"id":820982911946154508,"admin_graphql_api_id":"gid://shopify/Order/820982911946154508"}"#);
+    let (order, detail) =
+        unreadable(r#"{"id":820982911946154508,"admin_graphql_api_id":"gid://shopify/Order/820982911946154508"}"#);
     assert_eq!(order, "820982911946154508", "exact beyond 2^53");
     assert!(detail.starts_with("the body held only an id"), "{detail}");
 }
@@ -172,8 +185,20 @@ fn whatever_cannot_be_read_still_names_its_order() {
 #[test]
 fn a_body_that_names_no_order_is_an_error() {
     for body in [
-        "", "null", "[]", "[{\"id\":1}]", "{}", r#"{"id":null}"#, r#"{"id":-1}"#, r#"{"id":1.5}"#, r#"{"id":1e3}"#,
-        r#"{"id":18446744073709551616}"#, r#"{"id":"#, r#"{"id":1,"id":2}"#, r#"{"id":"1a"}"#, "\u{FEFF}{\"id\":1}",
+        "",
+        "null",
+        "[]",
+        "[{\"id\":1}]",
+        "{}",
+        r#"{"id":null}"#,
+        r#"{"id":-1}"#,
+        r#"{"id":1.5}"#,
+        r#"{"id":1e3}"#,
+        r#"{"id":18446744073709551616}"#,
+        r#"{"id":"#,
+        r#"{"id":1,"id":2}"#,
+        r#"{"id":"1a"}"#,
+        "\u{FEFF}{\"id\":1}",
     ] {
         assert!(deliver("orders/create", body).is_err(), "{body}");
     }

@@ -91,7 +91,10 @@ fn an_ordinary_order_is_read_whole() {
     assert_eq!((line.quantity, line.unit_price, line.discount), (2, minor(1000), minor(100)));
     assert_eq!((line.taxes[0].rate.as_str(), line.taxes[0].amount), ("0.2", minor(317)));
     let [tender] = order.tenders.as_slice() else { panic!("one tender") };
-    assert_eq!((tender.gateway.as_str(), tender.status, tender.amount), ("shopify_payments", TenderStatus::Captured, minor(2400)));
+    assert_eq!(
+        (tender.gateway.as_str(), tender.status, tender.amount),
+        ("shopify_payments", TenderStatus::Captured, minor(2400))
+    );
     assert_eq!(tender.id, "820982911946154508");
     let recipient = inbound.recipient.unwrap();
     assert_eq!(recipient.name, "Example Buyer", "put together where it is not told whole");
@@ -115,7 +118,11 @@ fn only_money_that_somebody_took_counts_as_captured() {
         assert_eq!(inbound.order.tenders[0].status, TenderStatus::Pending, "{status}");
     }
     assert_eq!(read(&[("/financial_status", Value::Null)]).order.tenders[0].status, TenderStatus::Pending);
-    for (field, value) in [("/total_outstanding", json!("24.00")), ("/total_outstanding", json!("-1.00")), ("/payment_gateway_names", json!([]))] {
+    for (field, value) in [
+        ("/total_outstanding", json!("24.00")),
+        ("/total_outstanding", json!("-1.00")),
+        ("/payment_gateway_names", json!([])),
+    ] {
         let inbound = read(&[(field, value)]);
         assert_eq!(inbound.order.tenders[0].status, TenderStatus::Pending, "{field}");
         assert_eq!(codes(&inbound), [HoldCode::Unpaid], "{field}");
@@ -157,8 +164,16 @@ fn current_quantities_go_with_current_totals_and_placed_ones_with_placed_totals(
     assert_eq!(edited.order.totals().unwrap().total_minor, edited.order.total);
     let mut old = with(&[("/current_total_price", json!("1.00"))]);
     old["line_items"][0].as_object_mut().unwrap().remove("current_quantity");
-    assert_eq!(order(&old).unwrap().order.total, minor(2400), "current totals without current quantities add up to nothing");
-    let removed = read(&[("/line_items/0/current_quantity", json!(0)), ("/current_total_price", json!("5.00")), ("/current_total_tax", json!("0.83"))]);
+    assert_eq!(
+        order(&old).unwrap().order.total,
+        minor(2400),
+        "current totals without current quantities add up to nothing"
+    );
+    let removed = read(&[
+        ("/line_items/0/current_quantity", json!(0)),
+        ("/current_total_price", json!("5.00")),
+        ("/current_total_tax", json!("0.83")),
+    ]);
     assert_eq!((removed.order.lines[0].quantity, removed.order.lines[0].taxes.len()), (0, 0));
     assert_eq!(removed.order.totals().unwrap().total_minor, removed.order.total);
 }
@@ -189,10 +204,12 @@ fn lines_are_what_they_are() {
 
 #[test]
 fn tips_duties_and_fees_are_charges_and_included_duties_are_not_counted_twice() {
-    let set = |amount: &str| json!({
-        "shop_money": { "amount": amount, "currency_code": "GBP" },
-        "presentment_money": { "amount": amount, "currency_code": "GBP" },
-    });
+    let set = |amount: &str| {
+        json!({
+            "shop_money": { "amount": amount, "currency_code": "GBP" },
+            "presentment_money": { "amount": amount, "currency_code": "GBP" },
+        })
+    };
     let inbound = read(&[
         ("/total_tip_received", json!("2.00")),
         ("/current_total_duties_set", set("3.00")),
@@ -221,10 +238,12 @@ fn an_address_that_nobody_could_ship_to_holds_the_order() {
 
 #[test]
 fn money_in_two_currencies_is_read_in_the_buyers_or_held() {
-    let set = |gbp: &str, usd: &str| json!({
-        "shop_money": { "amount": gbp, "currency_code": "GBP" },
-        "presentment_money": { "amount": usd, "currency_code": "USD" },
-    });
+    let set = |gbp: &str, usd: &str| {
+        json!({
+            "shop_money": { "amount": gbp, "currency_code": "GBP" },
+            "presentment_money": { "amount": usd, "currency_code": "USD" },
+        })
+    };
     let mut changes = vec![
         ("/presentment_currency", json!("USD")),
         ("/line_items/0/price_set", set("10.00", "13.00")),
@@ -241,7 +260,11 @@ fn money_in_two_currencies_is_read_in_the_buyers_or_held() {
     assert_eq!(inbound.order.totals().unwrap().total_minor, minor(3120));
     changes.remove(4);
     let held = read(&changes);
-    assert_eq!((held.order.currency.code(), held.order.total), ("GBP", minor(2400)), "all in the shop's, not a mixture");
+    assert_eq!(
+        (held.order.currency.code(), held.order.total),
+        ("GBP", minor(2400)),
+        "all in the shop's, not a mixture"
+    );
     assert_eq!(codes(&held), [HoldCode::Currency]);
     let tipped = read(&[changes.as_slice(), &[("/total_tip_received", json!("1.00"))]].concat());
     assert_eq!(codes(&tipped), [HoldCode::Currency], "a tip is told in the shop's currency only");
@@ -268,7 +291,10 @@ fn amounts_that_are_none_make_the_order_unreadable_without_repeating_them() {
     }
     assert_eq!(read(&[("/line_items/0/price", json!(10.0))]).order.lines[0].unit_price, minor(1000), "a JSON number");
     assert_eq!(read(&[("/line_items/0/price", json!(10))]).order.lines[0].unit_price, minor(1000));
-    assert_eq!(read(&[("/line_items/0/discount_allocations/0/amount", json!("-0.00"))]).order.lines[0].discount, minor(0));
+    assert_eq!(
+        read(&[("/line_items/0/discount_allocations/0/amount", json!("-0.00"))]).order.lines[0].discount,
+        minor(0)
+    );
 }
 
 #[test]
@@ -343,14 +369,20 @@ fn long_and_strange_names_are_cut_to_what_people_can_read() {
 
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
-        Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from),
-        any::<u64>().prop_map(Value::from), any::<f64>().prop_map(Value::from), ".{0,12}".prop_map(Value::from),
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
         "-?[0-9]{0,25}(\\.[0-9]{0,4})?".prop_map(Value::from),
     ];
-    leaf.prop_recursive(3, 16, 4, |inner| prop_oneof![
-        prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-        prop::collection::btree_map("[a-z_]{1,12}", inner, 0..4).prop_map(|map| map.into_iter().collect()),
-    ])
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[a-z_]{1,12}", inner, 0..4).prop_map(|map| map.into_iter().collect()),
+        ]
+    })
 }
 
 /// Every pointer into the ordinary order.
