@@ -49,6 +49,7 @@ impl Step for UpdateStorefront {
             channel: order.id.channel.clone(),
             lines: by_line_id(order, &shipment.lines),
             tracking: shipment.tracking.clone(),
+            claimed_until: order.claims.get(&task.id).ok_or_else(missing)?.until,
         };
         let posted = self.storefronts.get(outside)?.announce_shipment(&announcement).await?;
         let document = Document { system, id: posted.id, reference: None, total_minor: None };

@@ -20,6 +20,7 @@ use crossdock_domain::shipping::ShipmentReport;
 use crossdock_domain::{Minor, Recipient, Sku};
 use crossdock_step::outbound::Http;
 use crossdock_step::{Clock, Failure, Secrets};
+use jiff::Timestamp;
 
 /// What every connector is built from.
 #[derive(Clone)]
@@ -164,12 +165,15 @@ pub struct Announcement {
     pub lines: Vec<(String, u32)>,
     /// How to follow the parcels.
     pub tracking: Vec<Tracking>,
+    /// When the caller's claim ends: later, somebody else may be telling the same.
+    pub claimed_until: Timestamp,
 }
 
 /// A storefront that is told what happened.
 #[async_trait]
 pub trait Storefront: Send + Sync {
-    /// Tells of a shipment. Not idempotent by itself: the caller holds a claim, and the connector first looks for a
+    /// Tells of a shipment. Not idempotent by itself: the caller holds a claim, which is looked at once more right before
+    /// the call (a frozen environment may thaw long after its claim has ended), and the connector first looks for a
     /// fulfilment with the shipment's tracking number and takes that for its own. A shipment without tracking is
     /// found by its quantities.
     async fn announce_shipment(&self, announcement: &Announcement) -> Result<Posted, Failure>;

@@ -51,12 +51,12 @@ pub fn kept_headers(settings: &serde_json::Value) -> &'static [&'static str] {
 /// The vendor's identity of a delivery, stable over its retries.
 #[must_use]
 pub fn delivery_id(settings: &serde_json::Value, delivery: &Delivery) -> Option<String> {
-    let header = match kind(settings) {
-        "shopify" => "x-shopify-webhook-id",
-        "shipbob" => "webhook-id",
-        _ => return None,
+    let names: &[&str] = match kind(settings) {
+        "shopify" => &["x-shopify-webhook-id", "shopify-webhook-id"],
+        "shipbob" => &["webhook-id"],
+        _ => &[],
     };
-    delivery.headers.get(header).cloned()
+    names.iter().find_map(|name| delivery.headers.get(*name).cloned())
 }
 
 /// What a delivery says, in canonical terms.

@@ -69,7 +69,8 @@ impl Shop {
         let lines = self.order.lines.iter().zip(units).map(|(line, units)| (line.id.clone(), *units)).collect();
         let tracking = Tracking { carrier: Some("Royal Mail".into()), number: number.into(), url: None };
         let tracking = if number.is_empty() { Vec::new() } else { vec![tracking] };
-        Announcement { channel: self.channel.parse().unwrap(), lines, tracking }
+        let claimed_until = jiff::Timestamp::MAX;
+        Announcement { channel: self.channel.parse().unwrap(), lines, tracking, claimed_until }
     }
 
     async fn announce(&self, units: &[u32], number: &str) -> Result<Posted, Failure> {

@@ -43,6 +43,11 @@ impl Client {
         Ok(Self { config, connection, http, secrets, clock })
     }
 
+    /// The time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Runs a document and reads its data.
     pub(super) async fn call<T: DeserializeOwned>(&self, document: Document, variables: Value) -> Result<T, Failure> {
         let body = json!({ "query": document.text, "operationName": document.name, "variables": variables });

@@ -238,6 +238,9 @@ impl Shopify {
 
     /// Tells of one part; the inner error is a "no" of the shop's rules.
     async fn create(&self, part: &Part, announcement: &Announcement) -> Result<Result<String, Refusal>, Failure> {
+        if self.client.now() >= announcement.claimed_until {
+            return Err(Failure::retry("the claim has ended before the storefront was told"));
+        }
         let notify = Value::Bool(self.client.config.notify_customer);
         let variables = json!({ "fulfillment": part.input(&announcement.tracking, notify) });
         let answer: Created = self.client.call(FULFILLMENT_CREATE, variables).await?;

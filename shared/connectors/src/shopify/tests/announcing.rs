@@ -119,6 +119,7 @@ fn shipment(lines: &[(&str, u32)], numbers: &[&str]) -> Announcement {
         channel: "820982911946154508".parse().unwrap(),
         lines: lines.iter().map(|(line, units)| ((*line).to_owned(), *units)).collect(),
         tracking: numbers.iter().map(tracking).collect(),
+        claimed_until: jiff::Timestamp::MAX,
     }
 }
 
@@ -391,4 +392,13 @@ async fn a_fulfilment_longer_than_a_page_is_known_by_its_number_of_units() {
 async fn a_shipment_of_nothing_is_not_told() {
     let (result, _) = announce(&shipment(&[("501", 0)], &["T1"]), vec![]).await;
     reason_of(result, FailureClass::Value);
+}
+
+#[tokio::test]
+async fn a_claim_that_has_ended_tells_nobody() {
+    let parts = json!([part(3, ("OPEN", 9), json!([open_line(30, 501, 2)]))]);
+    let late = Announcement { claimed_until: jiff::Timestamp::MIN, ..shipment(&[("501", 2)], &["T1"]) };
+    let (outcome, asked) = announce(&late, vec![standing(json!([]), parts)]).await;
+    assert!(matches!(outcome, Err(Failure::Retry { .. })), "{outcome:?}");
+    assert_eq!(asked.len(), 1, "only the question: {asked:?}");
 }
