@@ -1,5 +1,16 @@
 //! Stories of order-to-cash, each told calmly, doubled, shuffled, and with a crash before and after every effect.
 
+mod acts;
+mod books;
 mod telling;
 
+mod crowd;
+mod deaths;
+mod erp;
+mod holds;
 mod ordinary;
+mod own_api;
+mod shipping;
+mod stock;
+mod storefront;
+mod warehouse;

@@ -1,51 +1,60 @@
 //! How a story is told: what a person would find in the outside systems afterwards has to be the same every time.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use crossdock_world::{Phase, Style, World, WorldOptions};
 use serde_json::{Value, json};
 
-/// A story: what people and vendors do in a world.
-pub type Story = for<'w> fn(&'w mut World) -> Pin<Box<dyn Future<Output = ()> + 'w>>;
+use crate::books::{rows, text};
 
-/// Crashes at every effect are tried up to here; a story has far fewer.
+/// A story with more effects than this is too long to be crashed at each of them: tell a shorter one.
 const MOST_EFFECTS: u64 = 400;
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+/// Orders of things that are drawn for every story.
+const SHUFFLES: u64 = 6;
+
+pub fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
-/// Tells a story in one style and gives back what the outside holds then.
-pub fn told(story: Story, options: &WorldOptions, style: Style) -> (World, Value) {
-    let mut world = World::new(WorldOptions { style, ..options.clone() });
-    run(story(&mut world));
-    let outside = outside(&world);
-    (world, outside)
+fn world(style: Style) -> World {
+    World::new(WorldOptions { style, ..WorldOptions::default() })
 }
 
-/// Tells a story in every way and holds each outcome against the calm one, which it gives back.
-pub fn told_in_every_way(story: Story, options: &WorldOptions) -> (World, Value) {
-    let (calm, expected) = told(story, options, Style::Calm);
-    let mut styles = vec![Style::Doubled];
-    styles.extend((1..=8).map(Style::Shuffled));
+/// Tells a story in one style.
+pub fn told(story: impl AsyncFn(&mut World), style: Style) -> World {
+    let mut world = world(style);
+    run(story(&mut world));
+    world
+}
+
+/// Tells a story in every style and with every death of a function, and has each outcome looked at. Gives back the
+/// calm one.
+pub fn told_and_looked_at(story: impl AsyncFn(&mut World), look: impl Fn(&World, &str)) -> World {
+    let calm = told(&story, Style::Calm);
+    look(&calm, "told calmly");
+    let styles = [Style::Doubled].into_iter().chain((1..=SHUFFLES).map(Style::Shuffled));
     for style in styles {
-        let (world, outcome) = told(story, options, style);
-        assert_eq!(outcome, expected, "told {style:?}:\n{}", world.transcript.join("\n"));
+        look(&told(&story, style), &format!("told {style:?}"));
     }
     let effects = calm.plan.effects();
     assert!(effects > 5 && effects < MOST_EFFECTS, "a story with {effects} effects");
     for effect in 1..=effects {
         for phase in [Phase::Before, Phase::After] {
-            let mut world = World::new(options.clone());
+            let mut world = world(Style::Calm);
             world.plan.at(effect, phase);
             run(story(&mut world));
             assert!(world.plan.has_crashed(), "effect {effect} never came");
-            let told = world.transcript.join("\n");
-            assert_eq!(outside(&world), expected, "crashed {phase:?} effect {effect}:\n{told}");
+            look(&world, &format!("crashed {phase:?} effect {effect}"));
         }
     }
-    (calm, expected)
+    calm
+}
+
+/// Tells a story in every way and holds each outcome against the calm one, which it gives back.
+pub fn told_in_every_way(story: impl AsyncFn(&mut World)) -> World {
+    let expected = outside(&told(&story, Style::Calm));
+    told_and_looked_at(story, |world, how| {
+        assert_eq!(outside(world), expected, "{how}:\n{}", world.transcript.join("\n"));
+    })
 }
 
 /// What a person finds: statuses, documents by reference with their amounts, the ledger, and what is parked.
@@ -70,10 +79,6 @@ pub fn outside(world: &World) -> Value {
         "shopify": shop_documents(world),
         "stock": world.store.all_items().values().map(|item| json!({ "sku": item.sku, "stock": item.stock })).collect::<Vec<_>>(),
     })
-}
-
-fn rows<'a>(documents: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
-    documents.get(field).and_then(Value::as_array).into_iter().flatten()
 }
 
 fn erp_documents(world: &World) -> Vec<String> {
@@ -103,8 +108,4 @@ fn shop_documents(world: &World) -> Vec<String> {
     let mut all: Vec<String> = rows(&documents, "orders").map(told).collect();
     all.sort();
     all
-}
-
-fn text(value: &Value, field: &str) -> String {
-    value.get(field).map_or_else(String::new, |field| field.as_str().map_or_else(|| field.to_string(), str::to_owned))
 }

@@ -1,7 +1,11 @@
 //! Calls of the API, as API Gateway makes them after authorization.
 
+use std::collections::HashMap;
+
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use aws_lambda_events::encodings::Body;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
@@ -35,109 +39,175 @@ impl Reply {
     }
 }
 
+/// Who calls: a name, scopes and connections, as the authorizer found them out.
+pub type Caller<'a> = (&'a str, &'a str, &'a str);
+
 /// A caller with every scope, on every connection.
-const EVERYBODY: (&str, &str, &str) =
+pub const EVERYBODY: Caller<'static> =
     ("tester", "orders:write orders:read checkout:validate ops:read ops:write inventory:write", "*");
 
-fn event(method: &Method, resource: &str, body: &[u8]) -> ApiGatewayProxyRequest {
-    let mut event = ApiGatewayProxyRequest::default();
-    event.http_method = method.clone();
-    event.resource = Some(resource.to_owned());
-    event.body = Some(String::from_utf8_lossy(body).into_owned());
-    event.request_context.request_id = Some("request-1".into());
-    event
+/// A call of any route.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// The method.
+    pub method: Method,
+    /// The resource as the template has it: `/orders/{order_id}`.
+    pub resource: &'a str,
+    /// Path parameters.
+    pub path: &'a [(&'a str, &'a str)],
+    /// Query parameters.
+    pub query: &'a [(&'a str, &'a str)],
+    /// Headers.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The body.
+    pub body: &'a [u8],
 }
 
-fn sign_in(event: &mut ApiGatewayProxyRequest, caller: (&str, &str, &str)) {
-    let fields = [("caller", caller.0), ("scopes", caller.1), ("connections", caller.2)];
-    event.request_context.authorizer.fields.extend(fields.map(|(name, value)| (name.to_owned(), json!(value))));
+impl<'a> Call<'a> {
+    /// Reads a resource.
+    #[must_use]
+    pub const fn get(resource: &'a str) -> Self {
+        Self { method: Method::GET, resource, path: &[], query: &[], headers: &[], body: b"" }
+    }
+
+    /// Posts to a resource.
+    #[must_use]
+    pub const fn post(resource: &'a str, body: &'a [u8]) -> Self {
+        Self { method: Method::POST, resource, path: &[], query: &[], headers: &[], body }
+    }
+
+    /// With path parameters.
+    #[must_use]
+    pub fn at(self, path: &'a [(&'a str, &'a str)]) -> Self {
+        Self { path, ..self }
+    }
+
+    /// With query parameters.
+    #[must_use]
+    pub fn asking(self, query: &'a [(&'a str, &'a str)]) -> Self {
+        Self { query, ..self }
+    }
+
+    /// With headers.
+    #[must_use]
+    pub fn with(self, headers: &'a [(&'a str, &'a str)]) -> Self {
+        Self { headers, ..self }
+    }
+
+    /// As API Gateway hands it to a function.
+    fn event(&self, caller: Option<Caller<'_>>) -> ApiGatewayProxyRequest {
+        let mut event = ApiGatewayProxyRequest::default();
+        event.http_method = self.method.clone();
+        event.resource = Some(self.resource.to_owned());
+        match std::str::from_utf8(self.body) {
+            Ok(text) => event.body = Some(text.to_owned()),
+            Err(_) => {
+                event.body = Some(BASE64_STANDARD.encode(self.body));
+                event.is_base64_encoded = true;
+            }
+        }
+        event.headers = headers(self.headers);
+        event.path_parameters = owned(self.path);
+        event.query_string_parameters = owned(self.query).into();
+        event.request_context.request_id = Some("request-1".into());
+        if let Some(caller) = caller {
+            let fields = [("caller", caller.0), ("scopes", caller.1), ("connections", caller.2)];
+            event.request_context.authorizer.fields.extend(fields.map(|(name, value)| (name.to_owned(), json!(value))));
+        }
+        event
+    }
 }
 
-fn headers(pairs: &[(String, String)]) -> HeaderMap {
-    let header = |(name, value): &(String, String)| {
-        Some((HeaderName::try_from(name.to_ascii_lowercase()).ok()?, HeaderValue::from_str(value).ok()?))
-    };
-    pairs.iter().filter_map(header).collect()
+fn owned(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in pairs {
+        let name = HeaderName::try_from(name.to_ascii_lowercase());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+            map.append(name, value);
+        }
+    }
+    map
 }
 
 impl World {
-    /// Sends a body to `POST /v1/orders`. A crash is met as a client meets it: by the same request again.
+    /// Calls a route as somebody, or as nobody. A crash is met as a client meets it: by the same request again.
+    pub async fn call(&mut self, caller: Option<Caller<'_>>, call: &Call<'_>) -> Reply {
+        loop {
+            if let Some(reply) = self.call_once(caller, call).await {
+                return reply;
+            }
+        }
+    }
+
+    /// Calls a route; `None` when the function died before it answered.
+    pub async fn call_once(&mut self, caller: Option<Caller<'_>>, call: &Call<'_>) -> Option<Reply> {
+        let event = call.event(caller);
+        let functions = self.functions.clone();
+        let answer = async {
+            match (call.method.as_str(), call.resource) {
+                ("POST", "/orders") => functions.accept_order.handle(event).await,
+                ("POST", "/checkout/validations") => functions.validate_checkout.handle(event).await,
+                ("POST", "/webhooks/{connection}") => functions.receive_webhook.handle(event).await,
+                ("GET", "/orders" | "/orders/{order_id}") => functions.read_order.handle(event).await,
+                _ => functions.operate.handle(event).await,
+            }
+        };
+        self.survive(answer).await.map(Reply::of)
+    }
+
+    /// Sends a body to `POST /v1/orders`.
     pub async fn post_order(&mut self, key: &str, body: &[u8]) -> Reply {
         self.post_order_as(EVERYBODY, Some(key), body).await
     }
 
     /// The same as somebody in particular, with or without a key.
-    pub async fn post_order_as(&mut self, caller: (&str, &str, &str), key: Option<&str>, body: &[u8]) -> Reply {
-        loop {
-            let mut event = event(&Method::POST, "/orders", body);
-            sign_in(&mut event, caller);
-            event.headers = headers(&key.map(|key| ("idempotency-key".to_owned(), key.to_owned())).into_iter().collect::<Vec<_>>());
-            let functions = self.functions.clone();
-            if let Some(response) = self.survive(functions.accept_order.handle(event)).await {
-                return Reply::of(response);
-            }
-        }
+    pub async fn post_order_as(&mut self, caller: Caller<'_>, key: Option<&str>, body: &[u8]) -> Reply {
+        let key = key.map(|key| [("idempotency-key", key)]);
+        let call = Call::post("/orders", body);
+        self.call(Some(caller), &call.with(key.as_ref().map_or(&[][..], |key| &key[..]))).await
     }
 
     /// Asks `POST /v1/checkout/validations`.
     pub async fn validate_cart(&mut self, body: &[u8]) -> Reply {
-        let mut event = event(&Method::POST, "/checkout/validations", body);
-        sign_in(&mut event, EVERYBODY);
-        Reply::of(self.functions.validate_checkout.handle(event).await)
+        self.call(Some(EVERYBODY), &Call::post("/checkout/validations", body)).await
     }
 
     /// Asks `GET /v1/orders/{order_id}`.
-    pub async fn get_order(&self, order_id: &str) -> Reply {
+    pub async fn get_order(&mut self, order_id: &str) -> Reply {
         self.get_order_as(EVERYBODY, order_id).await
     }
 
     /// The same as somebody in particular.
-    pub async fn get_order_as(&self, caller: (&str, &str, &str), order_id: &str) -> Reply {
-        let mut event = event(&Method::GET, "/orders/{order_id}", b"");
-        sign_in(&mut event, caller);
-        event.path_parameters.insert("order_id".into(), order_id.into());
-        Reply::of(self.functions.read_order.handle(event).await)
+    pub async fn get_order_as(&mut self, caller: Caller<'_>, order_id: &str) -> Reply {
+        self.call(Some(caller), &Call::get("/orders/{order_id}").at(&[("order_id", order_id)])).await
     }
 
     /// Asks `GET /v1/ops/exceptions`.
-    pub async fn exceptions(&self) -> Vec<Value> {
-        let mut event = event(&Method::GET, "/ops/exceptions", b"");
-        sign_in(&mut event, EVERYBODY);
-        let reply = Reply::of(self.functions.operate.handle(event).await);
+    pub async fn exceptions(&mut self) -> Vec<Value> {
+        let reply = self.call(Some(EVERYBODY), &Call::get("/ops/exceptions")).await;
         reply.json().get("exceptions").and_then(Value::as_array).cloned().unwrap_or_default()
     }
 
     /// Sends `POST /v1/ops/exceptions/{exception_id}/retry`.
     pub async fn retry(&mut self, exception_id: &str) -> Reply {
-        loop {
-            let mut event = event(&Method::POST, "/ops/exceptions/{exception_id}/retry", b"");
-            sign_in(&mut event, EVERYBODY);
-            event.path_parameters.insert("exception_id".into(), exception_id.into());
-            let functions = self.functions.clone();
-            if let Some(response) = self.survive(functions.operate.handle(event)).await {
-                return Reply::of(response);
-            }
-        }
+        let call = Call::post("/ops/exceptions/{exception_id}/retry", b"");
+        self.call(Some(EVERYBODY), &call.at(&[("exception_id", exception_id)])).await
     }
 
     /// Sends `POST /v1/inventory/receipts`.
     pub async fn receive_stock(&mut self, receipt: &Value) -> Reply {
-        loop {
-            let mut event = event(&Method::POST, "/inventory/receipts", receipt.to_string().as_bytes());
-            sign_in(&mut event, EVERYBODY);
-            let functions = self.functions.clone();
-            if let Some(response) = self.survive(functions.operate.handle(event)).await {
-                return Reply::of(response);
-            }
-        }
+        let body = receipt.to_string();
+        self.call(Some(EVERYBODY), &Call::post("/inventory/receipts", body.as_bytes())).await
     }
 
     /// Delivers a webhook; `None` when the function died before it answered.
     pub async fn deliver(&mut self, connection: &str, with: &[(String, String)], body: &[u8]) -> Option<Reply> {
-        let mut event = event(&Method::POST, "/webhooks/{connection}", body);
-        event.headers = headers(with);
-        event.path_parameters.insert("connection".into(), connection.into());
-        let functions = self.functions.clone();
-        self.survive(functions.receive_webhook.handle(event)).await.map(Reply::of)
+        let headers: Vec<(&str, &str)> = with.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let path = [("connection", connection)];
+        self.call_once(None, &Call::post("/webhooks/{connection}", body).at(&path).with(&headers)).await
     }
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 
 use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use crossdock_domain::item::Item;
-use crossdock_domain::{Commit, Order, OrderId};
+use crossdock_domain::ids::LocationId;
+use crossdock_domain::item::{Item, Stock};
+use crossdock_domain::{Commit, Order, OrderId, Sku};
 use crossdock_log::{ConnectionRecord, Memory, Usage};
 use crossdock_runner::Calls;
 use crossdock_sandboxes::netsuite::Certificate;
@@ -100,6 +101,7 @@ pub struct World {
     queues: BTreeMap<String, Vec<QueueMessage>>,
     webhooks: VecDeque<(&'static str, Delivery)>,
     messages: u64,
+    opening: BTreeMap<(Sku, LocationId), i64>,
     /// Every line of what happened, for a story's reader.
     pub transcript: Vec<String>,
 }
@@ -153,6 +155,7 @@ impl World {
             traffic: traffic.clone(),
             plan: plan.clone(),
         };
+        let opening = store.all_items().values().flat_map(opening_of).collect();
         let seed = options.style.seed().unwrap_or_default();
         // Backoff has jitter: the same seed has to tell the same story.
         fastrand::seed(seed);
@@ -166,6 +169,7 @@ impl World {
             queues: BTreeMap::new(),
             webhooks: VecDeque::new(),
             messages: 0,
+            opening,
             transcript: Vec::new(),
             store,
             shopify,
@@ -187,6 +191,37 @@ impl World {
     #[must_use]
     pub fn traffic(&self) -> (u64, u64) {
         (self.traffic.messages.load(Ordering::SeqCst), self.traffic.entries.load(Ordering::SeqCst))
+    }
+
+    /// Begins with so many units of a SKU at a location, and none anywhere else.
+    ///
+    /// # Panics
+    /// The catalogue does not know the SKU, or there is no such location.
+    pub fn begin_with(&mut self, sku: &str, stock: &[(&str, i64)]) {
+        let items = self.store.all_items();
+        let Some(mut item) = items.into_values().find(|item| item.sku.as_str() == sku) else { panic!("no {sku}") };
+        let units = |location: &LocationId| {
+            let said = stock.iter().find(|(name, _)| *name == location.as_str());
+            said.map_or(0, |(_, units)| *units)
+        };
+        for (location, at) in &mut item.stock {
+            *at = Stock { on_hand: units(location), available: units(location) };
+        }
+        assert!(stock.iter().all(|(name, _)| item.stock.keys().any(|l| l.as_str() == *name)), "no such location");
+        self.opening.extend(opening_of(&item));
+        self.store.put_item(item);
+    }
+
+    /// Units on hand at the beginning.
+    #[must_use]
+    pub const fn opening(&self) -> &BTreeMap<(Sku, LocationId), i64> {
+        &self.opening
+    }
+
+    /// What the template wires.
+    #[must_use]
+    pub const fn template(&self) -> &'static Template {
+        self.template
     }
 
     /// An order as its facts tell it.
@@ -537,6 +572,10 @@ fn secrets(shopify: &ShopifyConfig, shipbob: &ShipBobConfig, key: &SigningKey) -
     let erp = json!({ "client_id": CLIENT.0, "certificate_id": CLIENT.1, "private_key": private_key });
     let all = [("shopify-uk", shop), ("shipbob", warehouse), ("netsuite", erp)];
     WorldSecrets(all.into_iter().map(|(name, secret)| (name.to_owned(), Secret::new(secret))).collect())
+}
+
+fn opening_of(item: &Item) -> Vec<((Sku, LocationId), i64)> {
+    item.stock.iter().map(|(location, stock)| ((item.sku.clone(), location.clone()), stock.on_hand)).collect()
 }
 
 /// Read once: every story of a run stands on the same template.

@@ -9,7 +9,7 @@ mod functions;
 mod ports;
 mod template;
 
-pub use api::Reply;
+pub use api::{Call, Caller, EVERYBODY, Reply};
 pub use clock::WorldClock;
 pub use engine::{Style, World, WorldOptions};
 pub use ports::{CrashPlan, Phase};

@@ -33,6 +33,7 @@ pub enum Phase {
 pub struct CrashPlan {
     effects: AtomicU64,
     planned: Mutex<BTreeMap<u64, Phase>>,
+    deadly: Mutex<Option<String>>,
     crashed: AtomicBool,
     wake: tokio::sync::Notify,
 }
@@ -41,6 +42,18 @@ impl CrashPlan {
     /// Plans one more death, at the effect with this number, from 1.
     pub fn at(&self, effect: u64, phase: Phase) {
         locked(&self.planned).insert(effect, phase);
+    }
+
+    /// From now on whoever calls this host dies before its call, until it is `None` again.
+    pub fn deadly_host(&self, host: Option<&str>) {
+        *locked(&self.deadly) = host.map(str::to_owned);
+    }
+
+    async fn meet(&self, host: &str) {
+        let deadly = locked(&self.deadly).as_deref() == Some(host);
+        if deadly {
+            self.die().await;
+        }
     }
 
     /// Effects so far.
@@ -248,6 +261,7 @@ impl Http for WorldHttp {
         let Some(router) = self.hosts.get(&host).cloned() else {
             return Err(HttpError::NotSent(format!("there is no host {host}")));
         };
+        self.plan.meet(&host).await;
         self.plan.around(answer(router, request)).await
     }
 }

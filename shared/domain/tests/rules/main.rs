@@ -1,0 +1,17 @@
+//! The rules, told as given, when, then, and the laws that hold for every order.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
+
+mod samples;
+
+mod accept;
+mod checkout;
+mod commit;
+mod evolve;
+mod ids;
+mod money;
+mod posting;
+mod shipping;
+mod simulation;
+mod sourcing;
+mod totals;

@@ -1,0 +1,203 @@
+//! An ordinary order and its surroundings, from which every test differs in what it is about.
+
+use std::collections::BTreeMap;
+
+use crossdock_domain::accept::{Context, Inbound};
+use crossdock_domain::event::{Accepted, Allocation, Document, LineQuantity, Shipment};
+use crossdock_domain::item::{Item, Stock};
+use crossdock_domain::settings::ChannelSettings;
+use crossdock_domain::{
+    CanonicalOrder, Charge, ChargeKind, Event, Line, LineKind, Minor, Order, OrderId, Recipient, Sku, TaxLine, Tender,
+    TenderStatus,
+};
+use jiff::Timestamp;
+use serde_json::json;
+
+/// A moment, in seconds after the order was placed.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_764_000_000 + seconds).unwrap()
+}
+
+pub fn minor(amount: i64) -> Minor {
+    Minor::new(amount).unwrap()
+}
+
+pub fn sku(text: &str) -> Sku {
+    text.parse().unwrap()
+}
+
+pub fn order_id() -> OrderId {
+    "shopify-uk.5001".parse().unwrap()
+}
+
+pub fn settings() -> ChannelSettings {
+    let settings = json!({
+        "reference_prefix": "UK",
+        "legal_entity": "1",
+        "time_zone": "Europe/London",
+        "currencies": ["GBP", "EUR", "JPY", "KWD"],
+        "countries": ["GB", "IE", "DE"],
+        "routes": { "storefront": "shopify-uk", "fulfillment": "shipbob", "erp": "netsuite" },
+        "sourcing": { "locations": [{ "location": "LON1", "countries": ["GB", "IE"] }, { "location": "MAN1" }] },
+        "limits": { "quantity_per_line": 99, "value": { "GBP": 1_000_000 } },
+        "price_tolerance": 1,
+        "rounding_tolerance": 5,
+        "stored_value_gateways": ["gift_card"],
+    });
+    serde_json::from_value(settings).unwrap()
+}
+
+pub fn item(name: &str, stock: &[(&str, i64)]) -> Item {
+    let stock = stock.iter().map(|(location, units)| {
+        (location.parse().unwrap(), Stock { on_hand: *units, available: *units })
+    });
+    Item {
+        sku: sku(name),
+        prices: BTreeMap::from([("GBP".parse().unwrap(), minor(1000)), ("EUR".parse().unwrap(), minor(1200))]),
+        identities: ["shipbob", "netsuite"].map(|system| (system.parse().unwrap(), format!("{system}-{name}"))).into(),
+        stock: stock.collect(),
+    }
+}
+
+pub fn catalogue(items: impl IntoIterator<Item = Item>) -> BTreeMap<Sku, Item> {
+    items.into_iter().map(|item| (item.sku.clone(), item)).collect()
+}
+
+/// TEE and MUG, ten of each in London.
+pub fn shop() -> BTreeMap<Sku, Item> {
+    catalogue([item("TEE", &[("LON1", 10), ("MAN1", 0)]), item("MUG", &[("LON1", 10), ("MAN1", 0)])])
+}
+
+pub fn recipient() -> Recipient {
+    Recipient {
+        name: "A Buyer".into(),
+        address1: "1 High Street".into(),
+        city: "Leeds".into(),
+        postal_code: "LS1 1AA".into(),
+        country: "GB".into(),
+        ..Recipient::default()
+    }
+}
+
+pub fn line(name: &str, quantity: u32, unit_price: i64) -> Line {
+    Line {
+        id: format!("L-{name}"),
+        kind: LineKind::Product,
+        sku: Some(sku(name)),
+        quantity,
+        unit_price: minor(unit_price),
+        discount: Minor::ZERO,
+        taxes: Vec::new(),
+    }
+}
+
+pub fn tax(amount: i64) -> TaxLine {
+    TaxLine { title: "GB VAT".into(), rate: "0.2".into(), amount: minor(amount), channel_liable: false }
+}
+
+pub fn charge(kind: ChargeKind, amount: i64) -> Charge {
+    Charge { kind, amount: minor(amount), discount: Minor::ZERO, taxes: Vec::new() }
+}
+
+pub fn tender(id: &str, amount: i64) -> Tender {
+    Tender {
+        id: id.into(),
+        gateway: "shopify_payments".into(),
+        status: TenderStatus::Captured,
+        amount: minor(amount),
+        at: at(0),
+    }
+}
+
+/// An order of these lines; neither priced nor paid yet.
+pub fn unpaid(lines: Vec<Line>, charges: Vec<Charge>) -> CanonicalOrder {
+    CanonicalOrder {
+        name: "#1001".into(),
+        placed_at: at(0),
+        currency: "GBP".parse().unwrap(),
+        taxes_included: false,
+        test: false,
+        country: Some("GB".parse().unwrap()),
+        lines,
+        charges,
+        tenders: Vec::new(),
+        total: Minor::ZERO,
+    }
+}
+
+/// The same order with its right total, paid by one tender.
+pub fn paid(order: CanonicalOrder) -> CanonicalOrder {
+    let total = order.totals().unwrap().total_minor;
+    CanonicalOrder { total, tenders: vec![tender("T1", total.get())], ..order }
+}
+
+/// Two tees and a mug with tax and shipping, paid.
+pub fn ordinary() -> CanonicalOrder {
+    let tees = Line { discount: minor(150), taxes: vec![tax(370)], ..line("TEE", 2, 1000) };
+    let mug = Line { taxes: vec![tax(100)], ..line("MUG", 1, 500) };
+    let shipping = Charge { taxes: vec![tax(80)], ..charge(ChargeKind::Shipping, 399) };
+    paid(unpaid(vec![tees, mug], vec![shipping]))
+}
+
+pub fn inbound(order: CanonicalOrder) -> Inbound {
+    Inbound { order, recipient: Some(recipient()), source_version: at(0), cancelled: false, oddities: Vec::new() }
+}
+
+/// Runs a rule with the ordinary settings and catalogue.
+pub fn in_shop<T>(rule: impl FnOnce(Context<'_>) -> T) -> T {
+    let (settings, items) = (settings(), shop());
+    rule(Context { settings: &settings, items: &items })
+}
+
+pub fn accepted(order: CanonicalOrder) -> Event {
+    let settings = settings();
+    Event::OrderAccepted(Box::new(Accepted {
+        order,
+        recipient: Some(recipient().hash()),
+        routes: settings.routes,
+        prefix: settings.reference_prefix,
+        time_zone: settings.time_zone,
+        rounding_tolerance: settings.rounding_tolerance,
+        process: 1,
+        source_version: at(0),
+        request_hash: None,
+    }))
+}
+
+pub fn units(lines: &[(usize, u32)]) -> Vec<LineQuantity> {
+    lines.iter().map(|(line, quantity)| LineQuantity { line: *line, quantity: *quantity }).collect()
+}
+
+pub fn allocated(number: u32, location: &str, lines: &[(usize, u32)]) -> Event {
+    Event::OrderAllocated(Allocation { number, location: location.parse().unwrap(), lines: units(lines) })
+}
+
+pub fn shipped(number: u32, allocation: u32, lines: &[(usize, u32)]) -> Event {
+    Event::ShipmentRecorded(Shipment {
+        number,
+        id: format!("S-{number}"),
+        allocation,
+        location: "LON1".parse().unwrap(),
+        lines: units(lines),
+        tracking: Vec::new(),
+        shipped_at: at(3600),
+    })
+}
+
+pub fn document(id: &str, total: Option<i64>) -> Document {
+    Document {
+        system: "netsuite".parse().unwrap(),
+        id: id.into(),
+        reference: Some(format!("UK-5001-{id}")),
+        total_minor: total.map(minor),
+    }
+}
+
+/// The order after these facts, a second between one and the next.
+pub fn given(facts: impl IntoIterator<Item = Event>) -> Order {
+    let mut order = Order::new(order_id());
+    for (seconds, fact) in (1..).zip(facts) {
+        order.evolve(&fact, at(seconds));
+    }
+    order
+}

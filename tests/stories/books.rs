@@ -1,0 +1,145 @@
+//! What has to be true of the outside systems once orders are completed, whatever happened on the way. Read from the
+//! outside, not from what Crossdock thinks of itself.
+
+use std::collections::BTreeMap;
+
+use crossdock_domain::event::Event;
+use crossdock_domain::order::Status;
+use crossdock_world::World;
+use serde_json::Value;
+
+pub fn rows<'a>(documents: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    documents.get(field).and_then(Value::as_array).into_iter().flatten()
+}
+
+pub fn text(value: &Value, field: &str) -> String {
+    value.get(field).map_or_else(String::new, |field| field.as_str().map_or_else(|| field.to_string(), str::to_owned))
+}
+
+/// Every order of the world is completed and every identity of the books holds.
+pub fn assert_all_closed(world: &World) {
+    assert!(!world.orders().is_empty(), "there is no order");
+    for order in world.orders() {
+        let story = world.transcript.join("\n");
+        assert_eq!(order.status(), Status::Completed, "{}: {:#?}\n{story}", order.id, order.attention());
+    }
+    assert_books(world, &sold_at_the_shop(world, |_| true));
+    assert_documents(world);
+    assert_told(world);
+    assert_stock(world);
+}
+
+/// What the storefront sold, per currency, in minor units.
+pub fn sold_at_the_shop(world: &World, counts: impl Fn(&str) -> bool) -> BTreeMap<String, i64> {
+    let mut sold = BTreeMap::new();
+    for order in rows(&world.shopify.documents(), "orders").filter(|order| counts(&text(order, "id"))) {
+        *sold.entry(text(order, "currency")).or_default() += order["total"].as_i64().unwrap();
+    }
+    sold
+}
+
+/// Nothing is receivable, no deposit is left, and income and tax are what was sold.
+pub fn assert_books(world: &World, sold: &BTreeMap<String, i64>) {
+    let ledger = world.netsuite.ledger();
+    for (currency, sold) in sold {
+        let book = ledger["currencies"].get(currency).unwrap_or_else(|| panic!("nothing was posted in {currency}"));
+        assert_eq!(book["balanced"], true, "{book:#}");
+        let accounts: BTreeMap<String, i64> = serde_json::from_value(book["accounts"].clone()).unwrap();
+        assert_eq!((accounts["receivables"], accounts["deposits"]), (0, 0), "{accounts:#?}");
+        let is_income = |account: &str| {
+            matches!(account, "revenue" | "shipping" | "rounding") || account.starts_with("tax:")
+        };
+        let income: i64 = accounts.iter().filter(|(account, _)| is_income(account)).map(|(_, amount)| amount).sum();
+        assert_eq!(income, *sold, "income and tax in {currency}: {accounts:#?}");
+    }
+}
+
+/// One sales order and one deposit per captured tender; one fulfilment and one invoice per parcel that left; no
+/// reference twice.
+pub fn assert_documents(world: &World) {
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let documents = world.netsuite.documents();
+    let mut references: Vec<String> = rows(&documents, "documents").map(|d| text(d, "externalId")).collect();
+    for document in rows(&documents, "documents") {
+        let reference = text(document, "externalId");
+        let order = reference.rsplit_once('-').map_or("", |(order, _)| order).to_owned();
+        *counts.entry((order, text(document, "record"))).or_default() += 1;
+    }
+    let all = references.len();
+    references.sort();
+    references.dedup();
+    assert_eq!(references.len(), all, "a reference was used twice");
+    let shipments = parcels_by_order(world);
+    for order in world.orders().iter().filter(|order| order.status() == Status::Completed) {
+        let name = order.reference("SO").unwrap().trim_end_matches("-SO").to_owned();
+        let count = |record: &str| counts.get(&(name.clone(), record.to_owned())).copied().unwrap_or(0);
+        let shipped = shipments.get(&name).copied().unwrap_or(0);
+        let paid = order.captured_tenders().filter(|(_, tender)| tender.amount.get() > 0).count();
+        assert_eq!(count("salesOrder"), 1, "{name}");
+        assert_eq!(count("customerDeposit"), paid, "{name}");
+        assert_eq!((count("itemFulfillment"), count("invoice")), (shipped, shipped), "{name}: one per shipment");
+        assert!(shipped > 0, "{name} never left");
+    }
+}
+
+/// Shipments that the 3PL has made, by the order part of our reference.
+fn parcels_by_order(world: &World) -> BTreeMap<String, usize> {
+    let documents = world.shipbob.documents();
+    let mut shipments = BTreeMap::new();
+    for order in rows(&documents, "orders") {
+        let reference = text(order, "reference_id");
+        let name = reference.rsplit_once('-').map_or("", |(order, _)| order).to_owned();
+        let left = rows(order, "shipments").filter(|shipment| !shipment["shipped_at"].is_null()).count();
+        *shipments.entry(name).or_default() += left;
+    }
+    shipments
+}
+
+/// The shop was told of every unit once.
+pub fn assert_told(world: &World) {
+    for order in rows(&world.shopify.documents(), "orders") {
+        let ordered: i64 = rows(order, "lines").map(|line| line["quantity"].as_i64().unwrap()).sum();
+        let told: i64 = rows(order, "fulfillments").flat_map(|f| rows(f, "lines")).map(|l| l["quantity"].as_i64().unwrap()).sum();
+        assert_eq!(told, ordered, "{}: units told and ordered", text(order, "name"));
+    }
+}
+
+/// On hand is what was there and came, less what left; what may be promised is that less what is reserved; neither is
+/// ever below zero.
+pub fn assert_stock(world: &World) {
+    let mut on_hand: BTreeMap<(String, String), i64> =
+        world.opening().iter().map(|((sku, location), units)| ((sku.to_string(), location.to_string()), *units)).collect();
+    for event in world.store.streams().values().flatten().flat_map(|commit| &commit.events) {
+        if let Event::StockReceived(receipt) = event {
+            for line in &receipt.lines {
+                *on_hand.entry((line.sku.to_string(), receipt.location.to_string())).or_default() += i64::from(line.quantity);
+            }
+        }
+    }
+    let mut reserved: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for order in rows(&world.shipbob.documents(), "orders") {
+        for shipment in rows(order, "shipments").filter(|shipment| !shipment["shipped_at"].is_null()) {
+            for product in rows(shipment, "products") {
+                let place = (text(product, "sku"), text(shipment, "location"));
+                *on_hand.entry(place).or_default() -= product["quantity"].as_i64().unwrap();
+            }
+        }
+    }
+    for order in world.orders() {
+        for allocation in order.allocations.values() {
+            for line in order.unshipped_of(allocation) {
+                let place = (order.sku(line.line).unwrap().to_string(), allocation.fact.location.to_string());
+                *reserved.entry(place).or_default() += i64::from(line.quantity);
+            }
+        }
+    }
+    for item in world.store.all_items().values() {
+        for (location, stock) in &item.stock {
+            let place = (item.sku.to_string(), location.to_string());
+            let expected = on_hand.get(&place).copied().unwrap_or(0);
+            let free = expected - reserved.get(&place).copied().unwrap_or(0);
+            assert!(stock.on_hand >= 0 && stock.available >= 0, "{place:?} is below zero: {stock:?}");
+            assert_eq!((stock.on_hand, stock.available), (expected, free), "{place:?}\n{}", world.transcript.join("\n"));
+        }
+    }
+}
