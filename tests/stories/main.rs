@@ -6,4 +6,13 @@ mod acts;
 mod books;
 mod telling;
 
+mod crowd;
+mod deaths;
+mod erp;
+mod holds;
 mod ordinary;
+mod own_api;
+mod shipping;
+mod stock;
+mod storefront;
+mod warehouse;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::canonical::{CanonicalOrder, ChargeKind, Line, LineKind, Recipient, Tender, TenderStatus};
+use crate::canonical::{CanonicalOrder, Charge, ChargeKind, Line, LineKind, Recipient, Tender, TenderStatus};
 use crate::event::{Accepted, Decision, Event, Hold, HoldCode, Refused};
 use crate::ids::Sku;
 use crate::item::Item;
@@ -66,11 +66,15 @@ fn money_concerns(order: &CanonicalOrder, settings: &ChannelSettings) -> Vec<Hol
         Ok(_) => {}
         Err(error) => holds.push(Hold::new(HoldCode::Totals, error.to_string())),
     }
-    if order.lines.iter().any(|line| line.price().is_ok_and(|price| price < Minor::ZERO)) {
-        holds.push(Hold::new(HoldCode::Totals, "a line is discounted below zero"));
+    let prices = order.lines.iter().map(Line::price).chain(order.charges.iter().map(Charge::price));
+    if prices.into_iter().any(|price| price.is_ok_and(|price| price < Minor::ZERO)) {
+        holds.push(Hold::new(HoldCode::Totals, "a line or charge is below zero"));
     }
-    let taxes = order.lines.iter().flat_map(|l| &l.taxes).chain(order.charges.iter().flat_map(|c| &c.taxes));
-    if taxes.into_iter().any(|tax| tax.channel_liable) {
+    let taxes = || order.lines.iter().flat_map(|l| &l.taxes).chain(order.charges.iter().flat_map(|c| &c.taxes));
+    if taxes().any(|tax| tax.amount < Minor::ZERO) {
+        holds.push(Hold::new(HoldCode::Totals, "a tax is below zero"));
+    }
+    if taxes().any(|tax| tax.channel_liable) {
         holds.push(Hold::new(HoldCode::ChannelTax, "the channel owes a part of the tax"));
     }
     holds
@@ -85,6 +89,9 @@ fn payment_concerns(order: &CanonicalOrder, settings: &ChannelSettings) -> Vec<H
             format!("{} of {} minor units are paid", captured.get(), order.total.get()),
         )),
         Err(error) => holds.push(Hold::new(HoldCode::Unpaid, error.to_string())),
+    }
+    if order.tenders.iter().any(|tender| tender.amount < Minor::ZERO) {
+        holds.push(Hold::new(HoldCode::Unpaid, "a payment is below zero"));
     }
     if let Some(tender) = order.tenders.iter().find(|t| settings.stored_value_gateways.contains(&t.gateway)) {
         holds.push(Hold::new(HoldCode::StoredValueTender, format!("paid by {}", tender.gateway)));
@@ -224,12 +231,17 @@ pub fn storefront_order(order: &Order, inbound: &Inbound, context: Context<'_>) 
 fn late_payments(order: &Order, inbound: &Inbound) -> Vec<Event> {
     let captured: Vec<_> = order.captured_tenders().map(|(_, tender)| tender).collect();
     let is_fresh = |t: &&Tender| t.status == TenderStatus::Captured && !captured.iter().any(|known| known.id == t.id);
-    let fresh: Vec<&Tender> = inbound.order.tenders.iter().filter(is_fresh).collect();
+    let mut fresh: Vec<&Tender> = Vec::new();
+    for tender in inbound.order.tenders.iter().filter(is_fresh) {
+        if !fresh.iter().any(|known| known.id == tender.id) {
+            fresh.push(tender);
+        }
+    }
     if fresh.is_empty() {
         return Vec::new();
     }
-    let paid: i64 = captured.iter().chain(&fresh).map(|tender| tender.amount.get()).sum();
-    let total = order.accepted.as_ref().map_or(0, |a| a.fact.order.total.get());
+    let paid = Minor::sum(captured.iter().chain(&fresh).map(|tender| tender.amount)).ok();
+    let total = order.accepted.as_ref().map(|a| a.fact.order.total);
     let tenders = order.tenders();
     let mut next = tenders.keys().max().map_or(1, |last| last + 1);
     let mut number_of = |tender: &Tender| {

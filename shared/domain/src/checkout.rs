@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::ids::{CountryCode, Sku};
 use crate::item::Item;
 use crate::money::{Currency, Minor};
-use crate::settings::{ChannelSettings, DegradedCheckout};
+use crate::settings::{ChannelSettings, DegradedCheckout, Split};
 
 /// A cart, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +132,7 @@ fn answer_line(
         reasons.push(Reason { code: "unknown_sku", detail: format!("{} is not sold", line.sku), line: Some(index) });
         return answer;
     };
-    answer.available_to_promise = Some(item.available_at(settings.locations_for(Some(&cart.country))));
+    answer.available_to_promise = Some(promisable(item, cart, settings));
     answer.unit_price_minor = item.prices.get(&cart.currency).copied();
     match answer.unit_price_minor {
         None => reasons.push(Reason {
@@ -147,6 +147,15 @@ fn answer_line(
         Some(_) => {}
     }
     answer
+}
+
+/// Where an order may not be split, what lies at two places is not one promise.
+fn promisable(item: &Item, cart: &Cart, settings: &ChannelSettings) -> i64 {
+    let locations = settings.locations_for(Some(&cart.country));
+    match settings.sourcing.split {
+        Split::Allowed => item.available_at(locations),
+        Split::Never => locations.map(|location| item.available_at([location])).max().unwrap_or(0),
+    }
 }
 
 /// Lines of one SKU share its stock: together they must not ask for more than there is.

@@ -316,12 +316,13 @@ impl Order {
             since: hold.at,
             attempts: 0,
         });
-        let parked = self.parked.iter().map(|(task, parked)| Attention {
-            about: task.to_string(),
+        let waiting = self.waiting();
+        let parked = waiting.iter().map(|parked| Attention {
+            about: parked.fact.task.to_string(),
             class: parked.fact.class.to_string(),
             reason: parked.fact.reason.clone(),
             since: parked.at,
-            attempts: self.attempts(task),
+            attempts: self.attempts(&parked.fact.task),
         });
         let outstanding = self.outstanding();
         let late = outstanding.iter().filter(|task| !self.parked.contains_key(&task.id)).filter_map(|task| {
@@ -358,7 +359,7 @@ impl Order {
         Summary {
             status: self.status().to_string(),
             attention: self.attention(),
-            waits_on: self.parked.values().find_map(|parked| parked.fact.waits_on.key()),
+            waits_on: self.waiting().iter().find_map(|parked| parked.fact.waits_on.key()),
             routes: accepted.map(|a| a.fact.routes.clone()),
             placed_at: accepted.map_or(self.updated_at.unwrap_or(Timestamp::UNIX_EPOCH), |a| a.fact.order.placed_at),
         }

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::order::{Order, Status};
+use crate::money::Minor;
+use crate::event::Parked;
+use crate::order::{At, Order, Status};
 
 /// The kinds of work on an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -124,9 +126,15 @@ impl Order {
     /// and what it stands on is itself in the list until then, so an empty list means finished.
     #[must_use]
     pub fn outstanding(&self) -> Vec<Task> {
-        if !matches!(self.status(), Status::Accepted | Status::Fulfilling | Status::Shipped | Status::Completed) {
-            return Vec::new();
+        if matches!(self.status(), Status::Accepted | Status::Fulfilling | Status::Shipped | Status::Completed) {
+            self.owed()
+        } else {
+            Vec::new()
         }
+    }
+
+    /// What would be left to do if nothing held the order.
+    fn owed(&self) -> Vec<Task> {
         let mut tasks = Vec::new();
         self.owe_allocation(&mut tasks);
         self.owe_fulfillment(&mut tasks);
@@ -173,7 +181,8 @@ impl Order {
             return;
         };
         for (number, tender) in self.captured_tenders() {
-            if !self.deposits.contains_key(&tender.id) {
+            // A free order is "paid" by nothing, and nothing is no deposit.
+            if tender.amount > Minor::ZERO && !self.deposits.contains_key(&tender.id) {
                 tasks.push(Task::new(TaskKind::PostDeposit, "DEP", number, sales_order.at.max(tender.at)));
             }
         }
@@ -219,6 +228,12 @@ impl Order {
         let Some(overdue) = self.overdue.get(&task.id) else { return task.since.max(self.moved_at(&task.id)) + patience };
         let doubled = patience * 2_i32.saturating_pow(overdue.times.min(10));
         overdue.last_at + doubled.min(patience.max(SignedDuration::from_hours(6)))
+    }
+
+    /// Parked tasks that are still owed. One that was done all the same, by somebody who was under way when it was
+    /// parked, needs nobody any more.
+    pub(crate) fn waiting(&self) -> Vec<&At<Parked>> {
+        self.owed().iter().filter_map(|task| self.parked.get(&task.id)).collect()
     }
 
     /// When a task was last parked or taken up again.

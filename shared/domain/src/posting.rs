@@ -191,7 +191,9 @@ impl Order {
         SalesDraft::summed(header, lines, shipping).map(Some)
     }
 
-    /// What one invoice still lacks and which deposit can settle it; invoices first to last, deposits first to last.
+    /// What one invoice still lacks and which deposit can settle it; invoices first to last, deposits first to last. A
+    /// deposit that is not posted yet is waited for, not passed over: else the same application could be computed
+    /// differently by two workers, and its reference would name two documents.
     #[must_use]
     pub fn next_application(&self) -> Option<ApplicationPlan> {
         let number = self.applications.keys().max().map_or(1, |last| last + 1);
@@ -204,10 +206,10 @@ impl Order {
             (due > 0).then_some((*shipment, due))
         })?;
         let (tender, left) = self.captured_tenders().find_map(|(_, tender)| {
-            self.deposits.get(&tender.id)?;
             let left = tender.amount.get() - applied(&|a| a.tender == tender.id);
             (left > 0).then_some((tender.id.clone(), left))
         })?;
+        self.deposits.get(&tender)?;
         Some(ApplicationPlan { number, shipment, tender, amount: Minor::new(due.min(left)).ok()? })
     }
 

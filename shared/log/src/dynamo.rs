@@ -349,19 +349,14 @@ impl Connections for Dynamo {
     }
 
     async fn pause(&self, connection: &ConnectionId, pause: &Pause) -> Result<(), StoreError> {
-        let update = self.client.update_item().table_name(&self.tables.connections);
-        let update = update.key("connection", text(connection.as_str()));
-        let update = update
-            .update_expression("SET paused_since = if_not_exists(paused_since, :now), paused_until = :until, paused_reason = :why")
-            .condition_expression("attribute_not_exists(paused_until) OR paused_until < :until")
-            .expression_attribute_values(":now", text(pause.now.to_string()))
-            .expression_attribute_values(":until", text(sortable(pause.until)))
-            .expression_attribute_values(":why", text(&pause.reason));
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_condition(&error) => Ok(()),
-            Err(error) => Err(store_error("UpdateItem", &error)),
+        let begins = "SET paused_since = :now, paused_until = :until, paused_reason = :why";
+        let idle = "attribute_not_exists(paused_until) OR paused_until < :now";
+        if self.pause_if(connection, pause, (begins, idle)).await? {
+            return Ok(());
         }
+        // Paused already: for longer, if at all, and since the same moment.
+        let lengthens = "SET paused_since = if_not_exists(paused_since, :now), paused_until = :until, paused_reason = :why";
+        self.pause_if(connection, pause, (lengthens, "paused_until < :until")).await.map(|_| ())
     }
 
     async fn resume(&self, connection: &ConnectionId) -> Result<(), StoreError> {
@@ -369,6 +364,25 @@ impl Connections for Dynamo {
         let update = update.key("connection", text(connection.as_str()));
         let update = update.update_expression("REMOVE paused_since, paused_until, paused_reason");
         update.send().await.map(|_| ()).map_err(|error| store_error("UpdateItem", &error))
+    }
+}
+
+impl Dynamo {
+    /// Whether the pause was written.
+    async fn pause_if(&self, connection: &ConnectionId, pause: &Pause, how: (&str, &str)) -> Result<bool, StoreError> {
+        let update = self.client.update_item().table_name(&self.tables.connections);
+        let update = update.key("connection", text(connection.as_str()));
+        let update = update
+            .update_expression(how.0)
+            .condition_expression(how.1)
+            .expression_attribute_values(":now", text(sortable(pause.now)))
+            .expression_attribute_values(":until", text(sortable(pause.until)))
+            .expression_attribute_values(":why", text(&pause.reason));
+        match update.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if is_condition(&error) => Ok(false),
+            Err(error) => Err(store_error("UpdateItem", &error)),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use http::StatusCode;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
@@ -282,10 +283,9 @@ fn lasting(class: FailureClass, reason: impl Into<String>) -> Failure {
 }
 
 fn pause(answer: &http::Response<Bytes>) -> SignedDuration {
-    let header = |name: &str| answer.headers().get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    let said = header("x-retry-after").or_else(|| header("retry-after")).filter(|s| s.is_finite());
-    #[expect(clippy::cast_possible_truncation, reason = "clamped to a few minutes right after")]
-    let seconds = said.map_or(UNSAID_PAUSE_S, |s| s.ceil() as i64).clamp(PAUSE_S.0, PAUSE_S.1);
+    let header = |name: &str| answer.headers().get(name)?.to_str().ok()?.trim().parse::<Decimal>().ok();
+    let said = header("x-retry-after").or_else(|| header("retry-after"));
+    let seconds = said.and_then(|s| i64::try_from(s.ceil()).ok()).unwrap_or(UNSAID_PAUSE_S).clamp(PAUSE_S.0, PAUSE_S.1);
     // Those who wait must not all come back in the same instant.
     SignedDuration::from_secs(seconds) + SignedDuration::from_millis(fastrand::i64(0..1000))
 }

@@ -1,0 +1,71 @@
+//! Stock that is short.
+
+use crossdock_domain::order::Status;
+use crossdock_world::World;
+use serde_json::{Value, json};
+
+use crate::acts::{attention, goes_its_way, one_mug, place, units_of};
+use crate::books::{assert_all_closed, assert_stock};
+use crate::telling::{told_and_looked_at, told_in_every_way};
+
+fn receipt(id: &str, sku: &str, quantity: u32) -> Value {
+    json!({ "receipt_id": id, "location": "LON1", "lines": [{ "sku": sku, "quantity": quantity }] })
+}
+
+#[test]
+fn a_backorder_waits_for_its_sku_and_goes_when_stock_has_arrived() {
+    let world = told_in_every_way(async |world: &mut World| {
+        place(world, units_of("SOCKS-3PK", 2));
+        world.settle().await;
+        assert_eq!(attention(world).await, ["allocate:A1 stock"]);
+        for _ in 0..2 {
+            let reply = world.receive_stock(&receipt("GR-1", "SOCKS-3PK", 5)).await;
+            assert!(matches!(reply.status, 200 | 201), "{}", reply.body);
+            world.settle().await;
+        }
+        goes_its_way(world).await;
+    });
+    assert_all_closed(&world);
+}
+
+#[test]
+fn stock_that_is_not_enough_leaves_the_backorder_waiting() {
+    let world = told_in_every_way(async |world: &mut World| {
+        place(world, units_of("SOCKS-3PK", 4));
+        world.settle().await;
+        for (id, units) in [("GR-1", 3), ("GR-2", 1)] {
+            world.receive_stock(&receipt(id, "SOCKS-3PK", units)).await;
+            world.settle().await;
+        }
+        goes_its_way(world).await;
+    });
+    assert_all_closed(&world);
+}
+
+async fn two_want_the_last_one(world: &mut World) {
+    world.begin_with("MUG-WHT", &[("LON1", 1)]);
+    place(world, one_mug());
+    place(world, one_mug());
+    goes_its_way(world).await;
+}
+
+/// Which of them gets it depends on who is heard first; that only one gets it does not.
+#[test]
+fn of_two_orders_for_the_last_unit_exactly_one_is_promised() {
+    told_and_looked_at(two_want_the_last_one, |world, how| {
+        let mut statuses: Vec<Status> = world.orders().iter().map(crossdock_domain::Order::status).collect();
+        statuses.sort();
+        assert_eq!(statuses, [Status::Accepted, Status::Completed], "{how}");
+        assert_stock(world);
+    });
+}
+
+#[test]
+fn the_order_that_came_too_late_goes_with_the_next_unit() {
+    let story = async |world: &mut World| {
+        two_want_the_last_one(world).await;
+        world.receive_stock(&receipt("GR-1", "MUG-WHT", 1)).await;
+        goes_its_way(world).await;
+    };
+    told_and_looked_at(story, |world, _| assert_all_closed(world));
+}
