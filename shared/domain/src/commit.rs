@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::canonical::hash_of;
 use crate::event::Event;
@@ -71,16 +72,32 @@ pub struct Attention {
 }
 
 impl Commit {
-    /// The link of the chain that the next commit carries as `prev_hash`: whoever alters a commit breaks it.
+    /// The link of the chain that the next commit carries as `prev_hash`: whoever alters a commit breaks it. It covers
+    /// all but the due bucket and the summary, which follow from the rest. Keys are sorted, so that a version that
+    /// does not know an event's type finds the same hash as the one that wrote it.
     #[must_use]
     pub fn hash(&self) -> String {
-        hash_of(&(&self.prev_hash, &self.stream, self.seq, &self.cause, self.at, &self.events))
+        let origin = (&self.actor, &self.correlation_id, &self.causation_id);
+        let sealed = (&self.prev_hash, &self.stream, self.seq, &self.cause, self.at, origin, &self.events);
+        hash_of(&sorted(serde_json::to_value(sealed).unwrap_or_default()))
     }
 
     /// Identity of one of its events.
     #[must_use]
     pub fn event_id(&self, index: usize) -> String {
         format!("{}/{}/{index}", self.stream, self.seq)
+    }
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<(String, Value)> = fields.into_iter().map(|(key, field)| (key, sorted(field))).collect();
+            fields.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(fields.into_iter().collect())
+        }
+        Value::Array(values) => Value::Array(values.into_iter().map(sorted).collect()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }
 

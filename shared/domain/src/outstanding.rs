@@ -58,18 +58,19 @@ impl TaskKind {
 impl TaskKind {
     /// Which facts can make a task of this kind outstanding; a test derives the same from generated histories and
     /// holds both against the bus's rules. Facts that the function doing the task writes itself are left out: it goes
-    /// on by itself. `TaskReleased` and `TaskDue` name their task and are routed by it.
+    /// on by itself. `TaskReleased` and `TaskDue` name their task and are routed by it. A hold hides every task, so its
+    /// end brings back whatever was left to do.
     #[must_use]
     pub const fn made_outstanding_by(self) -> &'static [&'static str] {
         match self {
-            Self::Allocate => &["OrderAccepted.v1", "OrderReleased.v1"],
-            Self::RequestFulfillment => &["OrderAllocated.v1"],
+            Self::Allocate | Self::PostSalesOrder => &["OrderAccepted.v1", "OrderReleased.v1"],
+            Self::RequestFulfillment => &["OrderAllocated.v1", "OrderReleased.v1"],
             // Waited for: the 3PL's webhook does it, or the deadline asks.
             Self::ConfirmShipment => &[],
-            Self::AnnounceShipment => &["ShipmentRecorded.v1"],
-            Self::PostSalesOrder => &["OrderAccepted.v1", "OrderReleased.v1"],
-            Self::PostDeposit => &["OrderAccepted.v1", "OrderReleased.v1", "TenderCaptured.v1"],
-            Self::PostItemFulfillment | Self::PostInvoice | Self::ApplyDeposit => &["ShipmentRecorded.v1"],
+            Self::AnnounceShipment | Self::PostItemFulfillment => &["OrderReleased.v1", "ShipmentRecorded.v1"],
+            Self::PostDeposit => &["OrderReleased.v1", "TenderCaptured.v1"],
+            // After the sales order, the item fulfilment or the invoice, which the same function posts.
+            Self::PostInvoice | Self::ApplyDeposit => &["OrderReleased.v1"],
         }
     }
 }

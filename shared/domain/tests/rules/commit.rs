@@ -1,0 +1,173 @@
+//! One item of the log.
+
+use crossdock_domain::commit::{DUE_SHARDS, Summary, due_bucket};
+use crossdock_domain::event::{FailureClass, Parked, UnknownEvent, WaitsOn};
+use crossdock_domain::outstanding::TaskId;
+use crossdock_domain::{Commit, Event, HoldCode, Order, TaskKind};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::samples::{accepted, allocated, at, document, given, order_id, ordinary, shipped, sku, tender};
+
+fn commit(seq: u64, prev_hash: String, events: Vec<Event>) -> Commit {
+    Commit {
+        stream: order_id().stream(),
+        seq,
+        cause: format!("test:{seq}"),
+        at: at(i64::try_from(seq).unwrap()),
+        actor: "accept-order".into(),
+        correlation_id: "c-1".into(),
+        causation_id: (seq > 1).then(|| "m-1".into()),
+        prev_hash,
+        due: None,
+        summary: given([]).summary(),
+        events,
+    }
+}
+
+fn chain() -> Vec<Commit> {
+    let first = commit(1, String::new(), vec![accepted(ordinary())]);
+    let second = commit(2, first.hash(), vec![allocated(1, "LON1", &[(0, 2), (1, 1)])]);
+    let third = commit(3, second.hash(), vec![shipped(1, 1, &[(0, 2)])]);
+    vec![first, second, third]
+}
+
+fn is_unbroken(commits: &[Commit]) -> bool {
+    commits.windows(2).all(|pair| pair[1].prev_hash == pair[0].hash())
+}
+
+#[test]
+fn a_chain_of_commits_is_unbroken_and_the_order_carries_its_end() {
+    let commits = chain();
+    assert!(is_unbroken(&commits));
+    assert_eq!(Order::fold(order_id(), &commits).last_hash, commits[2].hash());
+}
+
+/// Every way to change one character of a commit that leaves a commit.
+fn altered(commit: &Commit) -> Vec<Commit> {
+    let text = serde_json::to_string(commit).unwrap();
+    let other = |byte: u8| if byte == b'7' { '8' } else { '7' };
+    let altered = (0..text.len()).filter_map(|place| {
+        let mut text = text.clone();
+        text.replace_range(place..=place, &other(text.as_bytes()[place]).to_string());
+        serde_json::from_str::<Commit>(&text).ok().filter(|altered| altered != commit)
+    });
+    altered.collect()
+}
+
+#[test]
+fn whoever_alters_a_byte_breaks_the_chain() {
+    let commits = chain();
+    let altered = altered(&commits[1]);
+    assert!(altered.len() > 80, "only {} places could be altered", altered.len());
+    for forged in altered {
+        let same_content = Commit { due: None, summary: commits[1].summary.clone(), ..forged.clone() } == commits[1];
+        let unbroken = is_unbroken(&[commits[0].clone(), forged.clone(), commits[2].clone()]);
+        assert_eq!(unbroken, same_content, "{forged:?}");
+    }
+}
+
+#[test]
+fn a_version_that_does_not_know_a_fact_finds_the_same_hash() {
+    let known = commit(1, String::new(), vec![accepted(ordinary()), shipped(1, 1, &[(0, 2)])]);
+    let mut written = serde_json::to_value(&known).unwrap();
+    let unknown = |event: &Value| {
+        Event::Unknown(UnknownEvent { kind: event["type"].as_str().unwrap().into(), data: event["data"].clone() })
+    };
+    let events = written["events"].as_array_mut().unwrap().drain(..).map(|event| unknown(&event)).collect();
+    assert_eq!(Commit { events, ..known.clone() }.hash(), known.hash());
+}
+
+/// One of every kind of fact, with every optional field present and absent.
+fn every_event() -> Vec<Event> {
+    let task = TaskId { kind: TaskKind::PostInvoice, document: "INV1".into() };
+    let parked = |waits_on| Parked { task: task.clone(), class: FailureClass::Stock, reason: "2 x TEE are missing".into(), waits_on };
+    let receipt = json!({ "receipt_id": "R-1", "location": "LON1", "lines": [{ "sku": "TEE", "quantity": 3 }] });
+    let application = json!({ "number": 1, "shipment": 1, "tender": "T1", "amount": 250, "document": document("DA1", None) });
+    let refused = json!({ "request_hash": "ab", "reasons": [{ "code": "unpaid", "detail": "0 of 1 are paid" }] });
+    vec![
+        accepted(ordinary()),
+        Event::OrderRefused(serde_json::from_value(refused).unwrap()),
+        Event::OrderHeld { holds: vec![crossdock_domain::Hold::new(HoldCode::Risk, "high")] },
+        Event::OrderReleased { codes: vec![HoldCode::Risk] },
+        Event::TenderCaptured { number: 2, tender: tender("T2", 5) },
+        allocated(1, "LON1", &[(0, 2)]),
+        Event::FulfillmentRequested { number: 1, document: document("F1", None) },
+        shipped(1, 1, &[(0, 2)]),
+        Event::SalesOrderPosted { document: document("SO", Some(2799)) },
+        Event::DepositPosted { tender: "T1".into(), document: document("DEP1", Some(2799)) },
+        Event::ItemFulfillmentPosted { shipment: 1, document: document("IF1", None) },
+        Event::InvoicePosted { shipment: 1, document: document("INV1", Some(2799)) },
+        Event::DepositApplied(serde_json::from_value(application).unwrap()),
+        Event::ShipmentAnnounced { shipment: 1, document: document("S1", None) },
+        Event::TaskClaimed { task: task.clone(), attempt: 1, until: at(45) },
+        Event::TaskParked(parked(WaitsOn::Operator)),
+        Event::TaskParked(parked(WaitsOn::Sku(sku("TEE")))),
+        Event::TaskReleased { task: task.clone() },
+        Event::TaskOverdue { task },
+        Event::OrderCompleted {},
+        Event::StockReceived(serde_json::from_value(receipt).unwrap()),
+    ]
+}
+
+#[test]
+fn every_fact_reads_as_it_was_written_and_says_its_type() {
+    let mut types: Vec<&str> = Event::TYPES.to_vec();
+    for event in every_event() {
+        let text = serde_json::to_string(&event).unwrap();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["type"], event.type_name());
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        assert!(!matches!(serde_json::from_value::<Event>(value).unwrap(), Event::Unknown(_)), "{text}");
+        types.retain(|kind| *kind != event.type_name());
+    }
+    assert_eq!(types, Vec::<&str>::new(), "types without an event here");
+}
+
+#[test]
+fn an_optional_field_of_a_newer_version_is_read_over() {
+    let text = r#"{"type":"OrderReleased.v1","data":{"codes":["risk"],"by":"nobody"}}"#;
+    assert_eq!(serde_json::from_str::<Event>(text).unwrap(), Event::OrderReleased { codes: vec![HoldCode::Risk] });
+}
+
+#[test]
+fn a_fact_of_an_unknown_type_or_shape_survives_byte_for_byte() {
+    for text in [
+        r#"{"type":"OrderTeleported.v1","data":{"a":[1,-2,{"b":null,"c":"é\u0001"}],"z":true}}"#,
+        r#"{"type":"OrderHeld.v2","data":{"holds":[]}}"#,
+        r#"{"type":"OrderReleased.v1","data":{"codes":["a_code_of_tomorrow"]}}"#,
+        r#"{"type":"TaskOverdue.v1","data":"not what it was"}"#,
+    ] {
+        let event: Event = serde_json::from_str(text).unwrap();
+        assert!(matches!(event, Event::Unknown(_)), "{text}");
+        assert_eq!(serde_json::to_string(&event).unwrap(), text);
+    }
+}
+
+#[test]
+fn an_event_is_named_by_its_place_in_the_log() {
+    assert_eq!(chain()[1].event_id(0), "order#shopify-uk#5001/2/0");
+}
+
+#[test]
+fn a_commit_without_its_optional_fields_is_read() {
+    let text = json!({
+        "stream": "order#shopify-uk#5001", "seq": 1, "cause": "c", "at": "2026-11-23T10:00:00Z", "actor": "a",
+        "correlation_id": "x", "events": [], "summary": { "status": "held", "placed_at": "2026-11-23T10:00:00Z" },
+    });
+    let commit: Commit = serde_json::from_value(text).unwrap();
+    let Summary { attention, waits_on, routes, .. } = commit.summary;
+    assert!(attention.is_empty() && waits_on.is_none() && routes.is_none() && commit.due.is_none());
+}
+
+proptest! {
+    #[test]
+    fn a_due_bucket_is_never_walked_too_early_nor_long_after(second in 0_i64..4_000_000_000, stream in "order#[a-z]{1,9}#[A-Z0-9]{1,9}") {
+        let moment = jiff::Timestamp::from_second(second).unwrap();
+        let bucket = due_bucket(moment, &stream);
+        let (minute, shard) = bucket.split_once('#').unwrap();
+        let begins = minute.parse::<i64>().unwrap() * 60;
+        prop_assert!(begins > second && begins <= second + 60);
+        prop_assert!(shard.parse::<u64>().unwrap() < DUE_SHARDS);
+    }
+}
