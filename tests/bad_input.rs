@@ -34,7 +34,12 @@ fn says(reply: &Reply, status: i64) {
 async fn refused(world: &mut World, body: &[u8], statuses: &[i64]) -> Value {
     let before = stored(world);
     let reply = world.post_order("a-key", body).await;
-    assert!(statuses.contains(&reply.status), "{} for {}", reply.status, String::from_utf8_lossy(&body[..body.len().min(200)]));
+    assert!(
+        statuses.contains(&reply.status),
+        "{} for {}",
+        reply.status,
+        String::from_utf8_lossy(&body[..body.len().min(200)])
+    );
     says(&reply, reply.status);
     assert_eq!(stored(world), before, "something was stored for {}", reply.body);
     reply.json()
@@ -143,7 +148,13 @@ fn a_cart_and_a_receipt_are_judged_as_strictly() {
     run(async {
         let mut world = World::new(WorldOptions::default());
         let before = stored(&world);
-        for body in ["", "{}", "[]", "{\"connection\":\"web-uk\",\"lines\":[]}", "{\"connection\":\"web-uk\",\"currency\":\"GBP\",\"ship_to\":{\"country\":\"GB\"},\"lines\":[{\"sku\":\"A\",\"quantity\":-1,\"unit_price_minor\":1}]}"] {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            "{\"connection\":\"web-uk\",\"lines\":[]}",
+            "{\"connection\":\"web-uk\",\"currency\":\"GBP\",\"ship_to\":{\"country\":\"GB\"},\"lines\":[{\"sku\":\"A\",\"quantity\":-1,\"unit_price_minor\":1}]}",
+        ] {
             let reply = world.validate_cart(body.as_bytes()).await;
             assert!([400, 422].contains(&reply.status), "{body}: {}", reply.status);
             says(&reply, reply.status);
@@ -197,7 +208,8 @@ fn one_key_is_one_request() {
         let mut elsewhere = api_order("KEY-3");
         elsewhere["name"] = json!("another order under the same key");
         says(&world.post_order("key-2", elsewhere.to_string().as_bytes()).await, 422);
-        let same_key_of_somebody_else = world.post_order_as(("other", "orders:write", "*"), Some("key-2"), body.as_bytes()).await;
+        let same_key_of_somebody_else =
+            world.post_order_as(("other", "orders:write", "*"), Some("key-2"), body.as_bytes()).await;
         assert_eq!(same_key_of_somebody_else.status, 200, "callers' keys never meet");
         let linked = world.post_order("key-4", body.as_bytes()).await;
         assert_eq!((linked.status, &linked.json()["differs"]), (200, &json!(false)), "{}", linked.body);
@@ -219,7 +231,8 @@ fn a_refusal_is_answered_the_same_and_can_be_corrected_under_a_new_key() {
         let refused = world.post_order("key-6", wrong.to_string().as_bytes()).await;
         says(&refused, 422);
         let problem = refused.json();
-        let codes: Vec<&str> = problem["reasons"].as_array().unwrap().iter().map(|r| r["code"].as_str().unwrap()).collect();
+        let codes: Vec<&str> =
+            problem["reasons"].as_array().unwrap().iter().map(|r| r["code"].as_str().unwrap()).collect();
         assert!(codes.contains(&"unknown_sku") && codes.contains(&"country"), "every reason at once: {codes:?}");
         let again = world.post_order("key-6", wrong.to_string().as_bytes()).await;
         assert_eq!((again.status, again.body), (422, refused.body));
@@ -234,7 +247,10 @@ fn a_refusal_is_answered_the_same_and_can_be_corrected_under_a_new_key() {
 fn an_unsigned_delivery_leaves_nothing_behind() {
     run(async {
         let mut world = World::new(WorldOptions::default());
-        world.shopify.act(json!({ "place_order": { "lines": [{ "sku": "TEE-BLK-M", "quantity": 1, "price": "24.99" }] } })).unwrap();
+        world
+            .shopify
+            .act(json!({ "place_order": { "lines": [{ "sku": "TEE-BLK-M", "quantity": 1, "price": "24.99" }] } }))
+            .unwrap();
         let delivery = world.shopify.take_deliveries().remove(0);
         let signature = |headers: &[(String, String)]| {
             headers.iter().position(|(name, _)| name.eq_ignore_ascii_case("x-shopify-hmac-sha256")).unwrap()

@@ -54,7 +54,8 @@ fn table(world: &World) -> String {
         ("calls of the ERP", calls(world.netsuite.requests().len()) as u64),
         ("calls of 3PL and storefront", (world.shipbob.requests().len() + world.shopify.requests().len()) as u64),
     ];
-    let mut text = String::from("One prepaid order of two lines, from its webhook to completed, every function cold once.\n\n");
+    let mut text =
+        String::from("One prepaid order of two lines, from its webhook to completed, every function cold once.\n\n");
     for (name, count) in rows {
         writeln!(text, "{name:<28} {count:>7}").unwrap();
     }
@@ -70,7 +71,10 @@ fn an_order_costs_what_the_table_says() {
         std::fs::write(TABLE, &now).unwrap();
     }
     let agreed = std::fs::read_to_string(TABLE).unwrap_or_default();
-    assert_eq!(now, agreed, "an order costs something else than tests/budget.txt says; if that is meant: CROSSDOCK_ACCEPT=1 cargo test --test budget");
+    assert_eq!(
+        now, agreed,
+        "an order costs something else than tests/budget.txt says; if that is meant: CROSSDOCK_ACCEPT=1 cargo test --test budget"
+    );
 }
 
 /// The least that a durable step can cost: one read and one write of the log.

@@ -53,7 +53,12 @@ async fn ship_until_completed(stack: &Stack, ids: &[String], most: Duration) {
                 still.push((id, order));
             }
         }
-        assert!(begun.elapsed() < most, "{} orders are not completed within {most:?}: {:?}", still.len(), still.first());
+        assert!(
+            begun.elapsed() < most,
+            "{} orders are not completed within {most:?}: {:?}",
+            still.len(),
+            still.first()
+        );
         open = still.into_iter().map(|(id, _)| id).collect();
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
@@ -70,7 +75,13 @@ fn erp_documents(documents: &Value) -> BTreeMap<String, Vec<String>> {
 
 /// Exactly one document of each kind for one order.
 fn assert_one_each(documents: &BTreeMap<String, Vec<String>>, prefix: &str, channel: &str) {
-    let kinds = [("salesOrder", "SO"), ("customerDeposit", "DEP1"), ("itemFulfillment", "IF1"), ("invoice", "INV1"), ("depositApplication", "DA1")];
+    let kinds = [
+        ("salesOrder", "SO"),
+        ("customerDeposit", "DEP1"),
+        ("itemFulfillment", "IF1"),
+        ("invoice", "INV1"),
+        ("depositApplication", "DA1"),
+    ];
     for (record, document) in kinds {
         let wanted = format!("{prefix}-{channel}-{document}");
         let found = documents.get(record).into_iter().flatten().filter(|external| **external == wanted).count();
@@ -155,7 +166,8 @@ fn the_gateway_lets_in_whom_it_should() {
         let stack = Stack::open();
         let url = format!("{}/orders/shopify-uk.1", stack.text("/api"));
         let all = stack.headers();
-        let without = |name: &str| all.iter().filter(|(own, _)| !own.eq_ignore_ascii_case(name)).cloned().collect::<Vec<_>>();
+        let without =
+            |name: &str| all.iter().filter(|(own, _)| !own.eq_ignore_ascii_case(name)).cloned().collect::<Vec<_>>();
         assert_eq!(stack.send(Method::GET, &url, &without("authorization"), None).await.status, 401);
         assert_eq!(stack.send(Method::GET, &url, &without("x-api-key"), None).await.status, 403);
         let forged = [("Authorization".to_owned(), "Bearer eyJhbGciOiJub25lIn0.e30.".to_owned())];
@@ -187,7 +199,8 @@ fn a_cart_is_judged_in_one_answer() {
         assert_eq!(answer.status, 200, "{}", answer.body);
         let answer = answer.json();
         assert_eq!(answer["decision"], "reject");
-        let codes: Vec<&str> = answer["reasons"].as_array().unwrap().iter().map(|r| r["code"].as_str().unwrap()).collect();
+        let codes: Vec<&str> =
+            answer["reasons"].as_array().unwrap().iter().map(|r| r["code"].as_str().unwrap()).collect();
         for wanted in ["country_not_served", "unknown_sku", "price_differs"] {
             assert!(codes.contains(&wanted), "{wanted} in {codes:?}");
         }

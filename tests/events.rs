@@ -65,7 +65,10 @@ fn every_example_is_read_and_written_again_the_same() {
             assert!(!matches!(event, Event::Unknown(_)), "{kind} is not understood any more: {data}");
             assert_eq!(event.type_name(), kind);
             let entry = bus_entries(&commit(&example, event)).remove(0);
-            assert_eq!((entry.source.as_str(), entry.detail_type.as_str()), (example["source"].as_str().unwrap(), kind));
+            assert_eq!(
+                (entry.source.as_str(), entry.detail_type.as_str()),
+                (example["source"].as_str().unwrap(), kind)
+            );
             assert_eq!(entry.detail, example["detail"], "{kind}");
         }
     }

@@ -47,7 +47,10 @@ fn watch(port: u16) -> Watching {
     let watching = Watching(child.expect("cargo-lambda is on the PATH: `cargo local test` installs it"));
     let begun = Instant::now();
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "cargo lambda watch does not listen; see .local/logs/watch.log");
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "cargo lambda watch does not listen; see .local/logs/watch.log"
+        );
         std::thread::sleep(Duration::from_millis(200));
     }
     watching

@@ -88,7 +88,12 @@ fn personal_data_is_nowhere_but_with_people() {
         }
         assert!(log.contains("OrderAccepted.v1") && answers.contains("OrderAccepted.v1"), "the story was told");
         for marker in markers {
-            for (place, text) in [("the log", &log), ("exceptions", &exceptions), ("answers", &answers), ("transcript", &world.transcript.join("\n"))] {
+            for (place, text) in [
+                ("the log", &log),
+                ("exceptions", &exceptions),
+                ("answers", &answers),
+                ("transcript", &world.transcript.join("\n")),
+            ] {
                 assert!(!text.contains(marker), "{marker} is in {place}");
             }
         }
@@ -170,9 +175,16 @@ fn a_genuine_token_becomes_the_callers_context() {
     run(async {
         let gate = Gate::open();
         let answer = gate.asks(&gate.token(&[])).await.unwrap();
-        assert_eq!(answer["context"], json!({ "caller": "shop", "scopes": "orders:read", "connections": "shopify-uk" }));
+        assert_eq!(
+            answer["context"],
+            json!({ "caller": "shop", "scopes": "orders:read", "connections": "shopify-uk" })
+        );
         let resource = &answer["policyDocument"]["Statement"][0]["Resource"];
-        assert_eq!(*resource, json!(["arn:aws:execute-api:eu-west-2:1:api/v1/*"]), "for this API and stage, whatever the path");
+        assert_eq!(
+            *resource,
+            json!(["arn:aws:execute-api:eu-west-2:1:api/v1/*"]),
+            "for this API and stage, whatever the path"
+        );
     });
 }
 
@@ -183,7 +195,8 @@ fn a_token_that_is_not_right_in_everything_is_nobodys() {
         let stranger = SigningKey::generate();
         let header = |alg: &str| {
             use base64::Engine as _;
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json!({ "alg": alg, "kid": gate.key.kid() }).to_string())
+            base64::engine::general_purpose::URL_SAFE_NO_PAD
+                .encode(json!({ "alg": alg, "kid": gate.key.kid() }).to_string())
         };
         let body = {
             use base64::Engine as _;

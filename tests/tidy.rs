@@ -22,7 +22,8 @@ fn functions() -> Vec<String> {
 
 /// `post-to-erp` is `PostToErp` in the template.
 fn logical(function: &str) -> String {
-    let word = |word: &str| word.chars().take(1).flat_map(char::to_uppercase).chain(word.chars().skip(1)).collect::<String>();
+    let word =
+        |word: &str| word.chars().take(1).flat_map(char::to_uppercase).chain(word.chars().skip(1)).collect::<String>();
     function.split('-').map(word).collect()
 }
 
@@ -129,9 +130,9 @@ fn money_is_never_a_float() {
             // serde names its visitor so; it refuses what it is given.
             let text = text.replace("visit_f64<E>(self, value: f64)", "");
             let floats = ["f32", "f64"].into_iter().any(|float| {
-                text.lines().filter(|line| !line.trim_start().starts_with("//")).any(|line| {
-                    line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == float)
-                })
+                text.lines()
+                    .filter(|line| !line.trim_start().starts_with("//"))
+                    .any(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == float))
             });
             assert!(!floats, "{} has a float", file.display());
         }
@@ -205,7 +206,8 @@ fn every_alarm_names_a_runbook_that_exists() {
     let alarms = template.resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
     for (name, alarm) in alarms {
         let text = alarm["Properties"]["AlarmDescription"].to_string();
-        let anchor = text.split("docs/operations/alarms.md#").nth(1).unwrap_or_else(|| panic!("{name} names no runbook"));
+        let anchor =
+            text.split("docs/operations/alarms.md#").nth(1).unwrap_or_else(|| panic!("{name} names no runbook"));
         let anchor: String = anchor.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         assert!(anchors.contains(&anchor) || explicit(&anchor), "{name}: docs/operations/alarms.md has no {anchor}");
     }

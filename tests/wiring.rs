@@ -37,7 +37,10 @@ fn whatever_makes_a_task_outstanding_reaches_the_function_that_does_it() {
     for kind in TaskKind::ALL {
         for detail_type in kind.made_outstanding_by() {
             let targets = reached(&template, &event("crossdock.order", detail_type, json!({})));
-            assert!(targets.contains(&home(kind)), "{detail_type} makes {kind} outstanding and reaches only {targets:?}");
+            assert!(
+                targets.contains(&home(kind)),
+                "{detail_type} makes {kind} outstanding and reaches only {targets:?}"
+            );
         }
     }
 }
@@ -72,9 +75,9 @@ fn no_rule_listens_to_what_nobody_writes_or_nobody_needs() {
         for detail_type in types.iter().filter_map(Value::as_str) {
             assert!(written.contains(detail_type), "{} listens to {detail_type}, which nobody writes", rule.name);
             let named = ["TaskReleased.v1", "TaskDue.v1", "StockReceived.v1"].contains(&detail_type);
-            let needed = TaskKind::ALL.into_iter().any(|kind| {
-                rule.targets.contains(&home(kind)) && kind.made_outstanding_by().contains(&detail_type)
-            });
+            let needed = TaskKind::ALL
+                .into_iter()
+                .any(|kind| rule.targets.contains(&home(kind)) && kind.made_outstanding_by().contains(&detail_type));
             assert!(named || needed, "{} listens to {detail_type}, which makes nothing outstanding there", rule.name);
         }
     }

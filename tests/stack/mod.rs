@@ -32,10 +32,10 @@ impl Answer {
 impl Stack {
     /// Reads the description of the running stack.
     pub fn open() -> Self {
-        let path = std::env::var("CROSSDOCK_STACK").unwrap_or_else(|_| {
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../.local/stack.json").to_owned()
-        });
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{path} is not there: run `cargo local up` first"));
+        let path = std::env::var("CROSSDOCK_STACK")
+            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../.local/stack.json").to_owned());
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|_| panic!("{path} is not there: run `cargo local up` first"));
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         Self { described: serde_json::from_str(&text).unwrap(), http }

@@ -79,7 +79,10 @@ pub async fn retry_everything(world: &mut World) {
 /// What asks for attention: the task or hold and its class.
 pub async fn attention(world: &mut World) -> Vec<String> {
     let exceptions = world.exceptions().await;
-    exceptions.iter().map(|e| format!("{} {}", e["task"].as_str().unwrap_or("connection"), e["class"].as_str().unwrap_or("paused"))).collect()
+    exceptions
+        .iter()
+        .map(|e| format!("{} {}", e["task"].as_str().unwrap_or("connection"), e["class"].as_str().unwrap_or("paused")))
+        .collect()
 }
 
 /// A fault, as the sandboxes' control route takes it.

@@ -46,9 +46,8 @@ pub fn assert_books(world: &World, sold: &BTreeMap<String, i64>) {
         assert_eq!(book["balanced"], true, "{book:#}");
         let accounts: BTreeMap<String, i64> = serde_json::from_value(book["accounts"].clone()).unwrap();
         assert_eq!((accounts["receivables"], accounts["deposits"]), (0, 0), "{accounts:#?}");
-        let is_income = |account: &str| {
-            matches!(account, "revenue" | "shipping" | "rounding") || account.starts_with("tax:")
-        };
+        let is_income =
+            |account: &str| matches!(account, "revenue" | "shipping" | "rounding") || account.starts_with("tax:");
         let income: i64 = accounts.iter().filter(|(account, _)| is_income(account)).map(|(_, amount)| amount).sum();
         assert_eq!(income, *sold, "income and tax in {currency}: {accounts:#?}");
     }
@@ -99,7 +98,8 @@ fn parcels_by_order(world: &World) -> BTreeMap<String, usize> {
 pub fn assert_told(world: &World) {
     for order in rows(&world.shopify.documents(), "orders") {
         let ordered: i64 = rows(order, "lines").map(|line| line["quantity"].as_i64().unwrap()).sum();
-        let told: i64 = rows(order, "fulfillments").flat_map(|f| rows(f, "lines")).map(|l| l["quantity"].as_i64().unwrap()).sum();
+        let told: i64 =
+            rows(order, "fulfillments").flat_map(|f| rows(f, "lines")).map(|l| l["quantity"].as_i64().unwrap()).sum();
         assert_eq!(told, ordered, "{}: units told and ordered", text(order, "name"));
     }
 }
@@ -107,12 +107,16 @@ pub fn assert_told(world: &World) {
 /// On hand is what was there and came, less what left; what may be promised is that less what is reserved; neither is
 /// ever below zero.
 pub fn assert_stock(world: &World) {
-    let mut on_hand: BTreeMap<(String, String), i64> =
-        world.opening().iter().map(|((sku, location), units)| ((sku.to_string(), location.to_string()), *units)).collect();
+    let mut on_hand: BTreeMap<(String, String), i64> = world
+        .opening()
+        .iter()
+        .map(|((sku, location), units)| ((sku.to_string(), location.to_string()), *units))
+        .collect();
     for event in world.store.streams().values().flatten().flat_map(|commit| &commit.events) {
         if let Event::StockReceived(receipt) = event {
             for line in &receipt.lines {
-                *on_hand.entry((line.sku.to_string(), receipt.location.to_string())).or_default() += i64::from(line.quantity);
+                *on_hand.entry((line.sku.to_string(), receipt.location.to_string())).or_default() +=
+                    i64::from(line.quantity);
             }
         }
     }
@@ -139,7 +143,12 @@ pub fn assert_stock(world: &World) {
             let expected = on_hand.get(&place).copied().unwrap_or(0);
             let free = expected - reserved.get(&place).copied().unwrap_or(0);
             assert!(stock.on_hand >= 0 && stock.available >= 0, "{place:?} is below zero: {stock:?}");
-            assert_eq!((stock.on_hand, stock.available), (expected, free), "{place:?}\n{}", world.transcript.join("\n"));
+            assert_eq!(
+                (stock.on_hand, stock.available),
+                (expected, free),
+                "{place:?}\n{}",
+                world.transcript.join("\n")
+            );
         }
     }
 }

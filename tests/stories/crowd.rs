@@ -13,7 +13,8 @@ const ORDERS: u32 = 30;
 /// Faults of every vendor and deaths of functions, drawn from a seed.
 fn bad_weather(world: &World, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let kinds = ["timeout_after_commit", "timeout_before_commit", "status:500", "status:429", "status_after_commit:500"];
+    let kinds =
+        ["timeout_after_commit", "timeout_before_commit", "status:500", "status:429", "status_after_commit:500"];
     for _ in 0..12 {
         let kind = kinds[random.usize(..kinds.len())];
         let times = random.u32(1..4);
@@ -61,6 +62,7 @@ fn thirty_orders_in_bad_weather_are_all_completed_once() {
 
 #[test]
 fn the_same_seed_tells_the_same_story() {
-    let transcript = |_: u32| told(async |world: &mut World| thirty_orders(world, 7).await, Style::Stormy(7)).transcript;
+    let transcript =
+        |_: u32| told(async |world: &mut World| thirty_orders(world, 7).await, Style::Stormy(7)).transcript;
     assert_eq!(transcript(1), transcript(2));
 }

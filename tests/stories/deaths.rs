@@ -93,7 +93,10 @@ fn a_delivery_that_nobody_understands_is_an_exception_and_no_loop() {
         shop_delivers(world, "orders/create", b"{ not JSON").await;
         world.wait(SignedDuration::from_hours(3)).await;
         let exceptions = attention(world).await;
-        assert!(!exceptions.is_empty() && exceptions.iter().all(|exception| exception == "delivery parse"), "{exceptions:?}");
+        assert!(
+            !exceptions.is_empty() && exceptions.iter().all(|exception| exception == "delivery parse"),
+            "{exceptions:?}"
+        );
         retry_everything(world).await;
         world.wait(SignedDuration::from_hours(3)).await;
         assert!(!attention(world).await.is_empty(), "it is still not understood");

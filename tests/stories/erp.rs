@@ -40,7 +40,9 @@ fn every_lost_answer_is_found_again_and_nothing_is_posted_twice() {
 #[test]
 fn each_kind_of_document_survives_each_kind_of_failure() {
     for makes in MAKES {
-        for kind in ["timeout_after_commit", "timeout_before_commit", "status:500", "status_after_commit:503", "status:429"] {
+        for kind in
+            ["timeout_after_commit", "timeout_before_commit", "status:500", "status_after_commit:503", "status:429"]
+        {
             for style in [Style::Calm, Style::Doubled, Style::Shuffled(1)] {
                 let world = told(
                     async |world: &mut World| {
@@ -105,7 +107,11 @@ fn wrong_answers_are_not_believed() {
 #[test]
 fn wrong_amounts_that_are_read_back_park_the_task() {
     let world = told_in_every_way(async |world: &mut World| {
-        world.netsuite.add_fault(fault("POST /services/rest/record/v1/salesOrder*/!transform/invoice", "wrong_answer:html", 1));
+        world.netsuite.add_fault(fault(
+            "POST /services/rest/record/v1/salesOrder*/!transform/invoice",
+            "wrong_answer:html",
+            1,
+        ));
         place(world, two_lines());
         goes_its_way(world).await;
         retry_everything(world).await;

@@ -30,7 +30,12 @@ fn an_unknown_sku_is_held_until_the_catalogue_knows_it() {
         world.settle().await;
         assert_eq!(attention(world).await, ["hold:unknown_sku unknown_sku"]);
         let early = world.retry(&format!("shopify-uk.{id}~hold:unknown_sku")).await;
-        assert_eq!((early.status, early.json()["type"].as_str()), (409, Some("/problems/nothing-to-retry")), "{}", early.body);
+        assert_eq!(
+            (early.status, early.json()["type"].as_str()),
+            (409, Some("/problems/nothing-to-retry")),
+            "{}",
+            early.body
+        );
         let item = json!({
             "sku": "HAT-NEW", "prices": { "GBP": 1200 }, "identities": { "netsuite": "503", "shipbob": "HAT-NEW" },
             "stock": { "LON1": { "on_hand": 0, "available": 0 } },

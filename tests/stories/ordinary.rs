@@ -81,7 +81,13 @@ fn yen_have_no_decimals() {
 #[test]
 fn dinars_have_three_decimals() {
     let world = told_in_every_way(async |world: &mut World| {
-        place(world, but(in_money("KWD", ("4.805", "1.001")), json!({ "shipping_address": { "country_code": "KW", "country": "Kuwait" } })));
+        place(
+            world,
+            but(
+                in_money("KWD", ("4.805", "1.001")),
+                json!({ "shipping_address": { "country_code": "KW", "country": "Kuwait" } }),
+            ),
+        );
         goes_its_way(world).await;
     });
     assert_all_closed(&world);

@@ -107,7 +107,8 @@ fn a_shipment_that_nobody_told_of_is_found_by_asking() {
         ship_all(world);
         let untold = world.shipbob.take_deliveries();
         assert!(!untold.is_empty());
-        world.wait(SignedDuration::from_hours(13)).await;
+        // Should whoever asks die, the next deadline asks again.
+        world.wait(SignedDuration::from_hours(26)).await;
         world.settle().await;
     });
     assert_all_closed(&world);

@@ -1,12 +1,13 @@
 //! Stock that is short.
 
 use crossdock_domain::order::Status;
-use crossdock_world::World;
+use crossdock_world::{Style, World};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::acts::{attention, goes_its_way, one_mug, place, units_of};
+use crate::acts::{attention, but, goes_its_way, one_mug, place, units_of};
 use crate::books::{assert_all_closed, assert_stock};
-use crate::telling::{told_and_looked_at, told_in_every_way};
+use crate::telling::{told, told_and_looked_at, told_in_every_way};
 
 fn receipt(id: &str, sku: &str, quantity: u32) -> Value {
     json!({ "receipt_id": id, "location": "LON1", "lines": [{ "sku": sku, "quantity": quantity }] })
@@ -21,7 +22,8 @@ fn a_backorder_waits_for_its_sku_and_goes_when_stock_has_arrived() {
         for _ in 0..2 {
             let reply = world.receive_stock(&receipt("GR-1", "SOCKS-3PK", 5)).await;
             assert!(matches!(reply.status, 200 | 201), "{}", reply.body);
-            world.settle().await;
+            // Should whoever releases the order die, its deadline finds the stock within six hours.
+            world.wait(SignedDuration::from_hours(7)).await;
         }
         goes_its_way(world).await;
     });
@@ -30,16 +32,38 @@ fn a_backorder_waits_for_its_sku_and_goes_when_stock_has_arrived() {
 
 #[test]
 fn stock_that_is_not_enough_leaves_the_backorder_waiting() {
-    let world = told_in_every_way(async |world: &mut World| {
-        place(world, units_of("SOCKS-3PK", 4));
-        world.settle().await;
-        for (id, units) in [("GR-1", 3), ("GR-2", 1)] {
-            world.receive_stock(&receipt(id, "SOCKS-3PK", units)).await;
-            world.settle().await;
-        }
-        goes_its_way(world).await;
-    });
-    assert_all_closed(&world);
+    for style in [Style::Calm, Style::Doubled, Style::Shuffled(1), Style::Stormy(2)] {
+        let world = told(
+            async |world: &mut World| {
+                place(world, units_of("SOCKS-3PK", 4));
+                world.settle().await;
+                for (id, units) in [("GR-1", 3), ("GR-2", 1)] {
+                    world.receive_stock(&receipt(id, "SOCKS-3PK", units)).await;
+                    world.wait(SignedDuration::from_hours(7)).await;
+                }
+                goes_its_way(world).await;
+            },
+            style,
+        );
+        assert_all_closed(&world);
+    }
+}
+
+/// Only London has caps, and London does not serve Germany: the stock is there, and not for this order. Waiting for
+/// two days must not fill its stream.
+#[test]
+fn stock_that_is_there_for_others_does_not_wear_an_order_out() {
+    let world = told(
+        async |world: &mut World| {
+            let to = json!({ "shipping_address": { "country_code": "DE", "country": "Germany" } });
+            place(world, but(units_of("CAP-RED", 1), to));
+            world.wait(SignedDuration::from_hours(48)).await;
+        },
+        Style::Calm,
+    );
+    let order = world.orders().remove(0);
+    assert_eq!(order.attention().len(), 1);
+    assert!(order.seq < 60, "{} commits in two days", order.seq);
 }
 
 async fn two_want_the_last_one(world: &mut World) {
@@ -65,6 +89,7 @@ fn the_order_that_came_too_late_goes_with_the_next_unit() {
     let story = async |world: &mut World| {
         two_want_the_last_one(world).await;
         world.receive_stock(&receipt("GR-1", "MUG-WHT", 1)).await;
+        world.wait(SignedDuration::from_hours(7)).await;
         goes_its_way(world).await;
     };
     told_and_looked_at(story, |world, _| assert_all_closed(world));

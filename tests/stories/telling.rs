@@ -84,7 +84,9 @@ pub fn outside(world: &World) -> Value {
 fn erp_documents(world: &World) -> Vec<String> {
     let documents = world.netsuite.documents();
     let mut all: Vec<String> = rows(&documents, "documents")
-        .map(|d| format!("{} {} {} {}", text(d, "record"), text(d, "externalId"), text(d, "total"), text(d, "currency")))
+        .map(|d| {
+            format!("{} {} {} {}", text(d, "record"), text(d, "externalId"), text(d, "total"), text(d, "currency"))
+        })
         .collect();
     all.sort();
     all

@@ -48,7 +48,7 @@ fn a_3pl_that_asks_for_fewer_calls_is_one_exception_and_no_dead_letter() {
                     place(world, one_mug());
                 }
                 let mut paused_at_once = false;
-                for _ in 0..400 {
+                for _ in 0..150 {
                     world.moves(1).await;
                     let attention = attention(world).await;
                     let of_connection = attention.iter().filter(|a| a.starts_with("connection")).count();

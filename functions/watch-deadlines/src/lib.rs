@@ -7,7 +7,7 @@ use crossdock_domain::commit::DUE_SHARDS;
 use crossdock_domain::event::WaitsOn;
 use crossdock_domain::{Event, Order, OrderId, Task};
 use crossdock_log::{Items, Markers, StoreError, Views};
-use crossdock_runner::{Origin, Recorder, publish};
+use crossdock_runner::{CommitError, Origin, Recorder, publish};
 use crossdock_step::{Bus, BusEntry, Failure};
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -61,20 +61,30 @@ impl WatchDeadlines {
     /// Walks the buckets from the cursor to now.
     ///
     /// # Errors
-    /// The store or the bus does not answer; the cursor stays where it was.
+    /// The store or the bus does not answer; the cursor stays before the minute that could not be walked.
     pub async fn handle(&self, deadline: Timestamp) -> Result<Walk, Failure> {
         let this_minute = self.now().as_second().div_euclid(60);
         let cursor = self.markers.marker(CURSOR).await.map_err(retry)?.and_then(|minute| minute.parse::<i64>().ok());
         let from = cursor.unwrap_or(this_minute - FIRST_WALK_MINUTES) - OVERLAP_MINUTES;
         let until = this_minute.min(from + WALK_MINUTES);
         let mut walk = Walk::default();
+        let mut walked = Ok(());
+        let mut reached = None;
         for minute in from..=until {
             if self.now() + RESERVE > deadline {
                 break;
             }
-            self.walk_minute(minute, &mut walk).await?;
+            walked = self.walk_minute(minute, &mut walk).await;
+            if walked.is_err() {
+                break;
+            }
+            reached = Some(minute);
+        }
+        // Once per walk: who dies before it walks the same minutes again, which is harmless.
+        if let Some(minute) = reached {
             self.markers.set_marker(CURSOR, &minute.to_string()).await.map_err(retry)?;
         }
+        walked?;
         tracing::info!(looked_at = walk.looked_at, triggered = walk.triggered, "walked");
         Ok(walk)
     }
@@ -124,13 +134,18 @@ impl WatchDeadlines {
         publish(&commits, self.bus.as_ref(), self.views.as_ref()).await
     }
 
-    /// Records that a task is late, or that what it waits for is there, and says so on the bus.
+    /// Triggers a late task again and records it, in this order: whoever dies in between is followed by somebody who
+    /// triggers once more, which is harmless. A task whose stock is there is released instead, which triggers it.
     async fn trigger(&self, order: &mut Order, task: &Task) -> Result<bool, Failure> {
         let waits_on = order.parked.get(&task.id).map(|parked| parked.fact.waits_on.clone());
         let event = match waits_on {
             Some(WaitsOn::Operator) => return Ok(false),
             Some(WaitsOn::Sku(sku)) if self.is_in_stock(&sku).await? => Event::TaskReleased { task: task.id.clone() },
-            Some(WaitsOn::Sku(_)) | None => Event::TaskOverdue { task: task.id.clone() },
+            Some(WaitsOn::Sku(_)) => Event::TaskOverdue { task: task.id.clone() },
+            None => {
+                self.bus.put(vec![due_event(order, task, self.now())]).await?;
+                Event::TaskOverdue { task: task.id.clone() }
+            }
         };
         let origin = Origin {
             actor: "watch-deadlines".into(),
@@ -138,14 +153,12 @@ impl WatchDeadlines {
             causation_id: None,
         };
         let cause = format!("due:{}:{}", task.id, order.seq);
-        let recorded = self.recorder.append(order, (&cause, &origin), &event.clone().into()).await;
-        if let Err(error) = recorded {
+        match self.recorder.append(order, (&cause, &origin), &event.into()).await {
+            Ok(_) => Ok(true),
             // Somebody has moved the order meanwhile: it is not stuck, and its new commit has its own deadline.
-            tracing::info!(order = %order.id, %error, "not late after all");
-            return Ok(false);
+            Err(CommitError::MovedOn | CommitError::StockShort) => Ok(false),
+            Err(CommitError::Failed(failure)) => Err(failure),
         }
-        self.bus.put(vec![due_event(order, task, self.now())]).await?;
-        Ok(true)
     }
 
     async fn is_in_stock(&self, sku: &crossdock_domain::Sku) -> Result<bool, Failure> {

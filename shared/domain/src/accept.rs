@@ -49,7 +49,9 @@ pub fn concerns(order: &CanonicalOrder, recipient: Option<&Recipient>, context: 
     holds.extend(size_concerns(order, context.settings));
     holds.extend(order.lines.iter().flat_map(|line| line_concerns(line, context)));
     let rare = order.charges.iter().filter(|c| c.kind != ChargeKind::Shipping && c.amount != Minor::ZERO);
-    holds.extend(rare.map(|c| Hold::new(HoldCode::RareCharge, format!("the order carries a {:?}", c.kind).to_lowercase())));
+    holds.extend(
+        rare.map(|c| Hold::new(HoldCode::RareCharge, format!("the order carries a {:?}", c.kind).to_lowercase())),
+    );
     holds
 }
 
@@ -61,7 +63,11 @@ fn money_concerns(order: &CanonicalOrder, settings: &ChannelSettings) -> Vec<Hol
     match order.totals() {
         Ok(totals) if totals.total_minor != order.total => holds.push(Hold::new(
             HoldCode::Totals,
-            format!("the parts add up to {}, the order says {} (minor units)", totals.total_minor.get(), order.total.get()),
+            format!(
+                "the parts add up to {}, the order says {} (minor units)",
+                totals.total_minor.get(),
+                order.total.get()
+            ),
         )),
         Ok(_) => {}
         Err(error) => holds.push(Hold::new(HoldCode::Totals, error.to_string())),
@@ -99,7 +105,11 @@ fn payment_concerns(order: &CanonicalOrder, settings: &ChannelSettings) -> Vec<H
     holds
 }
 
-fn destination_concerns(order: &CanonicalOrder, recipient: Option<&Recipient>, settings: &ChannelSettings) -> Vec<Hold> {
+fn destination_concerns(
+    order: &CanonicalOrder,
+    recipient: Option<&Recipient>,
+    settings: &ChannelSettings,
+) -> Vec<Hold> {
     let Some(country) = &order.country else {
         return vec![Hold::new(HoldCode::Address, "the order has no shipping address")];
     };
@@ -191,7 +201,11 @@ fn first_of_each_code(holds: Vec<Hold>) -> Vec<Hold> {
 /// Details are for people and go into the log: a thousand bad lines are still one readable reason.
 fn bounded(text: &str) -> String {
     const LONGEST: usize = 300;
-    if text.chars().count() <= LONGEST { text.to_owned() } else { text.chars().take(LONGEST - 1).chain(['…']).collect() }
+    if text.chars().count() <= LONGEST {
+        text.to_owned()
+    } else {
+        text.chars().take(LONGEST - 1).chain(['…']).collect()
+    }
 }
 
 /// An order that a storefront has taken: accepted, and held where anything is unclear; never refused. Told again, it
@@ -293,8 +307,13 @@ pub fn liftable_holds(order: &Order, recipient: Option<&Recipient>, context: Con
     let checked = |code: &HoldCode| {
         matches!(
             code,
-            HoldCode::Unpaid | HoldCode::UnknownSku | HoldCode::Unmapped | HoldCode::Currency | HoldCode::Country
-                | HoldCode::Limit | HoldCode::Address
+            HoldCode::Unpaid
+                | HoldCode::UnknownSku
+                | HoldCode::Unmapped
+                | HoldCode::Currency
+                | HoldCode::Country
+                | HoldCode::Limit
+                | HoldCode::Address
         )
     };
     order

@@ -111,7 +111,7 @@ fn cart_reasons(cart: &Cart, settings: &ChannelSettings) -> Vec<Reason> {
     if !settings.countries.contains(&cart.country) {
         add("country_not_served", format!("{} is not served", cart.country));
     }
-    let value = Minor::sum(cart.lines.iter().filter_map(|line| line.unit_price.times(line.quantity).ok()));
+    let value = cart.lines.iter().try_fold(Minor::ZERO, |sum, line| sum.plus(line.unit_price.times(line.quantity)?));
     let limit = settings.limits.value.get(&cart.currency);
     if value.is_err() || limit.is_some_and(|limit| value.is_ok_and(|value| value > *limit)) {
         add("value_limit", "the cart's value is above the channel's limit".into());
@@ -125,8 +125,12 @@ fn answer_line(
     (items, settings): (Option<&BTreeMap<Sku, Item>>, &ChannelSettings),
     reasons: &mut Vec<Reason>,
 ) -> LineAnswer {
-    let mut answer =
-        LineAnswer { sku: line.sku.clone(), requested: line.quantity, available_to_promise: None, unit_price_minor: None };
+    let mut answer = LineAnswer {
+        sku: line.sku.clone(),
+        requested: line.quantity,
+        available_to_promise: None,
+        unit_price_minor: None,
+    };
     let Some(items) = items else { return answer };
     let Some(item) = items.get(&line.sku) else {
         reasons.push(Reason { code: "unknown_sku", detail: format!("{} is not sold", line.sku), line: Some(index) });

@@ -92,7 +92,8 @@ impl Commit {
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let mut fields: Vec<(String, Value)> = fields.into_iter().map(|(key, field)| (key, sorted(field))).collect();
+            let mut fields: Vec<(String, Value)> =
+                fields.into_iter().map(|(key, field)| (key, sorted(field))).collect();
             fields.sort_by(|a, b| a.0.cmp(&b.0));
             Value::Object(fields.into_iter().collect())
         }

@@ -252,7 +252,11 @@ impl HoldCode {
             Self::CancelledAtStorefront | Self::ChangedAtStorefront => &["handle by hand in each system"],
             Self::ShippedDifferently => &["settle it with the 3PL, then retry to release"],
             Self::Unreadable => &["have the storefront send the order again"],
-            Self::Totals | Self::RareLine | Self::RareCharge | Self::ChannelTax | Self::SeveralTenders
+            Self::Totals
+            | Self::RareLine
+            | Self::RareCharge
+            | Self::ChannelTax
+            | Self::SeveralTenders
             | Self::StoredValueTender => &["handle by hand in each system"],
         }
     }
@@ -469,11 +473,26 @@ impl Event {
 
     /// The type names this version writes.
     pub const TYPES: [&'static str; 20] = [
-        "OrderAccepted.v1", "OrderRefused.v1", "OrderHeld.v1", "OrderReleased.v1", "TenderCaptured.v1",
-        "OrderAllocated.v1", "FulfillmentRequested.v1", "ShipmentRecorded.v1", "SalesOrderPosted.v1",
-        "DepositPosted.v1", "ItemFulfillmentPosted.v1", "InvoicePosted.v1", "DepositApplied.v1",
-        "ShipmentAnnounced.v1", "TaskClaimed.v1", "TaskParked.v1", "TaskReleased.v1", "TaskOverdue.v1",
-        "OrderCompleted.v1", "StockReceived.v1",
+        "OrderAccepted.v1",
+        "OrderRefused.v1",
+        "OrderHeld.v1",
+        "OrderReleased.v1",
+        "TenderCaptured.v1",
+        "OrderAllocated.v1",
+        "FulfillmentRequested.v1",
+        "ShipmentRecorded.v1",
+        "SalesOrderPosted.v1",
+        "DepositPosted.v1",
+        "ItemFulfillmentPosted.v1",
+        "InvoicePosted.v1",
+        "DepositApplied.v1",
+        "ShipmentAnnounced.v1",
+        "TaskClaimed.v1",
+        "TaskParked.v1",
+        "TaskReleased.v1",
+        "TaskOverdue.v1",
+        "OrderCompleted.v1",
+        "StockReceived.v1",
     ];
 }
 

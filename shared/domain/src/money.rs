@@ -48,17 +48,14 @@ impl Currency {
     /// # Errors
     /// Not a number, more decimals than the currency has, or too large.
     pub fn parse_amount(self, text: &str) -> Result<Minor, MoneyError> {
-        let plain = !text.is_empty()
-            && text.len() <= 32
-            && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
+        let plain =
+            !text.is_empty() && text.len() <= 32 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
         let decimal = plain
             .then(|| Decimal::from_str_exact(text).ok())
             .flatten()
             .ok_or_else(|| MoneyError::NotANumber(text.chars().take(40).collect()))?;
-        let minor = decimal
-            .checked_mul(Decimal::from(10_i64.pow(self.exponent())))
-            .ok_or(MoneyError::TooLarge)?
-            .normalize();
+        let minor =
+            decimal.checked_mul(Decimal::from(10_i64.pow(self.exponent()))).ok_or(MoneyError::TooLarge)?.normalize();
         if minor.scale() > 0 {
             return Err(MoneyError::TooPrecise(text.into(), self));
         }

@@ -121,6 +121,8 @@ pub struct Order {
     pub claims: BTreeMap<TaskId, Claim>,
     /// Tasks that were given up for now.
     pub parked: BTreeMap<TaskId, At<Parked>>,
+    /// How often a task was parked in its life.
+    pub parkings: BTreeMap<TaskId, u32>,
     /// When a task was last taken up again.
     pub unparked: BTreeMap<TaskId, Timestamp>,
     /// Tasks that were found late.
@@ -158,6 +160,7 @@ impl Order {
             announcements: BTreeMap::new(),
             claims: BTreeMap::new(),
             parked: BTreeMap::new(),
+            parkings: BTreeMap::new(),
             unparked: BTreeMap::new(),
             overdue: BTreeMap::new(),
             completed_at: None,
@@ -203,13 +206,21 @@ impl Order {
             Event::OrderCompleted {} => self.completed_at = Some(at),
             Event::Unknown(_) => self.has_unknown_facts = true,
             Event::StockReceived(_) => {}
-            Event::TaskClaimed { .. } | Event::TaskParked(_) | Event::TaskReleased { .. } | Event::TaskOverdue { .. } => {
+            Event::TaskClaimed { .. }
+            | Event::TaskParked(_)
+            | Event::TaskReleased { .. }
+            | Event::TaskOverdue { .. } => {
                 self.evolve_task(event, at);
             }
-            Event::OrderAllocated(_) | Event::FulfillmentRequested { .. } | Event::ShipmentRecorded(_)
+            Event::OrderAllocated(_)
+            | Event::FulfillmentRequested { .. }
+            | Event::ShipmentRecorded(_)
             | Event::ShipmentAnnounced { .. } => self.evolve_fulfillment(event, at),
-            Event::SalesOrderPosted { .. } | Event::DepositPosted { .. } | Event::ItemFulfillmentPosted { .. }
-            | Event::InvoicePosted { .. } | Event::DepositApplied(_) => self.evolve_posting(event, at),
+            Event::SalesOrderPosted { .. }
+            | Event::DepositPosted { .. }
+            | Event::ItemFulfillmentPosted { .. }
+            | Event::InvoicePosted { .. }
+            | Event::DepositApplied(_) => self.evolve_posting(event, at),
         }
     }
 
@@ -243,6 +254,7 @@ impl Order {
         if let Event::TaskClaimed { task, attempt, until } = event {
             self.claims.insert(task.clone(), Claim { attempt: *attempt, until: *until });
         } else if let Event::TaskParked(fact) = event {
+            *self.parkings.entry(fact.task.clone()).or_default() += 1;
             self.parked.insert(fact.task.clone(), At { fact: fact.clone(), at });
         } else if let Event::TaskReleased { task } = event {
             self.parked.remove(task);
@@ -328,7 +340,13 @@ impl Order {
         let late = outstanding.iter().filter(|task| !self.parked.contains_key(&task.id)).filter_map(|task| {
             let overdue = self.overdue.get(&task.id).filter(|overdue| overdue.times > 1)?;
             let reason = format!("not done {} times after it was due", overdue.times);
-            Some(Attention { about: task.id.to_string(), class: "overdue".into(), reason, since: task.since, attempts: overdue.times })
+            Some(Attention {
+                about: task.id.to_string(),
+                class: "overdue".into(),
+                reason,
+                since: task.since,
+                attempts: overdue.times,
+            })
         });
         holds.chain(parked).chain(late).chain(self.structural_attention()).collect()
     }

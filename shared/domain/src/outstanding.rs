@@ -6,8 +6,8 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::money::Minor;
 use crate::event::Parked;
+use crate::money::Minor;
 use crate::order::{At, Order, Status};
 
 /// The kinds of work on an order.
@@ -37,8 +37,15 @@ pub enum TaskKind {
 impl TaskKind {
     /// All kinds.
     pub const ALL: [Self; 9] = [
-        Self::Allocate, Self::RequestFulfillment, Self::ConfirmShipment, Self::AnnounceShipment, Self::PostSalesOrder,
-        Self::PostDeposit, Self::PostItemFulfillment, Self::PostInvoice, Self::ApplyDeposit,
+        Self::Allocate,
+        Self::RequestFulfillment,
+        Self::ConfirmShipment,
+        Self::AnnounceShipment,
+        Self::PostSalesOrder,
+        Self::PostDeposit,
+        Self::PostItemFulfillment,
+        Self::PostInvoice,
+        Self::ApplyDeposit,
     ];
 
     /// How long the fast path may take before the task is triggered again. The customer waits for allocation and
@@ -48,7 +55,10 @@ impl TaskKind {
         match self {
             Self::Allocate => SignedDuration::from_secs(60),
             Self::RequestFulfillment | Self::AnnounceShipment => SignedDuration::from_secs(120),
-            Self::PostSalesOrder | Self::PostDeposit | Self::PostItemFulfillment | Self::PostInvoice
+            Self::PostSalesOrder
+            | Self::PostDeposit
+            | Self::PostItemFulfillment
+            | Self::PostInvoice
             | Self::ApplyDeposit => SignedDuration::from_secs(300),
             Self::ConfirmShipment => SignedDuration::from_hours(12),
         }
@@ -222,13 +232,23 @@ impl Order {
     }
 
     /// When a task is due to be looked at again: its patience after it became owed, doubled with every time it was
-    /// triggered again, at most six hours at a time (or its patience, if longer).
+    /// triggered again or parked again, at most six hours at a time (or its patience, if longer).
     #[must_use]
     pub fn due_at(&self, task: &Task) -> Timestamp {
         let patience = task.id.kind.patience();
-        let Some(overdue) = self.overdue.get(&task.id) else { return task.since.max(self.moved_at(&task.id)) + patience };
-        let doubled = patience * 2_i32.saturating_pow(overdue.times.min(10));
-        overdue.last_at + doubled.min(patience.max(SignedDuration::from_hours(6)))
+        let most = patience.max(SignedDuration::from_hours(6));
+        let doubled = |times: u32| (patience * 2_i32.saturating_pow(times.min(10))).min(most);
+        if let Some(overdue) = self.overdue.get(&task.id) {
+            return overdue.last_at + doubled(overdue.times);
+        }
+        // What was taken up and parked again waits longer each time: stock that some other order could use must not
+        // fill this one's stream.
+        let again = if self.parked.contains_key(&task.id) {
+            self.parkings.get(&task.id).map_or(0, |times| times - 1)
+        } else {
+            0
+        };
+        task.since.max(self.moved_at(&task.id)) + doubled(again)
     }
 
     /// Parked tasks that are still owed. One that was done all the same, by somebody who was under way when it was
@@ -247,9 +267,8 @@ impl Order {
     /// The earliest moment at which somebody has to look at the order again; `None` where only a person can help.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
-        let waiting_for_nobody = |task: &&Task| {
-            self.parked.get(&task.id).is_none_or(|parked| parked.fact.waits_on.key().is_some())
-        };
+        let waiting_for_nobody =
+            |task: &&Task| self.parked.get(&task.id).is_none_or(|parked| parked.fact.waits_on.key().is_some());
         self.outstanding().iter().filter(waiting_for_nobody).map(|task| self.due_at(task)).min()
     }
 }

@@ -228,10 +228,10 @@ impl Order {
         };
         let (done, quantity) = units;
         let net = net_of(line.price()?, &line.taxes, order.taxes_included)?;
-        let taxes = line.taxes.iter().map(|tax| PostingTax {
-            amount: tax.amount.share(done, quantity, line.quantity),
-            ..posting_tax(tax)
-        });
+        let taxes = line
+            .taxes
+            .iter()
+            .map(|tax| PostingTax { amount: tax.amount.share(done, quantity, line.quantity), ..posting_tax(tax) });
         let net = net.share(done, quantity, line.quantity);
         Ok(Some(PostingLine { line: index, sku, quantity, net, taxes: taxes.collect() }))
     }

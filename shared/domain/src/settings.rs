@@ -118,8 +118,9 @@ pub enum DegradedCheckout {
 impl ChannelSettings {
     /// Locations that ship to a country, in order of preference.
     pub fn locations_for(&self, country: Option<&CountryCode>) -> impl Iterator<Item = &LocationId> {
-        let serves =
-            move |rule: &&SourcingRule| rule.countries.is_empty() || country.is_some_and(|c| rule.countries.contains(c));
+        let serves = move |rule: &&SourcingRule| {
+            rule.countries.is_empty() || country.is_some_and(|c| rule.countries.contains(c))
+        };
         self.sourcing.locations.iter().filter(serves).map(|rule| &rule.location)
     }
 }

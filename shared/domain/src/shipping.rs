@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
+use crate::canonical::{Line, LineKind};
 use crate::event::{Allocation, Decision, Event, Hold, HoldCode, LineQuantity, Shipment, Tracking};
 use crate::ids::{LocationId, Sku};
 use crate::item::StockMove;
 use crate::order::{At, Order};
-use crate::canonical::{Line, LineKind};
 
 /// What a 3PL says has left.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -122,7 +122,8 @@ fn classify(error: SdkError<TransactWriteItemsError>, seq: u64) -> Attempt {
     };
     let codes: Vec<&str> = cancelled.cancellation_reasons().iter().map(|r| r.code().unwrap_or("None")).collect();
     let failed = |code: &&str| **code == *"ConditionalCheckFailed";
-    let passing = ["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "ConditionalCheckFailed"];
+    let passing =
+        ["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "ConditionalCheckFailed"];
     if codes.first().is_some_and(failed) {
         Attempt::Decided(AppendError::SeqTaken(seq))
     } else if let Some(bug) = codes.iter().find(|code| !passing.contains(code)) {
@@ -203,7 +204,8 @@ impl Log for Dynamo {
             return self.put_commit(row, commit.seq).await;
         }
         let put = Put::builder().table_name(&self.tables.log).set_item(Some(row));
-        let put = put.condition_expression("attribute_not_exists(#stream)").expression_attribute_names("#stream", "stream");
+        let put =
+            put.condition_expression("attribute_not_exists(#stream)").expression_attribute_names("#stream", "stream");
         let put = put.build().map_err(|e| StoreError { operation: "TransactWriteItems", reason: e.to_string() })?;
         let mut writes = vec![TransactWriteItem::builder().put(put).build()];
         let mut by_sku: BTreeMap<&Sku, Vec<&StockMove>> = BTreeMap::new();
@@ -251,10 +253,13 @@ impl Log for Dynamo {
 impl Dynamo {
     async fn put_commit(&self, row: Row, seq: u64) -> Result<(), AppendError> {
         let put = self.client.put_item().table_name(&self.tables.log).set_item(Some(row));
-        let put = put.condition_expression("attribute_not_exists(#stream)").expression_attribute_names("#stream", "stream");
+        let put =
+            put.condition_expression("attribute_not_exists(#stream)").expression_attribute_names("#stream", "stream");
         match put.send().await {
             Ok(_) => Ok(()),
-            Err(error) if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) => {
+            Err(error)
+                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
+            {
                 Err(AppendError::SeqTaken(seq))
             }
             Err(error) => Err(store_error("PutItem", &error).into()),
@@ -326,7 +331,8 @@ impl Items for Dynamo {
         let nothing = HashMap::from([("on_hand".to_owned(), number(0)), ("available".to_owned(), number(0))]);
         let update = self.client.update_item().table_name(&self.tables.items).key("sku", text(sku.as_str()));
         let update = update.update_expression("SET #stock.#l = if_not_exists(#stock.#l, :nothing)");
-        let update = update.expression_attribute_names("#stock", "stock").expression_attribute_names("#l", location.as_str());
+        let update =
+            update.expression_attribute_names("#stock", "stock").expression_attribute_names("#l", location.as_str());
         let update = update.expression_attribute_values(":nothing", AttributeValue::M(nothing));
         update.send().await.map(|_| ()).map_err(|error| store_error("UpdateItem", &error))
     }
@@ -355,7 +361,8 @@ impl Connections for Dynamo {
             return Ok(());
         }
         // Paused already: for longer, if at all, and since the same moment.
-        let lengthens = "SET paused_since = if_not_exists(paused_since, :now), paused_until = :until, paused_reason = :why";
+        let lengthens =
+            "SET paused_since = if_not_exists(paused_since, :now), paused_until = :until, paused_reason = :why";
         self.pause_if(connection, pause, (lengthens, "paused_until < :until")).await.map(|_| ())
     }
 
@@ -363,7 +370,12 @@ impl Connections for Dynamo {
         let update = self.client.update_item().table_name(&self.tables.connections);
         let update = update.key("connection", text(connection.as_str()));
         let update = update.update_expression("REMOVE paused_since, paused_until, paused_reason");
-        update.send().await.map(|_| ()).map_err(|error| store_error("UpdateItem", &error))
+        let update = update.condition_expression("attribute_exists(#connection)");
+        match update.expression_attribute_names("#connection", "connection").send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_condition(&error) => Ok(()),
+            Err(error) => Err(store_error("UpdateItem", &error)),
+        }
     }
 }
 
@@ -374,7 +386,9 @@ impl Dynamo {
         let update = update.key("connection", text(connection.as_str()));
         let update = update
             .update_expression(how.0)
-            .condition_expression(how.1)
+            // An update would make the item; who is not configured stays unknown.
+            .condition_expression(format!("attribute_exists(#connection) AND ({})", how.1))
+            .expression_attribute_names("#connection", "connection")
             .expression_attribute_values(":now", text(sortable(pause.now)))
             .expression_attribute_values(":until", text(sortable(pause.until)))
             .expression_attribute_values(":why", text(&pause.reason));
@@ -416,10 +430,13 @@ impl Markers for Dynamo {
     async fn mark(&self, id: &str, value: &str, expires_at: Timestamp) -> Result<Option<String>, StoreError> {
         let put = self.client.put_item().table_name(&self.tables.markers);
         let put = put.item("id", text(id)).item("value", text(value));
-        let put = put.item("expires_at", number(expires_at.as_second())).condition_expression("attribute_not_exists(id)");
+        let put =
+            put.item("expires_at", number(expires_at.as_second())).condition_expression("attribute_not_exists(id)");
         match put.send().await {
             Ok(_) => Ok(None),
-            Err(error) if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) => {
+            Err(error)
+                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
+            {
                 self.marker(id).await
             }
             Err(error) => Err(store_error("PutItem", &error)),
@@ -446,7 +463,9 @@ impl Views for Dynamo {
         let put = put.condition_expression("attribute_not_exists(order_id) OR seq < :seq");
         match put.expression_attribute_values(":seq", number(view.seq)).send().await {
             Ok(_) => Ok(()),
-            Err(error) if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) => {
+            Err(error)
+                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
+            {
                 Ok(())
             }
             Err(error) => Err(store_error("PutItem", &error)),
@@ -462,7 +481,10 @@ impl Views for Dynamo {
     async fn list(&self, query: &ViewQuery, page: &Page) -> Result<(Vec<OrderView>, Option<String>), StoreError> {
         let (index, key, value, sort) = query.index();
         let compare = if query.newest_first() { "<" } else { ">" };
-        let condition = page.after.as_ref().map_or_else(|| "#key = :key".into(), |_| format!("#key = :key AND #sort {compare} :after"));
+        let condition = page
+            .after
+            .as_ref()
+            .map_or_else(|| "#key = :key".into(), |_| format!("#key = :key AND #sort {compare} :after"));
         let mut ask = self.client.query().table_name(&self.tables.view).index_name(index);
         ask = ask.key_condition_expression(condition).expression_attribute_names("#key", key);
         ask = ask.expression_attribute_values(":key", text(value));

@@ -164,8 +164,7 @@ impl Log for Memory {
     async fn due(&self, bucket: &str) -> Result<Vec<(String, u64)>, StoreError> {
         let mut state = self.state();
         let all = state.log.values().flatten();
-        let due: Vec<_> =
-            all.filter(|c| c.due.as_deref() == Some(bucket)).map(|c| (c.stream.clone(), c.seq)).collect();
+        let due: Vec<_> = all.filter(|c| c.due.as_deref() == Some(bucket)).map(|c| (c.stream.clone(), c.seq)).collect();
         state.read(&due, 1);
         Ok(due)
     }

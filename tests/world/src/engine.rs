@@ -1,8 +1,8 @@
 //! The engine: moves what was said to whoever listens, calmly, doubled or shuffled, until nothing moves any more.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -132,7 +132,8 @@ impl World {
     #[must_use]
     pub fn new(options: WorldOptions) -> Self {
         let clock = WorldClock::at(BEGINNING.parse().unwrap_or(Timestamp::UNIX_EPOCH));
-        let (store, plan, traffic) = (Arc::new(Memory::default()), Arc::<CrashPlan>::default(), Arc::<Traffic>::default());
+        let (store, plan, traffic) =
+            (Arc::new(Memory::default()), Arc::<CrashPlan>::default(), Arc::<Traffic>::default());
         seed(&store);
         let now = clock.clone();
         let sandbox_clock: crossdock_sandboxes::Clock = Arc::new(move || now.now());
@@ -340,7 +341,8 @@ impl World {
                 true
             }
             (_, Some(due)) => {
-                self.clock.reach(due);
+                // What is due already was looked at just now: the schedule comes again in a minute.
+                self.clock.reach(due.max(self.clock.now() + SignedDuration::from_secs(60)));
                 self.watch().await;
                 true
             }
@@ -361,7 +363,8 @@ impl World {
         }
         let sent = std::mem::take(&mut *locked(&self.traffic.sent));
         for (queue, body, delay) in sent {
-            let copies = self.copies();
+            // What a step puts back on its own queue is doubled when it is delivered: twice would be without end.
+            let copies = if queue == "InboundQueue" { self.copies() } else { 1 };
             self.enqueue(&queue, &body, (delay, copies));
         }
         let shop = self.shopify.take_deliveries().into_iter().map(|delivery| ("shopify-uk", delivery));
@@ -382,8 +385,13 @@ impl World {
     }
 
     fn route(&mut self, event: &Value) {
-        let targets: Vec<Target> =
-            self.template.rules.iter().filter(|rule| rule.matches(event)).flat_map(|rule| rule.targets.clone()).collect();
+        let targets: Vec<Target> = self
+            .template
+            .rules
+            .iter()
+            .filter(|rule| rule.matches(event))
+            .flat_map(|rule| rule.targets.clone())
+            .collect();
         for target in targets {
             let copies = self.copies();
             match target {
@@ -458,7 +466,11 @@ impl World {
         let Some((connection, delivery)) = self.webhooks.remove(index) else { return };
         let reply = self.deliver(connection, &delivery.headers, &delivery.body).await;
         let taken = reply.is_some_and(|reply| reply.status == 200);
-        self.transcript.push(format!("{connection} delivers {}: {}", delivery.topic, if taken { "taken" } else { "not taken" }));
+        self.transcript.push(format!(
+            "{connection} delivers {}: {}",
+            delivery.topic,
+            if taken { "taken" } else { "not taken" }
+        ));
         if !taken {
             self.webhooks.push_back((connection, delivery));
         }

@@ -50,7 +50,12 @@ impl Parts {
         Arc::new(Directory::new(Arc::new(self.store.clone()), self.clock.clone()))
     }
 
-    fn step(&self, actor: &'static str, queue: &str, build: impl FnOnce(Arc<Directory>) -> Box<dyn Step>) -> StepFunction {
+    fn step(
+        &self,
+        actor: &'static str,
+        queue: &str,
+        build: impl FnOnce(Arc<Directory>) -> Box<dyn Step>,
+    ) -> StepFunction {
         let directory = self.directory();
         let runner = Runner::new(self.recorder(), directory.clone(), actor);
         StepFunction { runner, step: build(directory), queue: self.queue(queue) }
@@ -59,14 +64,29 @@ impl Parts {
     fn steps(&self) -> BTreeMap<&'static str, StepFunction> {
         let (store, calls) = (Arc::new(self.store.clone()), self.calls.clone());
         let erp = self.step("post-to-erp", "ErpQueue", |directory| {
-            Box::new(post_to_erp::PostToErp { directory, calls: calls.clone(), erps: Connectors::new(crossdock_connectors::erp), items: store.clone() })
+            Box::new(post_to_erp::PostToErp {
+                directory,
+                calls: calls.clone(),
+                erps: Connectors::new(crossdock_connectors::erp),
+                items: store.clone(),
+            })
         });
         let fulfillment = self.step("request-fulfillment", "FulfillmentQueue", |directory| {
             let (items, people) = (store.clone(), store.clone());
-            Box::new(request_fulfillment::RequestFulfillment { directory, calls: calls.clone(), fulfillments: Connectors::new(crossdock_connectors::fulfillment), items, people })
+            Box::new(request_fulfillment::RequestFulfillment {
+                directory,
+                calls: calls.clone(),
+                fulfillments: Connectors::new(crossdock_connectors::fulfillment),
+                items,
+                people,
+            })
         });
         let storefront = self.step("update-storefront", "StorefrontQueue", |directory| {
-            Box::new(update_storefront::UpdateStorefront { directory, calls: calls.clone(), storefronts: Connectors::new(crossdock_connectors::storefront) })
+            Box::new(update_storefront::UpdateStorefront {
+                directory,
+                calls: calls.clone(),
+                storefronts: Connectors::new(crossdock_connectors::storefront),
+            })
         });
         [("PostToErp", erp), ("RequestFulfillment", fulfillment), ("UpdateStorefront", storefront)].into()
     }
@@ -82,7 +102,10 @@ impl Parts {
                 items: store.clone(),
                 markers: store.clone(),
             },
-            validate_checkout: validate_checkout::ValidateCheckout { directory: directory.clone(), items: store.clone() },
+            validate_checkout: validate_checkout::ValidateCheckout {
+                directory: directory.clone(),
+                items: store.clone(),
+            },
             read_order: read_order::ReadOrder { log: store.clone(), views: store.clone() },
             operate: operate::Operate {
                 recorder: recorder.clone(),

@@ -11,8 +11,8 @@ use crossdock_domain::ids::{ConnectionId, LocationId};
 use crossdock_domain::item::{Item, StockMove};
 use crossdock_domain::{Commit, Recipient, Sku};
 use crossdock_log::{
-    AppendError, ConnectionRecord, Connections, Items, Log, Markers, Memory, OrderView, Page, Pause, People, StoreError,
-    ViewQuery, Views,
+    AppendError, ConnectionRecord, Connections, Items, Log, Markers, Memory, OrderView, Page, Pause, People,
+    StoreError, ViewQuery, Views,
 };
 use crossdock_step::outbound::{Http, HttpError};
 use crossdock_step::{Bus, BusEntry, Failure, Queue, Secret, Secrets};

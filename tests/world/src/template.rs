@@ -61,9 +61,8 @@ impl Template {
     fn of(template: &Value) -> Self {
         let resources = template.get("Resources").and_then(Value::as_object).cloned().unwrap_or_default();
         let parameters = template.get("Parameters").and_then(Value::as_object).into_iter().flatten();
-        let parameters: BTreeMap<String, String> = parameters
-            .filter_map(|(name, p)| Some((name.clone(), p.get("Default")?.as_str()?.to_owned())))
-            .collect();
+        let parameters: BTreeMap<String, String> =
+            parameters.filter_map(|(name, p)| Some((name.clone(), p.get("Default")?.as_str()?.to_owned()))).collect();
         let kind = |wanted: &'static str| {
             resources.iter().filter(move |(_, r)| r.get("Type").and_then(Value::as_str) == Some(wanted))
         };
@@ -128,7 +127,9 @@ fn plain(value: serde_yaml_ng::Value) -> Value {
             Value::Object(mapping.into_iter().map(|(key, value)| (text(key), plain(value))).collect())
         }
         Yaml::Sequence(list) => Value::Array(list.into_iter().map(plain).collect()),
-        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::String(_) => serde_json::to_value(value).unwrap_or(Value::Null),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::String(_) => {
+            serde_json::to_value(value).unwrap_or(Value::Null)
+        }
     }
 }
 
@@ -163,7 +164,9 @@ impl Rule {
 
 fn matches(pattern: &Value, event: &Value) -> bool {
     match pattern {
-        Value::Object(fields) => fields.iter().all(|(name, inner)| event.get(name).is_some_and(|value| matches(inner, value))),
+        Value::Object(fields) => {
+            fields.iter().all(|(name, inner)| event.get(name).is_some_and(|value| matches(inner, value)))
+        }
         Value::Array(choices) => choices.contains(event),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => pattern == event,
     }

@@ -6,7 +6,11 @@ use crossdock_domain::settings::{ChannelSettings, DegradedCheckout, Split};
 use crate::samples::{catalogue, item, minor, settings, shop, sku};
 
 fn cart(lines: &[(&str, u32, i64)]) -> Cart {
-    let lines = lines.iter().map(|(name, quantity, price)| CartLine { sku: sku(name), quantity: *quantity, unit_price: minor(*price) });
+    let lines = lines.iter().map(|(name, quantity, price)| CartLine {
+        sku: sku(name),
+        quantity: *quantity,
+        unit_price: minor(*price),
+    });
     Cart { currency: "GBP".parse().unwrap(), country: "GB".parse().unwrap(), lines: lines.collect() }
 }
 

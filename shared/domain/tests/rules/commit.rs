@@ -81,9 +81,15 @@ fn a_version_that_does_not_know_a_fact_finds_the_same_hash() {
 /// One of every kind of fact, with every optional field present and absent.
 fn every_event() -> Vec<Event> {
     let task = TaskId { kind: TaskKind::PostInvoice, document: "INV1".into() };
-    let parked = |waits_on| Parked { task: task.clone(), class: FailureClass::Stock, reason: "2 x TEE are missing".into(), waits_on };
+    let parked = |waits_on| Parked {
+        task: task.clone(),
+        class: FailureClass::Stock,
+        reason: "2 x TEE are missing".into(),
+        waits_on,
+    };
     let receipt = json!({ "receipt_id": "R-1", "location": "LON1", "lines": [{ "sku": "TEE", "quantity": 3 }] });
-    let application = json!({ "number": 1, "shipment": 1, "tender": "T1", "amount": 250, "document": document("DA1", None) });
+    let application =
+        json!({ "number": 1, "shipment": 1, "tender": "T1", "amount": 250, "document": document("DA1", None) });
     let refused = json!({ "request_hash": "ab", "reasons": [{ "code": "unpaid", "detail": "0 of 1 are paid" }] });
     vec![
         accepted(ordinary()),

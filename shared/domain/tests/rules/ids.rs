@@ -37,8 +37,18 @@ fn a_length_counts_after_normalising() {
 #[test]
 fn order_ids_take_one_alphabet_only() {
     for wrong in [
-        "", "shopify-uk", "shopify-uk.", ".5001", "shopify-uk.abc", "shopify-uk.\u{410}1", "Shopify.1", "a#b.1", "a.1#2",
-        "shopify-uk.123456789012345678901", "shopify-uk.1.2", "a.1\u{0}",
+        "",
+        "shopify-uk",
+        "shopify-uk.",
+        ".5001",
+        "shopify-uk.abc",
+        "shopify-uk.\u{410}1",
+        "Shopify.1",
+        "a#b.1",
+        "a.1#2",
+        "shopify-uk.123456789012345678901",
+        "shopify-uk.1.2",
+        "a.1\u{0}",
     ] {
         assert!(wrong.parse::<OrderId>().is_err(), "{wrong:?}");
     }

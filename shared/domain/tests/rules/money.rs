@@ -39,8 +39,34 @@ fn amounts_are_read_exactly_by_the_exponent_of_their_currency() {
 #[test]
 fn what_is_not_a_plain_decimal_is_refused() {
     for text in [
-        "", " ", ".", "-", "--5", "5-", "-.", "1.2.3", "1-1", "NaN", "inf", "-inf", "1e400", "1e2", "1E2", "+5", " 5", "5 ",
-        "1,000.00", "1.000,00", "1_000", "0x10", "12€", "٣", "１２", "1\u{0}", "null", "999999999999999999999999999999999",
+        "",
+        " ",
+        ".",
+        "-",
+        "--5",
+        "5-",
+        "-.",
+        "1.2.3",
+        "1-1",
+        "NaN",
+        "inf",
+        "-inf",
+        "1e400",
+        "1e2",
+        "1E2",
+        "+5",
+        " 5",
+        "5 ",
+        "1,000.00",
+        "1.000,00",
+        "1_000",
+        "0x10",
+        "12€",
+        "٣",
+        "１２",
+        "1\u{0}",
+        "null",
+        "999999999999999999999999999999999",
     ] {
         let refused = parsed("EUR", text);
         assert!(matches!(refused, Err(MoneyError::NotANumber(_))), "{text:?} became {refused:?}");
@@ -74,14 +100,18 @@ fn a_tenth_and_two_tenths_are_three_tenths() {
 
 #[test]
 fn amounts_are_written_as_vendors_read_them() {
-    for (code, amount, text) in [("JPY", 1980, "1980"), ("EUR", 5, "0.05"), ("GBP", -19900, "-199.00"), ("KWD", 1234, "1.234")] {
+    for (code, amount, text) in
+        [("JPY", 1980, "1980"), ("EUR", 5, "0.05"), ("GBP", -19900, "-199.00"), ("KWD", 1234, "1.234")]
+    {
         assert_eq!(currency(code).decimal(minor(amount)).to_string(), text);
     }
 }
 
 #[test]
 fn currencies_are_the_codes_of_iso_4217() {
-    for (code, exponent) in [("JPY", 0), ("KRW", 0), ("GBP", 2), ("EUR", 2), ("USD", 2), ("KWD", 3), ("BHD", 3), ("XAU", 0)] {
+    for (code, exponent) in
+        [("JPY", 0), ("KRW", 0), ("GBP", 2), ("EUR", 2), ("USD", 2), ("KWD", 3), ("BHD", 3), ("XAU", 0)]
+    {
         assert_eq!(currency(code).exponent(), exponent, "{code}");
     }
     for unknown in ["", "GB", "GBX", "EURO", "E\u{0}R", "ZZZ", "€"] {

@@ -48,9 +48,8 @@ pub fn settings() -> ChannelSettings {
 }
 
 pub fn item(name: &str, stock: &[(&str, i64)]) -> Item {
-    let stock = stock.iter().map(|(location, units)| {
-        (location.parse().unwrap(), Stock { on_hand: *units, available: *units })
-    });
+    let stock =
+        stock.iter().map(|(location, units)| (location.parse().unwrap(), Stock { on_hand: *units, available: *units }));
     Item {
         sku: sku(name),
         prices: BTreeMap::from([("GBP".parse().unwrap(), minor(1000)), ("EUR".parse().unwrap(), minor(1200))]),

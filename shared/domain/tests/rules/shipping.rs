@@ -50,8 +50,17 @@ fn a_shipment_is_recorded_with_the_stock_that_leaves() {
     assert_eq!((shipment.number, shipment.allocation, shipment.location.as_str()), (1, 1, "LON1"));
     assert_eq!(shipment.lines, units(&[(0, 2), (2, 3), (1, 1)]));
     assert_eq!((shipment.shipped_at, shipment.tracking[0].number.as_str()), (at(7200), "RMS1"));
-    let left = |name: &str, units| StockMove { sku: sku(name), location: "LON1".parse().unwrap(), on_hand: -units, available: 0 };
-    assert_eq!(decision.moves, [left("TEE", 5), left("MUG", 1)], "what was reserved leaves; what may be promised stays");
+    let left = |name: &str, units: i64| StockMove {
+        sku: sku(name),
+        location: "LON1".parse().unwrap(),
+        on_hand: -units,
+        available: 0,
+    };
+    assert_eq!(
+        decision.moves,
+        [left("TEE", 5), left("MUG", 1)],
+        "what was reserved leaves; what may be promised stays"
+    );
     assert_eq!(after(&order, &decision).status(), Status::Shipped);
 }
 
@@ -94,7 +103,11 @@ fn what_was_not_asked_for_is_recorded_and_holds_the_order() {
     let detail = hold_of(&decision).unwrap();
     assert!(detail.contains("2 x TEE") && detail.contains("1 x CAP"), "{detail}");
     assert_eq!(after(&order, &decision).status(), Status::Held);
-    assert_eq!(decision.moves.iter().map(|m| m.on_hand).sum::<i64>(), -5, "only what was reserved is taken from the books");
+    assert_eq!(
+        decision.moves.iter().map(|m| m.on_hand).sum::<i64>(),
+        -5,
+        "only what was reserved is taken from the books"
+    );
 }
 
 #[test]
@@ -117,7 +130,8 @@ fn a_shipment_of_a_part_that_was_never_asked_for_holds_the_order() {
 #[test]
 fn a_shipment_counts_for_its_own_part_only() {
     let lines = vec![line("TEE", 4, 1000)];
-    let facts = [accepted(paid(unpaid(lines, Vec::new()))), allocated(1, "LON1", &[(0, 2)]), allocated(2, "MAN1", &[(0, 2)])];
+    let facts =
+        [accepted(paid(unpaid(lines, Vec::new()))), allocated(1, "LON1", &[(0, 2)]), allocated(2, "MAN1", &[(0, 2)])];
     let order = given(facts);
     let decision = record_shipment(&order, &report("S1", &[("TEE", 3)]));
     assert_eq!(lines_of(&decision), [(0, 2)]);
@@ -131,7 +145,10 @@ fn a_shipment_counts_for_its_own_part_only() {
 #[test]
 fn a_shipment_of_a_held_order_is_recorded_all_the_same() {
     let mut order = promised();
-    order.evolve(&Event::OrderHeld { holds: vec![crossdock_domain::Hold::new(HoldCode::CancelledAtStorefront, "x")] }, at(5));
+    order.evolve(
+        &Event::OrderHeld { holds: vec![crossdock_domain::Hold::new(HoldCode::CancelledAtStorefront, "x")] },
+        at(5),
+    );
     let order = after(&order, &record_shipment(&order, &report("S1", &[("TEE", 5), ("MUG", 1)])));
     assert_eq!(order.shipments.len(), 1);
     assert_eq!((order.status(), order.outstanding()), (Status::Held, vec![]));

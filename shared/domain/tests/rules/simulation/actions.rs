@@ -1,0 +1,262 @@
+//! What can happen next.
+
+use crossdock_domain::event::{FailureClass, Parked, WaitsOn};
+use crossdock_domain::shipping::{ShipmentReport, record_shipment};
+use crossdock_domain::{Event, Hold, HoldCode, Minor, Sku, Task, TaskKind, Tender, TenderStatus};
+
+use super::world::{Flight, World};
+use crate::samples::tender;
+
+type Action = fn(&mut World, usize);
+
+/// Everything that can happen, by what people would call it.
+pub const ACTIONS: [(&str, Action); 16] = [
+    ("a task is done", work),
+    ("another task is done", work),
+    ("a task is begun", begin),
+    ("what was begun is committed", land),
+    ("a function dies before its commit", lose),
+    ("parcels leave", ship),
+    ("a shipment is told", tell),
+    ("the order is held", hold),
+    ("the hold is lifted", lift),
+    ("a task is parked", park),
+    ("a parked task is released", release),
+    ("late tasks are triggered again", overdue),
+    ("a task is claimed by somebody who dies", claim),
+    ("stock arrives", restock),
+    ("money arrives", pay),
+    ("the order is told again", tell_again),
+];
+
+/// Beyond so many commits nobody disturbs any more: a stream is bounded.
+const QUIET_AFTER: u64 = 100;
+
+fn pick<T: Clone>(of: &[T], which: usize) -> Option<T> {
+    of.get(which.checked_rem(of.len())?).cloned()
+}
+
+impl World {
+    pub fn act(&mut self, choice: u16) {
+        let (action, which) = (usize::from(choice) % ACTIONS.len(), usize::from(choice) / ACTIONS.len());
+        if self.order.seq < QUIET_AFTER {
+            let before = (self.order.seq, self.flights.len(), self.reports.len());
+            self.seconds += 1;
+            (ACTIONS[action].1)(self, which);
+            let after = (self.order.seq, self.flights.len(), self.reports.len());
+            self.taken[action] += usize::from(before != after);
+        }
+    }
+
+    fn runnable(&self) -> Vec<Task> {
+        self.order.runnable(self.now())
+    }
+
+    /// Calm: every fault is over, everybody does their work. Panics where that does not complete the order.
+    pub fn finish(&mut self) {
+        for round in 0..60 {
+            self.seconds += 60;
+            self.end_disturbances();
+            for task in self.runnable() {
+                if self.runnable().contains(&task) {
+                    self.perform(&task);
+                }
+            }
+            while !self.picking.is_empty() {
+                ship(self, round);
+            }
+            (0..self.reports.len()).for_each(|which| tell(self, which));
+            if self.order.completed_at.is_some() && self.order.outstanding().is_empty() && self.flights.is_empty() {
+                assert!(!self.order.is_full(), "it took too many commits");
+                self.check_log();
+                return;
+            }
+        }
+        panic!(
+            "the order never ends: {:?} is {:?} with {:?}",
+            self.order.id,
+            self.order.status(),
+            self.order.outstanding()
+        );
+    }
+
+    fn end_disturbances(&mut self) {
+        lift(self, 0);
+        while !self.flights.is_empty() {
+            land(self, 0);
+        }
+        if self.source.tenders.iter().any(|tender| tender.status == TenderStatus::Pending) {
+            pay(self, 0);
+        }
+        for _ in 0..self.order.parked.len() {
+            release(self, 0);
+        }
+        let missing: Vec<Sku> = self.order.unallocated().filter_map(|(_, line, _)| line.sku.clone()).collect();
+        for which in 0..missing.len() {
+            restock(self, which);
+        }
+    }
+
+    pub(super) fn ask_for_shipments(&mut self, allocation: u32) {
+        let reports: Vec<ShipmentReport> =
+            self.reports.iter().filter(|report| report.allocation == allocation).cloned().collect();
+        if let Some(report) = reports.iter().find(|report| !record_shipment(&self.order, report).events.is_empty()) {
+            self.tell_report(report);
+        }
+    }
+
+    fn tell_report(&mut self, report: &ShipmentReport) {
+        let decision = record_shipment(&self.order, report);
+        self.record(&format!("fact:shipbob:shipment:{}", report.id), decision);
+    }
+}
+
+fn work(world: &mut World, which: usize) {
+    if let Some(task) = pick(&world.runnable(), which) {
+        world.perform(&task);
+    }
+}
+
+fn begin(world: &mut World, which: usize) {
+    let Some(task) = pick(&world.runnable(), which) else { return };
+    world.claim_if_needed(&task);
+    if let Some(fact) = world.effect(&task) {
+        world.flights.push(Flight { task: task.id, fact });
+    }
+}
+
+/// A fact is appended whatever the order looks like by then.
+fn land(world: &mut World, which: usize) {
+    let Some(which) = which.checked_rem(world.flights.len()) else { return };
+    let flight = world.flights.remove(which);
+    world.record(&format!("task:{}", flight.task), flight.fact.into());
+}
+
+fn lose(world: &mut World, which: usize) {
+    if let Some(which) = which.checked_rem(world.flights.len()) {
+        world.flights.remove(which);
+    }
+}
+
+/// The 3PL ships a part, or all, of what it still has.
+fn ship(world: &mut World, which: usize) {
+    let numbers: Vec<u32> = world.picking.keys().copied().collect();
+    let Some(number) = pick(&numbers, which) else { return };
+    let wanted = world.picking.remove(&number).unwrap_or_default();
+    let (mut parcel, mut rest) = (Vec::new(), Vec::new());
+    for (sku, quantity) in wanted {
+        let gone = if which.is_multiple_of(3) { quantity } else { quantity.div_ceil(2) };
+        parcel.push((sku.clone(), gone));
+        if quantity > gone {
+            rest.push((sku, quantity - gone));
+        }
+    }
+    if !rest.is_empty() {
+        world.picking.insert(number, rest);
+    }
+    let id = format!("SHIP-{}", world.reports.len());
+    world.reports.push(ShipmentReport {
+        id,
+        allocation: number,
+        lines: parcel,
+        tracking: Vec::new(),
+        shipped_at: world.now(),
+    });
+}
+
+fn tell(world: &mut World, which: usize) {
+    if let Some(report) = pick(&world.reports, which) {
+        world.tell_report(&report);
+    }
+}
+
+/// A hold that a person can lift.
+fn hold(world: &mut World, _: usize) {
+    let holds = vec![Hold::new(HoldCode::ShippedDifferently, "somebody wants to look")];
+    world.record(&format!("hold:{}", world.order.seq), Event::OrderHeld { holds }.into());
+}
+
+fn lift(world: &mut World, _: usize) {
+    if world.order.holds.contains_key(&HoldCode::ShippedDifferently) {
+        let codes = vec![HoldCode::ShippedDifferently];
+        world.record(&format!("lift:{}", world.order.seq), Event::OrderReleased { codes }.into());
+    }
+}
+
+fn park(world: &mut World, which: usize) {
+    let Some(task) = pick(&world.order.outstanding(), which) else { return };
+    if !world.order.parked.contains_key(&task.id) {
+        let (task, class, waits_on) = (task.id, FailureClass::Exhausted, WaitsOn::Operator);
+        let parked = Parked { task: task.clone(), class, reason: "it died".into(), waits_on };
+        world.record(&format!("park:{task}:{}", world.order.seq), Event::TaskParked(parked).into());
+    }
+}
+
+fn release(world: &mut World, which: usize) {
+    let parked: Vec<_> = world.order.parked.keys().cloned().collect();
+    if let Some(task) = pick(&parked, which) {
+        let cause = format!("release:{task}:{}", world.order.seq);
+        world.record(&cause, Event::TaskReleased { task }.into());
+    }
+}
+
+fn overdue(world: &mut World, _: usize) {
+    let Some(due) = world.order.next_due() else { return };
+    world.seconds += due.duration_since(world.now()).as_secs().max(0) + 1;
+    let now = world.now();
+    let late: Vec<Task> =
+        world.order.outstanding().into_iter().filter(|task| world.order.due_at(task) <= now).collect();
+    for task in late {
+        let cause = format!("due:{}:{}", task.id, world.order.seq);
+        world.record(&cause, Event::TaskOverdue { task: task.id }.into());
+    }
+}
+
+fn claim(world: &mut World, which: usize) {
+    let tasks: Vec<Task> =
+        world.runnable().into_iter().filter(|task| task.id.kind == TaskKind::AnnounceShipment).collect();
+    if let Some(task) = pick(&tasks, which) {
+        world.claim_if_needed(&task);
+    }
+}
+
+/// Five of one SKU arrive in London, and whoever waited for it goes on.
+fn restock(world: &mut World, which: usize) {
+    let skus: Vec<Sku> = world.stock.keys().cloned().collect();
+    let missing: Vec<Sku> = world.order.unallocated().filter_map(|(_, line, _)| line.sku.clone()).collect();
+    let Some(sku) = pick(if missing.is_empty() { &skus } else { &missing }, which) else { return };
+    let london = world.stock.get_mut(&sku).unwrap().stock.get_mut(&"LON1".parse().unwrap()).unwrap();
+    london.on_hand += 5;
+    london.available += 5;
+    let waits = |parked: &Parked| parked.waits_on == WaitsOn::Sku(sku.clone());
+    let waiting: Vec<_> = world
+        .order
+        .parked
+        .values()
+        .filter(|parked| waits(&parked.fact))
+        .map(|parked| parked.fact.task.clone())
+        .collect();
+    for task in waiting {
+        let cause = format!("release:{task}:{}", world.order.seq);
+        world.record(&cause, Event::TaskReleased { task }.into());
+    }
+}
+
+/// What was promised is captured; where nothing was, somebody pays a little too much, once.
+fn pay(world: &mut World, _: usize) {
+    let promised = world.source.tenders.iter_mut().find(|tender| tender.status == TenderStatus::Pending);
+    if let Some(tender) = promised {
+        tender.status = TenderStatus::Captured;
+    } else if !world.source.tenders.iter().any(|tender| tender.id == "EXTRA") && world.source.total > Minor::ZERO {
+        world.source.tenders.push(Tender { at: world.now(), ..tender("EXTRA", 7) });
+    }
+    world.tell_order();
+}
+
+fn tell_again(world: &mut World, _: usize) {
+    let before = world.order.seq;
+    world.tell_order();
+    assert_eq!(world.order.seq, before, "an order told again says nothing new");
+    // The shipments of a day are told again too.
+    (0..world.reports.len()).for_each(|which| tell(world, which));
+}

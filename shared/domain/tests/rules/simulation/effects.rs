@@ -1,0 +1,154 @@
+//! What the steps do outside, and the facts that come of it.
+
+use crossdock_domain::event::{Application, Document, FailureClass, Parked, WaitsOn};
+use crossdock_domain::sourcing::{Sourcing, source};
+use crossdock_domain::{Event, Minor, Order, Sku, Task, TaskKind};
+
+use super::world::{Outside, World};
+use crate::samples::settings;
+
+/// All that a document says; `None` for tasks that make none.
+pub fn content(order: &Order, task: &Task) -> Option<String> {
+    let said = match task.id.kind {
+        TaskKind::Allocate | TaskKind::ConfirmShipment => return None,
+        TaskKind::RequestFulfillment => format!("{:?}", order.allocations.get(&task.number).unwrap().fact),
+        TaskKind::AnnounceShipment => format!("{:?}", order.shipments.get(&task.number).unwrap().fact),
+        TaskKind::PostSalesOrder => format!("{:?}", order.sales_order_draft().unwrap().unwrap()),
+        TaskKind::PostDeposit => format!("{:?}", order.deposit_draft(task.number).unwrap()),
+        TaskKind::PostItemFulfillment => format!("{:?}", order.item_fulfillment_draft(task.number).unwrap()),
+        TaskKind::PostInvoice => format!("{:?}", order.invoice_draft(task.number).unwrap().unwrap()),
+        TaskKind::ApplyDeposit => {
+            let plan = order.next_application().unwrap();
+            format!("{:?} {:?}", order.application_header(&plan).unwrap(), plan)
+        }
+    };
+    Some(said)
+}
+
+impl World {
+    /// Does a task outside and gives back the fact; what exists already is found by its reference.
+    pub(super) fn effect(&mut self, task: &Task) -> Option<Event> {
+        let content = content(&self.order, task)?;
+        self.refuse_what_the_outside_refuses(task);
+        let name = task.id.document.clone();
+        let is_new = !self.outside.contains_key(&name);
+        let made = self.outside.entry(name.clone()).or_insert_with(|| Outside { content: content.clone(), times: 1 });
+        assert_eq!(made.content, content, "{name} exists and says something else");
+        if is_new && task.id.kind == TaskKind::RequestFulfillment {
+            self.begin_picking(task.number);
+        }
+        Some(self.fact(task, &name))
+    }
+
+    /// The ERP takes nothing that has nothing to stand on.
+    fn refuse_what_the_outside_refuses(&self, task: &Task) {
+        let exists = |name: String| assert!(self.outside.contains_key(&name), "{} came before {name}", task.id);
+        let number = task.number;
+        match task.id.kind {
+            TaskKind::PostDeposit | TaskKind::PostItemFulfillment => exists("SO".into()),
+            TaskKind::PostInvoice => exists(format!("IF{number}")),
+            TaskKind::ApplyDeposit => {
+                let plan = self.order.next_application().unwrap();
+                exists(format!("INV{}", plan.shipment));
+                assert!(self.order.deposits.contains_key(&plan.tender) && plan.amount > Minor::ZERO);
+            }
+            TaskKind::Allocate
+            | TaskKind::RequestFulfillment
+            | TaskKind::ConfirmShipment
+            | TaskKind::AnnounceShipment
+            | TaskKind::PostSalesOrder => {}
+        }
+    }
+
+    fn begin_picking(&mut self, number: u32) {
+        let lines = &self.order.allocations.get(&number).unwrap().fact.lines;
+        let mut wanted: Vec<(Sku, u32)> = Vec::new();
+        for line in lines {
+            let sku = self.order.sku(line.line).unwrap().clone();
+            match wanted.iter_mut().find(|(known, _)| *known == sku) {
+                Some((_, quantity)) => *quantity += line.quantity,
+                None => wanted.push((sku, line.quantity)),
+            }
+        }
+        self.picking.insert(number, wanted);
+    }
+
+    fn fact(&self, task: &Task, name: &str) -> Event {
+        let (order, number) = (&self.order, task.number);
+        let document = |total: Option<Minor>| Document {
+            system: "netsuite".parse().unwrap(),
+            id: format!("id-{name}"),
+            reference: order.reference(name),
+            total_minor: total,
+        };
+        match task.id.kind {
+            TaskKind::Allocate | TaskKind::ConfirmShipment => unreachable!("they make no document"),
+            TaskKind::RequestFulfillment => Event::FulfillmentRequested { number, document: document(None) },
+            TaskKind::AnnounceShipment => Event::ShipmentAnnounced { shipment: number, document: document(None) },
+            TaskKind::PostSalesOrder => {
+                let total = order.sales_order_draft().unwrap().unwrap().total;
+                Event::SalesOrderPosted { document: document(Some(total)) }
+            }
+            TaskKind::PostDeposit => {
+                let (tender, draft) = order.deposit_draft(number).unwrap();
+                Event::DepositPosted { tender: tender.id, document: document(Some(draft.amount)) }
+            }
+            TaskKind::PostItemFulfillment => {
+                Event::ItemFulfillmentPosted { shipment: number, document: document(None) }
+            }
+            TaskKind::PostInvoice => {
+                let total = order.invoice_draft(number).unwrap().unwrap().total;
+                Event::InvoicePosted { shipment: number, document: document(Some(total)) }
+            }
+            TaskKind::ApplyDeposit => {
+                let plan = order.next_application().unwrap();
+                let (number, shipment, tender, amount) = (plan.number, plan.shipment, plan.tender, plan.amount);
+                Event::DepositApplied(Application { number, shipment, tender, amount, document: document(None) })
+            }
+        }
+    }
+
+    /// Does one task from beginning to end, as its function would.
+    pub(super) fn perform(&mut self, task: &Task) {
+        match task.id.kind {
+            TaskKind::Allocate => self.allocate(task),
+            TaskKind::ConfirmShipment => self.ask_for_shipments(task.number),
+            TaskKind::RequestFulfillment
+            | TaskKind::PostSalesOrder
+            | TaskKind::PostDeposit
+            | TaskKind::PostItemFulfillment
+            | TaskKind::PostInvoice
+            | TaskKind::ApplyDeposit
+            | TaskKind::AnnounceShipment => {
+                self.claim_if_needed(task);
+                let fact = self.effect(task).unwrap();
+                self.record(&format!("task:{}", task.id), fact.into());
+            }
+        }
+    }
+
+    /// The storefront has no idempotency key, so its call is claimed first.
+    pub(super) fn claim_if_needed(&mut self, task: &Task) {
+        if task.id.kind == TaskKind::AnnounceShipment {
+            let attempt = self.order.claims.get(&task.id).map_or(1, |claim| claim.attempt + 1);
+            let until = self.now() + jiff::SignedDuration::from_secs(45);
+            let claim = Event::TaskClaimed { task: task.id.clone(), attempt, until };
+            self.record(&format!("claim:{}:{attempt}", task.id), claim.into());
+        }
+    }
+
+    fn allocate(&mut self, task: &Task) {
+        match source(&self.order, &self.stock, &settings()) {
+            Sourcing::Promised(decision) => {
+                self.record(&format!("task:{}", task.id), decision);
+            }
+            Sourcing::Short { sku, missing } => {
+                let reason = format!("{missing} x {sku} are missing");
+                let (task, waits_on) = (task.id.clone(), WaitsOn::Sku(sku));
+                let parked = Parked { task: task.clone(), class: FailureClass::Stock, reason, waits_on };
+                self.record(&format!("park:{task}:{}", self.order.seq), Event::TaskParked(parked).into());
+            }
+            Sourcing::Nowhere => unreachable!("London serves Great Britain"),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Whole lives of orders: whatever the order in which work is begun, finished, lost, doubled, held, parked and claimed,
+//! every order ends completed with every document exactly once.
+
+mod actions;
+mod effects;
+mod generate;
+mod world;
+
+use std::collections::BTreeSet;
+
+use crossdock_domain::{Minor, Status, TaskKind};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+
+pub use generate::{any_order, any_play};
+pub use world::World;
+
+use actions::ACTIONS;
+use crossdock_domain::CanonicalOrder;
+
+/// An order after some choices, wherever that leaves it.
+pub fn played(order: CanonicalOrder, choices: &[u16]) -> World {
+    let mut world = World::new(order);
+    for choice in choices {
+        world.act(*choice);
+    }
+    world
+}
+
+/// The same, brought to its end.
+fn finished(order: CanonicalOrder, choices: &[u16]) -> World {
+    let mut world = played(order, choices);
+    world.finish();
+    world
+}
+
+fn check_books(world: &World) {
+    let order = &world.order;
+    let accepted = &order.accepted.as_ref().unwrap().fact.order;
+    let invoiced = Minor::sum(order.invoices.values().filter_map(|invoice| invoice.fact.total_minor)).unwrap();
+    assert_eq!(invoiced, accepted.total, "what was invoiced is what was sold");
+    assert_eq!(order.sales_order.as_ref().unwrap().fact.total_minor, Some(accepted.total));
+    let applied = Minor::sum(order.applications.values().map(|a| a.fact.amount)).unwrap();
+    assert_eq!(applied, accepted.total, "receivables are zero");
+    for (index, line) in order.goods() {
+        assert_eq!((order.allocated(index), order.shipped(index)), (line.quantity, line.quantity));
+    }
+    let mut expected: BTreeSet<String> = BTreeSet::from(["SO".into()]);
+    let worth = order.captured_tenders().filter(|(_, tender)| tender.amount > Minor::ZERO);
+    expected.extend(worth.map(|(number, _)| format!("DEP{number}")));
+    expected.extend(order.allocations.keys().map(|n| format!("F{n}")));
+    expected.extend(order.shipments.keys().flat_map(|n| [format!("S{n}"), format!("IF{n}"), format!("INV{n}")]));
+    expected.extend(order.applications.keys().map(|n| format!("DA{n}")));
+    assert_eq!(world.documents(), expected, "every document exactly once, and none besides");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn every_order_ends_completed_with_every_document_exactly_once(order in any_order(), play in any_play()) {
+        let world = finished(order, &play);
+        prop_assert_eq!(world.order.status(), Status::Completed);
+        prop_assert_eq!(world.order.outstanding(), vec![]);
+        prop_assert_eq!(world.order.attention(), vec![]);
+        check_books(&world);
+    }
+}
+
+/// Facts that the function writes which also does the task: it goes on by itself.
+const OWN_FACTS: [(&str, TaskKind); 7] = [
+    ("SalesOrderPosted.v1", TaskKind::PostDeposit),
+    ("SalesOrderPosted.v1", TaskKind::PostItemFulfillment),
+    ("ItemFulfillmentPosted.v1", TaskKind::PostInvoice),
+    ("InvoicePosted.v1", TaskKind::PostInvoice),
+    ("InvoicePosted.v1", TaskKind::ApplyDeposit),
+    ("DepositPosted.v1", TaskKind::ApplyDeposit),
+    ("DepositApplied.v1", TaskKind::ApplyDeposit),
+];
+
+#[test]
+fn what_makes_a_task_outstanding_is_what_many_lives_show() {
+    let mut runner = TestRunner::deterministic();
+    let mut observed: BTreeSet<(String, TaskKind)> = BTreeSet::new();
+    let mut taken = [0_usize; ACTIONS.len()];
+    for _ in 0..400 {
+        let (order, play) = (any_order(), any_play()).new_tree(&mut runner).unwrap().current();
+        let world = finished(order, &play);
+        observed.extend(world.observed);
+        world.taken.iter().zip(&mut taken).for_each(|(once, all)| *all += once);
+    }
+    for (count, (name, _)) in taken.iter().zip(ACTIONS) {
+        assert!(*count > 20, "the lives say nothing about `{name}`: it was done {count} times");
+    }
+    for (fact, kind) in OWN_FACTS {
+        assert!(
+            observed.remove(&(fact.to_owned(), kind)),
+            "{fact} does not make {kind} outstanding: leave it out of the list"
+        );
+    }
+    // Nobody does this on hearing of something: the 3PL tells of the shipment, or the deadline asks.
+    observed.retain(|(_, kind)| *kind != TaskKind::ConfirmShipment);
+    let told = TaskKind::ALL
+        .into_iter()
+        .flat_map(|kind| kind.made_outstanding_by().iter().map(move |fact| ((*fact).to_owned(), kind)));
+    assert_eq!(told.collect::<BTreeSet<_>>(), observed);
+}

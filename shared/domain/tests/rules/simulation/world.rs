@@ -1,0 +1,207 @@
+//! A world of one order: its log, the stock, and all that exists outside. Time passes when somebody says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crossdock_domain::accept::{Context, storefront_order};
+use crossdock_domain::event::Decision;
+use crossdock_domain::item::Item;
+use crossdock_domain::outstanding::TaskId;
+use crossdock_domain::shipping::ShipmentReport;
+use crossdock_domain::{CanonicalOrder, Commit, Event, Order, Sku, TaskKind};
+use jiff::Timestamp;
+
+use super::actions::ACTIONS;
+use super::effects::content;
+use super::generate::SKUS;
+use crate::samples::{at, catalogue, inbound, item, order_id, settings};
+
+/// What exists outside under one of our references.
+pub struct Outside {
+    /// Everything that was on it.
+    pub content: String,
+    /// How often it was made.
+    pub times: u32,
+}
+
+/// An effect that was done and is not committed yet.
+pub struct Flight {
+    pub task: TaskId,
+    pub fact: Event,
+}
+
+pub struct World {
+    pub order: Order,
+    pub commits: Vec<Commit>,
+    /// Which fact made which kind of task appear.
+    pub observed: BTreeSet<(String, TaskKind)>,
+    /// How often each action was taken.
+    pub taken: [usize; ACTIONS.len()],
+    pub(super) seconds: i64,
+    pub(super) stock: BTreeMap<Sku, Item>,
+    pub(super) outside: BTreeMap<String, Outside>,
+    pub(super) flights: Vec<Flight>,
+    /// What the 3PL still has to ship, by our allocation.
+    pub(super) picking: BTreeMap<u32, Vec<(Sku, u32)>>,
+    pub(super) reports: Vec<ShipmentReport>,
+    pub(super) source: CanonicalOrder,
+    drafts: BTreeMap<TaskId, String>,
+}
+
+impl World {
+    /// A world in which a storefront has just taken an order; there is not always enough in stock for it.
+    pub fn new(order: CanonicalOrder) -> Self {
+        let stock = catalogue(SKUS.map(|name| item(name, &[("LON1", 1), ("MAN1", 2)])));
+        let mut world = Self {
+            order: Order::new(order_id()),
+            commits: Vec::new(),
+            observed: BTreeSet::new(),
+            taken: [0; ACTIONS.len()],
+            seconds: 0,
+            stock,
+            outside: BTreeMap::new(),
+            flights: Vec::new(),
+            picking: BTreeMap::new(),
+            reports: Vec::new(),
+            source: order,
+            drafts: BTreeMap::new(),
+        };
+        world.tell_order();
+        world
+    }
+
+    pub fn documents(&self) -> BTreeSet<String> {
+        assert!(self.outside.values().all(|outside| outside.times == 1), "a document was made twice");
+        self.outside.keys().cloned().collect()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        at(self.seconds)
+    }
+
+    /// The storefront tells the order as it is now.
+    pub fn tell_order(&mut self) {
+        let (settings, items) = (settings(), self.stock.clone());
+        let context = Context { settings: &settings, items: &items };
+        let decision = storefront_order(&self.order, &inbound(self.source.clone()), context);
+        self.record(&format!("fact:order:{}", self.seconds), decision);
+    }
+
+    /// Appends under a cause, once; what nobody decided is not written.
+    pub fn record(&mut self, cause: &str, decision: Decision) -> bool {
+        if self.order.causes.contains(cause) || decision.events.is_empty() {
+            return false;
+        }
+        self.move_stock(&decision);
+        let before = self.ids();
+        let appeared = self.appearances(&decision.events);
+        let commit = self.commit_of(cause, decision.events);
+        self.order.apply(&commit);
+        self.commits.push(commit);
+        let after = self.ids();
+        self.observed.extend(
+            appeared
+                .into_iter()
+                .filter(|(_, id)| !before.contains(id) && after.contains(id))
+                .map(|(fact, id)| (fact, id.kind)),
+        );
+        self.check();
+        true
+    }
+
+    fn ids(&self) -> BTreeSet<TaskId> {
+        self.order.outstanding().into_iter().map(|task| task.id).collect()
+    }
+
+    /// Tasks that each single fact makes appear.
+    fn appearances(&self, events: &[Event]) -> Vec<(String, TaskId)> {
+        let mut order = self.order.clone();
+        let ids = |order: &Order| order.outstanding().into_iter().map(|task| task.id).collect::<BTreeSet<_>>();
+        let mut known = ids(&order);
+        let mut appeared = Vec::new();
+        for event in events {
+            order.evolve(event, self.now());
+            let now = ids(&order);
+            appeared.extend(now.difference(&known).map(|id| (event.type_name().to_owned(), id.clone())));
+            known = now;
+        }
+        appeared
+    }
+
+    /// As the runner writes it: completion goes into the commit that leaves nothing to do.
+    fn commit_of(&self, cause: &str, mut events: Vec<Event>) -> Commit {
+        let mut next = self.order.clone();
+        events.iter().for_each(|event| next.evolve(event, self.now()));
+        if next.is_finished() && next.completed_at.is_none() {
+            events.push(Event::OrderCompleted {});
+        }
+        Commit {
+            stream: self.order.id.stream(),
+            seq: self.order.seq + 1,
+            cause: cause.to_owned(),
+            at: self.now(),
+            actor: "simulation".into(),
+            correlation_id: "c".into(),
+            causation_id: None,
+            prev_hash: self.order.last_hash.clone(),
+            due: next.due(self.now()),
+            summary: next.summary(),
+            events,
+        }
+    }
+
+    fn move_stock(&mut self, decision: &Decision) {
+        for stock in &decision.moves {
+            let place = self.stock.get_mut(&stock.sku).unwrap().stock.get_mut(&stock.location).unwrap();
+            place.on_hand += stock.on_hand;
+            place.available += stock.available;
+            assert!(
+                place.available >= 0 && place.on_hand >= place.available,
+                "more was promised or left than there is"
+            );
+        }
+    }
+
+    /// The log is all there is.
+    pub(super) fn check_log(&self) {
+        assert_eq!(Order::fold(order_id(), &self.commits), self.order, "the log rebuilds the state");
+        let links = self.commits.windows(2).all(|pair| pair[1].prev_hash == pair[0].hash());
+        assert!(links, "the chain is unbroken");
+    }
+
+    /// What holds at every moment.
+    fn check(&mut self) {
+        for (index, line) in self.order.goods() {
+            let (shipped, allocated) = (self.order.shipped(index), self.order.allocated(index));
+            assert!(shipped <= allocated && allocated <= line.quantity);
+        }
+        self.check_reservations();
+        for task in self.order.outstanding() {
+            if let Some(content) = content(&self.order, &task) {
+                let known = self.drafts.entry(task.id.clone()).or_insert_with(|| content.clone());
+                assert_eq!(*known, content, "what {} is to say changed while it was owed", task.id);
+            }
+        }
+        let waited_for = self
+            .order
+            .outstanding()
+            .iter()
+            .filter(|task| !self.order.parked.contains_key(&task.id))
+            .map(|task| self.order.due_at(task))
+            .min();
+        assert!(waited_for.is_none_or(|due| self.order.next_due().is_some_and(|next| next <= due)));
+    }
+
+    fn check_reservations(&self) {
+        for item in self.stock.values() {
+            let reserved: i64 = item.stock.values().map(|stock| stock.on_hand - stock.available).sum();
+            let lines = self.order.goods().filter(|(_, line)| line.sku.as_ref() == Some(&item.sku));
+            let owed: i64 =
+                lines.map(|(index, _)| i64::from(self.order.allocated(index) - self.order.shipped(index))).sum();
+            assert_eq!(
+                reserved, owed,
+                "no reservation of {} without its fact, no fact without its reservation",
+                item.sku
+            );
+        }
+    }
+}
