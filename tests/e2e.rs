@@ -127,7 +127,7 @@ fn a_shopify_order_goes_all_the_way() {
         assert_one_each(&erp_documents(&stack.sandbox("netsuite", "/_sandbox/documents").await), "UK", &channel);
         // The list follows the log by the stream.
         stack.wait("the list shows it as completed", SOON, async |stack| {
-            let list = stack.api(Method::GET, "/orders?connection=shopify-uk&status=completed", &[], None).await.json();
+            let list = stack.api((Method::GET, "/orders?connection=shopify-uk&status=completed"), &[], None).await.json();
             list["orders"].as_array()?.iter().find(|row| row["order_id"] == id.as_str()).map(|_| ())
         }).await;
     });
@@ -141,17 +141,17 @@ fn an_api_order_is_accepted_once_and_goes_all_the_way() {
         let channel = unique("E");
         let (key, other_key) = (unique("key-"), unique("other-"));
         let body = api_order(&channel);
-        let first = stack.api(Method::POST, "/orders", &[("idempotency-key", &key)], Some(&body)).await;
+        let first = stack.api((Method::POST, "/orders"), &[("idempotency-key", &key)], Some(&body)).await;
         assert_eq!(first.status, 202, "{}", first.body);
-        let again = stack.api(Method::POST, "/orders", &[("idempotency-key", &key)], Some(&body)).await;
+        let again = stack.api((Method::POST, "/orders"), &[("idempotency-key", &key)], Some(&body)).await;
         assert_eq!((again.status, &again.body), (first.status, &first.body), "a repeat gets the same bytes");
         let mut changed = body.clone();
         changed["total_minor"] = json!(5395);
-        let reused = stack.api(Method::POST, "/orders", &[("idempotency-key", &key)], Some(&changed)).await;
+        let reused = stack.api((Method::POST, "/orders"), &[("idempotency-key", &key)], Some(&changed)).await;
         assert_eq!(reused.status, 422, "{}", reused.body);
-        let linked = stack.api(Method::POST, "/orders", &[("idempotency-key", &other_key)], Some(&body)).await;
+        let linked = stack.api((Method::POST, "/orders"), &[("idempotency-key", &other_key)], Some(&body)).await;
         assert_eq!((linked.status.as_u16(), &linked.json()["differs"]), (200, &json!(false)), "{}", linked.body);
-        let keyless = stack.api(Method::POST, "/orders", &[], Some(&body)).await;
+        let keyless = stack.api((Method::POST, "/orders"), &[], Some(&body)).await;
         assert_eq!(keyless.status, 400);
         let id = format!("web-uk.{channel}");
         ship_until_completed(&stack, std::slice::from_ref(&id), SOON).await;
@@ -168,17 +168,17 @@ fn the_gateway_lets_in_whom_it_should() {
         let all = stack.headers();
         let without =
             |name: &str| all.iter().filter(|(own, _)| !own.eq_ignore_ascii_case(name)).cloned().collect::<Vec<_>>();
-        assert_eq!(stack.send(Method::GET, &url, &without("authorization"), None).await.status, 401);
-        assert_eq!(stack.send(Method::GET, &url, &without("x-api-key"), None).await.status, 403);
+        assert_eq!(stack.send((Method::GET, &url), &without("authorization"), None).await.status, 401);
+        assert_eq!(stack.send((Method::GET, &url), &without("x-api-key"), None).await.status, 403);
         let forged = [("Authorization".to_owned(), "Bearer eyJhbGciOiJub25lIn0.e30.".to_owned())];
         let with_forged: Vec<_> = without("authorization").into_iter().chain(forged).collect();
-        assert_eq!(stack.send(Method::GET, &url, &with_forged, None).await.status, 401);
-        assert_eq!(stack.send(Method::GET, &url, &all, None).await.status, 404, "an order that is not there");
+        assert_eq!(stack.send((Method::GET, &url), &with_forged, None).await.status, 401);
+        assert_eq!(stack.send((Method::GET, &url), &all, None).await.status, 404, "an order that is not there");
         let webhook = format!("{}/webhooks/shopify-uk", stack.text("/api"));
-        let unsigned = stack.send(Method::POST, &webhook, &[], Some(b"{\"id\":1}".to_vec())).await;
+        let unsigned = stack.send((Method::POST, &webhook), &[], Some(b"{\"id\":1}".to_vec())).await;
         assert_eq!(unsigned.status, 401, "{}", unsigned.body);
         let nobody = format!("{}/webhooks/nobody", stack.text("/api"));
-        assert_eq!(stack.send(Method::POST, &nobody, &[], Some(b"{}".to_vec())).await.status, 404);
+        assert_eq!(stack.send((Method::POST, &nobody), &[], Some(b"{}".to_vec())).await.status, 404);
     });
 }
 
@@ -195,7 +195,7 @@ fn a_cart_is_judged_in_one_answer() {
                 { "sku": "MUG-WHT", "quantity": 1, "unit_price_minor": 1 },
             ],
         });
-        let answer = stack.api(Method::POST, "/checkout/validations", &[], Some(&cart)).await;
+        let answer = stack.api((Method::POST, "/checkout/validations"), &[], Some(&cart)).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         let answer = answer.json();
         assert_eq!(answer["decision"], "reject");
@@ -219,14 +219,14 @@ fn a_backorder_is_released_when_stock_arrives() {
             .await;
         let id = format!("shopify-uk.{}", placed_ids(&placed).remove(0));
         let exception = stack.wait("the backorder is an exception", SOON, async |stack| {
-            let all = stack.api(Method::GET, "/ops/exceptions?connection=shopify-uk", &[], None).await.json();
+            let all = stack.api((Method::GET, "/ops/exceptions?connection=shopify-uk"), &[], None).await.json();
             all["exceptions"].as_array()?.iter().find(|e| e["order_id"] == id.as_str() && e["class"] == "stock").cloned()
         }).await;
         assert_eq!(exception["task"], "allocate:A1");
         let receipt = json!({ "receipt_id": unique("R"), "location": "MAN1", "lines": [{ "sku": "SOCKS-3PK", "quantity": 2 }] });
-        let received = stack.api(Method::POST, "/inventory/receipts", &[], Some(&receipt)).await;
+        let received = stack.api((Method::POST, "/inventory/receipts"), &[], Some(&receipt)).await;
         assert_eq!(received.status, 201, "{}", received.body);
-        let repeated = stack.api(Method::POST, "/inventory/receipts", &[], Some(&receipt)).await;
+        let repeated = stack.api((Method::POST, "/inventory/receipts"), &[], Some(&receipt)).await;
         assert_eq!((repeated.status.as_u16(), repeated.body), (200, received.body));
         ship_until_completed(&stack, &[id], Duration::from_secs(180)).await;
     });

@@ -10,6 +10,8 @@ use crossdock_domain::commit::Summary;
 use crossdock_domain::settings::Routes;
 use crossdock_domain::{Commit, Event};
 use crossdock_runner::bus_entries;
+use crossdock_world::{World, WorldOptions};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -26,29 +28,54 @@ fn types() -> impl Iterator<Item = &'static str> {
     Event::TYPES.into_iter().chain(["TaskDue.v1"])
 }
 
+/// The files of a folder of events/, by name.
+fn files(within: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder().join(within)).unwrap().map(|entry| entry.unwrap());
+    let files = entries.filter(|entry| entry.file_type().unwrap().is_file());
+    files.map(|file| format!("{within}{}", file.file_name().into_string().unwrap())).collect()
+}
+
+/// The files with examples of a type: `<type>.json`, and `<type>.<what it shows>.json` for what came later.
+fn example_files(kind: &str) -> BTreeSet<String> {
+    let own =
+        |file: &String| file.strip_prefix(kind).is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".json"));
+    files("").into_iter().filter(own).collect()
+}
+
 /// Every example of a type, as the bus carries it.
 fn examples(kind: &str) -> Vec<Value> {
-    let examples = read(&format!("{kind}.json"));
-    examples.as_array().cloned().unwrap_or_else(|| panic!("events/{kind}.json is a list of examples"))
+    let lists = example_files(kind).into_iter().map(|file| {
+        let examples = read(&file);
+        examples.as_array().cloned().unwrap_or_else(|| panic!("events/{file} is a list of examples"))
+    });
+    let examples: Vec<Value> = lists.flatten().collect();
+    assert!(!examples.is_empty(), "{kind} has no example");
+    examples
+}
+
+fn validator(kind: &str) -> jsonschema::Validator {
+    let schema = read(&format!("schemas/{kind}.schema.json"));
+    jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{kind}: {error}"))
+}
+
+fn check(validator: &jsonschema::Validator, event: &Value) {
+    let wrong: Vec<String> =
+        validator.iter_errors(event).map(|error| format!("{error} at {}", error.instance_path())).collect();
+    assert!(wrong.is_empty(), "{}: {wrong:?} in {event}", event["detail-type"]);
 }
 
 #[test]
 fn every_example_is_what_its_schema_says() {
     for kind in types() {
-        let schema = read(&format!("schemas/{kind}.schema.json"));
-        let validator = jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{kind}: {error}"));
-        for example in examples(kind) {
-            let wrong: Vec<String> = validator.iter_errors(&example).map(|error| error.to_string()).collect();
-            assert!(wrong.is_empty(), "{kind}: {wrong:?}");
-        }
+        let validator = validator(kind);
+        examples(kind).iter().for_each(|example| check(&validator, example));
     }
 }
 
 #[test]
 fn a_schema_refuses_what_lacks_a_field() {
     for kind in types() {
-        let schema = read(&format!("schemas/{kind}.schema.json"));
-        let validator = jsonschema::validator_for(&schema).unwrap();
+        let validator = validator(kind);
         let mut example = examples(kind).remove(0);
         example["detail"]["metadata"].as_object_mut().unwrap().remove("stream");
         assert!(!validator.is_valid(&example), "{kind} says nothing about its metadata");
@@ -97,7 +124,8 @@ fn commit(example: &Value, event: Event) -> Commit {
 
 fn fingerprints() -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
-    for file in types().flat_map(|kind| [format!("{kind}.json"), format!("schemas/{kind}.schema.json")]) {
+    let schemas = types().map(|kind| format!("schemas/{kind}.schema.json"));
+    for file in types().flat_map(example_files).chain(schemas) {
         let bytes = fs::read(folder().join(&file)).unwrap_or_else(|error| panic!("events/{file}: {error}"));
         let hex = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         all.insert(file, hex);
@@ -114,7 +142,10 @@ fn nothing_that_was_published_changes_or_vanishes() {
     let now = fingerprints();
     for (file, hash) in &locked {
         let same = now.get(file) == Some(hash);
-        assert!(same, "events/{file} has changed or vanished; readers stand on it: add a .v2 beside it instead");
+        assert!(
+            same,
+            "events/{file} has changed or vanished; readers stand on it: add a .v2 beside it instead, or an example in a file of its own"
+        );
     }
     let new: BTreeSet<&String> = now.keys().filter(|file| !locked.contains_key(*file)).collect();
     if std::env::var_os("CROSSDOCK_ACCEPT").is_none() {
@@ -133,4 +164,51 @@ fn the_catalogue_names_every_event() {
     for kind in types() {
         assert!(catalogue.contains(&format!("`{kind}`")), "events/README.md does not name {kind}");
     }
+}
+
+#[test]
+fn no_file_belongs_to_no_event() {
+    let known: BTreeSet<String> = fingerprints().into_keys().chain(["LOCK.json".into(), "README.md".into()]).collect();
+    let strangers: Vec<String> =
+        files("").into_iter().chain(files("schemas/")).filter(|file| !known.contains(file)).collect();
+    assert!(strangers.is_empty(), "events/ has files of no event: {strangers:?}");
+}
+
+/// An order that waits for stock, is overdue, goes all the way in two parcels; one that is held; and a refusal.
+async fn some_lives(world: &mut World) {
+    let line = |sku: &str, quantity: u32| json!({ "sku": sku, "quantity": quantity, "price": "12.00" });
+    let order = |lines: Value| json!({ "place_order": { "lines": lines, "taxes_included": true, "tax_rate": "0.2", "shipping": "4.95" } });
+    world.shopify.act(order(json!([line("SOCKS-3PK", 2), line("MUG-WHT", 2)]))).unwrap();
+    world.shopify.act(order(json!([line("NOBODY-KNOWS-IT", 1)]))).unwrap();
+    world.wait(SignedDuration::from_mins(10)).await;
+    let receipt = json!({ "receipt_id": "GR-1", "location": "LON1", "lines": [{ "sku": "SOCKS-3PK", "quantity": 5 }] });
+    world.receive_stock(&receipt).await;
+    world.wait(SignedDuration::from_hours(13)).await;
+    world.shipbob.act(json!({ "ship": "all" })).unwrap();
+    world.wait(SignedDuration::from_mins(10)).await;
+    let unpaid = json!({
+        "connection": "web-uk", "channel_order_id": "W-1", "name": "#1", "placed_at": "2026-11-23T08:55:00Z",
+        "currency": "GBP", "taxes_included": true, "total_minor": 1200, "shipping": [], "tenders": [],
+        "shipping_address": { "name": "A Buyer", "address1": "1 Example Street", "city": "London", "postal_code": "SW1A 1AA", "country": "GB" },
+        "lines": [{ "line_id": "L1", "sku": "MUG-WHT", "quantity": 1, "unit_price_minor": 1200, "tax_lines": [] }],
+    });
+    let refused = world.post_order("key-1", unpaid.to_string().as_bytes()).await;
+    assert_eq!(refused.status, 422, "{}", refused.body);
+    world.settle().await;
+}
+
+#[test]
+fn what_whole_lives_put_on_the_bus_is_what_the_schemas_say() {
+    let mut world = World::new(WorldOptions::default());
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(some_lives(&mut world));
+    let mut seen = BTreeSet::new();
+    for entry in world.store.streams().values().flatten().flat_map(bus_entries) {
+        let kind = entry.detail_type.clone();
+        check(&validator(&kind), &json!({ "source": entry.source, "detail-type": kind, "detail": entry.detail }));
+        seen.insert(kind);
+    }
+    let rare = ["OrderReleased.v1", "TenderCaptured.v1"];
+    let unseen: Vec<&str> =
+        Event::TYPES.into_iter().filter(|kind| !seen.contains(*kind) && !rare.contains(kind)).collect();
+    assert!(unseen.is_empty(), "these lives no longer show {unseen:?}");
 }

@@ -54,7 +54,8 @@ impl Stack {
     }
 
     /// Calls any address.
-    pub async fn send(&self, method: Method, url: &str, headers: &[(String, String)], body: Option<Vec<u8>>) -> Answer {
+    pub async fn send(&self, what: (Method, &str), headers: &[(String, String)], body: Option<Vec<u8>>) -> Answer {
+        let (method, url) = what;
         let mut request = self.http.request(method, url);
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -73,28 +74,29 @@ impl Stack {
     }
 
     /// Calls the API as the authorized caller.
-    pub async fn api(&self, method: Method, path: &str, more: &[(&str, &str)], body: Option<&Value>) -> Answer {
+    pub async fn api(&self, what: (Method, &str), more: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        let (method, path) = what;
         let mut headers = self.headers();
         headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let url = format!("{}{path}", self.text("/api"));
-        self.send(method, &url, &headers, body.map(|body| body.to_string().into_bytes())).await
+        self.send((method, &url), &headers, body.map(|body| body.to_string().into_bytes())).await
     }
 
     /// Reads one order.
     pub async fn order(&self, order_id: &str) -> Value {
-        self.api(Method::GET, &format!("/orders/{order_id}"), &[], None).await.json()
+        self.api((Method::GET, &format!("/orders/{order_id}")), &[], None).await.json()
     }
 
     /// Asks a sandbox.
     pub async fn sandbox(&self, name: &str, path: &str) -> Value {
         let url = format!("{}{path}", self.text(&format!("/sandboxes/{name}")));
-        self.send(Method::GET, &url, &[], None).await.json()
+        self.send((Method::GET, &url), &[], None).await.json()
     }
 
     /// Tells a sandbox something.
     pub async fn tell(&self, name: &str, path: &str, body: &Value) -> Value {
         let url = format!("{}{path}", self.text(&format!("/sandboxes/{name}")));
-        let answer = self.send(Method::POST, &url, &[], Some(body.to_string().into_bytes())).await;
+        let answer = self.send((Method::POST, &url), &[], Some(body.to_string().into_bytes())).await;
         assert!(answer.status.is_success(), "{name} {path}: {} {}", answer.status, answer.body);
         answer.json()
     }

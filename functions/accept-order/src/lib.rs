@@ -145,14 +145,17 @@ fn idempotency_key(request: &Request) -> Result<&str, Problem> {
     let key = keys.next().ok_or_else(|| wrong("send an Idempotency-Key header, one per order that you send"))?;
     let printable = (1..=255).contains(&key.len()) && key.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
     if !printable || keys.next().is_some() {
-        return Err(wrong("the Idempotency-Key has to be one header of 1 to 255 printable ASCII characters without spaces"));
+        return Err(wrong(
+            "the Idempotency-Key has to be one header of 1 to 255 printable ASCII characters without spaces",
+        ));
     }
     Ok(key)
 }
 
 /// The order that was taken under another key, or from a storefront.
 fn existing(order: &Order, parsed: &ParsedOrder) -> Reply {
-    let same = order.accepted.as_ref().is_some_and(|a| a.fact.order.content_hash() == parsed.inbound.order.content_hash());
+    let same =
+        order.accepted.as_ref().is_some_and(|a| a.fact.order.content_hash() == parsed.inbound.order.content_hash());
     let body = json!({ "order_id": order.id, "status": order.status(), "differs": !same });
     Reply::json(StatusCode::OK, &body).at(location(&order.id))
 }

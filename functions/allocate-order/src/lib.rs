@@ -30,16 +30,20 @@ impl Step for AllocateOrder {
     async fn perform(&self, order: &Order, task: &Task) -> Result<Done, Failure> {
         let connection = &order.id.connection;
         let settings = self.directory.channel(connection).await?.ok_or_else(|| {
-            Failure::permanent(FailureClass::Connection, format!("{connection} is not configured as a channel any more"))
+            Failure::permanent(
+                FailureClass::Connection,
+                format!("{connection} is not configured as a channel any more"),
+            )
         })?;
         let skus: Vec<Sku> = order.unallocated().filter_map(|(_, line, _)| line.sku.clone()).collect();
         let items = self.items.items(&skus).await.map_err(|error| Failure::retry(error.to_string()))?;
         match source(order, &items, &settings) {
             Sourcing::Promised(decision) => Ok(Done::Decided(decision)),
             Sourcing::Short { sku, missing } => Ok(Done::Decided(backorder(task, sku, missing).into())),
-            Sourcing::Nowhere => {
-                Err(Failure::permanent(FailureClass::Missing, "no location serves the country: add one to the sourcing rules, then retry"))
-            }
+            Sourcing::Nowhere => Err(Failure::permanent(
+                FailureClass::Missing,
+                "no location serves the country: add one to the sourcing rules, then retry",
+            )),
         }
     }
 }
@@ -105,7 +109,8 @@ impl Function {
         let (trigger, deadline) = why;
         let mut order = self.recorder.load(id).await?;
         let waits = |order: &Order| -> Option<crossdock_domain::outstanding::TaskId> {
-            let parked = order.parked.values().find(|p| p.fact.waits_on.key().is_some_and(|key| key == format!("sku#{sku}")))?;
+            let parked =
+                order.parked.values().find(|p| p.fact.waits_on.key().is_some_and(|key| key == format!("sku#{sku}")))?;
             Some(parked.fact.task.clone())
         };
         let origin = Origin {
@@ -115,7 +120,10 @@ impl Function {
         };
         let cause = format!("release:{}", trigger.stream);
         let decide = |order: &Order| waits(order).map(|task| Event::TaskReleased { task }.into()).unwrap_or_default();
-        self.recorder.record(&mut order, (&cause, &origin), decide).await.map_err(|error| Failure::retry(error.to_string()))?;
+        self.recorder
+            .record(&mut order, (&cause, &origin), decide)
+            .await
+            .map_err(|error| Failure::retry(error.to_string()))?;
         let again = Trigger { stream: id.stream(), event_id: trigger.event_id.clone(), task: None };
         self.runner.run(&self.step, &again, deadline).await
     }

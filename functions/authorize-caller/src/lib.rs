@@ -118,7 +118,8 @@ impl AuthorizeCaller {
         let request = request.map_err(|error| Failure::retry(error.to_string()))?;
         let answer = self.http.send(request).await?;
         let set: JwkSet = serde_json::from_slice(answer.body()).map_err(|error| Failure::retry(error.to_string()))?;
-        let usable = |jwk: &jsonwebtoken::jwk::Jwk| Some((jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?));
+        let usable =
+            |jwk: &jsonwebtoken::jwk::Jwk| Some((jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?));
         Ok(set.keys.iter().filter_map(usable).collect())
     }
 }

@@ -20,5 +20,6 @@ async fn main() -> Result<(), Error> {
         clock: Clock::system(),
         keys: Keys::default(),
     };
-    run(service_fn(|event: LambdaEvent<_>| async move { function.handle(event.payload).await.map_err(Error::from) })).await
+    run(service_fn(|event: LambdaEvent<_>| async move { function.handle(event.payload).await.map_err(Error::from) }))
+        .await
 }

@@ -9,8 +9,8 @@ use crossdock_domain::{Attention, Event, Order, OrderId, TaskKind};
 use crossdock_log::{OrderView, People, StoreError, Views};
 use crossdock_runner::inbound::InboundMessage;
 use crossdock_runner::{CommitError, Origin, Recorder};
-use crossdock_step::batch::{self, Limits, Message, Trigger};
 use crossdock_step::Failure;
+use crossdock_step::batch::{self, Limits, Message, Trigger};
 use crossdock_step::ports::Untouched;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -40,7 +40,10 @@ pub struct CaptureException {
 
 /// The ERP's kinds.
 pub const ERP: &[TaskKind] = &[
-    TaskKind::PostSalesOrder, TaskKind::PostDeposit, TaskKind::PostItemFulfillment, TaskKind::PostInvoice,
+    TaskKind::PostSalesOrder,
+    TaskKind::PostDeposit,
+    TaskKind::PostItemFulfillment,
+    TaskKind::PostInvoice,
     TaskKind::ApplyDeposit,
 ];
 /// The 3PL's kinds.
@@ -106,7 +109,8 @@ impl CaptureException {
     async fn keep(&self, message: &Message) -> Result<(), Failure> {
         self.people.keep_delivery(&message.id, &message.body).await.map_err(retry)?;
         let inbound: Option<InboundMessage> = serde_json::from_str(&message.body).ok();
-        let connection = inbound.as_ref().map_or_else(|| "unknown".to_owned(), |inbound| inbound.connection.to_string());
+        let connection =
+            inbound.as_ref().map_or_else(|| "unknown".to_owned(), |inbound| inbound.connection.to_string());
         let now = self.recorder.clock().now();
         let since = inbound.map_or(now, |inbound| inbound.received_at);
         let exception = Attention {
@@ -145,7 +149,8 @@ pub fn delivery_row(what: (&str, &str), exception: Attention, now: Timestamp) ->
 fn give_up(order: &Order, kinds: &[TaskKind]) -> Decision {
     let undone = order.outstanding().into_iter().filter(|task| kinds.contains(&task.id.kind));
     // What is only waited for is not what died.
-    let undone = undone.filter(|task| task.id.kind != TaskKind::ConfirmShipment && !order.parked.contains_key(&task.id));
+    let undone =
+        undone.filter(|task| task.id.kind != TaskKind::ConfirmShipment && !order.parked.contains_key(&task.id));
     let park = |task: crossdock_domain::Task| {
         Event::TaskParked(Parked {
             task: task.id,

@@ -1,9 +1,9 @@
 //! `operate` on AWS Lambda.
 
-use operate::Operate;
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use crossdock_runner::wiring::Wiring;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use operate::Operate;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -74,7 +74,8 @@ impl Operate {
 
     async fn repeated(&self, receipt: &StockReceipt, stream: &str) -> Answer {
         let known = self.recorder.log().load(stream, 1).await.map_err(unavailable)?;
-        let same = known.iter().flat_map(|commit| &commit.events).any(|event| *event == Event::StockReceived(receipt.clone()));
+        let same =
+            known.iter().flat_map(|commit| &commit.events).any(|event| *event == Event::StockReceived(receipt.clone()));
         if same {
             return Ok(Reply::json(StatusCode::OK, receipt));
         }

@@ -93,7 +93,10 @@ impl Operate {
             let code: HoldCode = serde_json::from_value(code.into()).map_err(|_| unknown())?;
             let liftable = self.liftable(&order).await?;
             if !liftable.contains(&code) {
-                return Err(nothing_to_retry(format!("the order is still held for {code}; {}", code.actions().join(", or "))));
+                return Err(nothing_to_retry(format!(
+                    "the order is still held for {code}; {}",
+                    code.actions().join(", or ")
+                )));
             }
             self.recorder.record(&mut order, (&cause, &origin), |order| lift(order, &liftable)).await
         } else {
@@ -126,5 +129,9 @@ fn lift(order: &Order, codes: &[HoldCode]) -> Decision {
 }
 
 fn release(order: &Order, task: &TaskId) -> Decision {
-    if order.parked.contains_key(task) { Event::TaskReleased { task: task.clone() }.into() } else { Decision::default() }
+    if order.parked.contains_key(task) {
+        Event::TaskReleased { task: task.clone() }.into()
+    } else {
+        Decision::default()
+    }
 }

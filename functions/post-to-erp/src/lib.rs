@@ -28,7 +28,10 @@ pub struct PostToErp {
 impl Step for PostToErp {
     fn kinds(&self) -> &'static [TaskKind] {
         &[
-            TaskKind::PostSalesOrder, TaskKind::PostDeposit, TaskKind::PostItemFulfillment, TaskKind::PostInvoice,
+            TaskKind::PostSalesOrder,
+            TaskKind::PostDeposit,
+            TaskKind::PostItemFulfillment,
+            TaskKind::PostInvoice,
             TaskKind::ApplyDeposit,
         ]
     }
@@ -47,7 +50,10 @@ impl Step for PostToErp {
             TaskKind::PostItemFulfillment => posting.item_fulfillment(task).await?,
             TaskKind::PostInvoice => posting.invoice(task).await?,
             TaskKind::ApplyDeposit => posting.application(task).await?,
-            TaskKind::Allocate | TaskKind::RequestFulfillment | TaskKind::ConfirmShipment | TaskKind::AnnounceShipment => {
+            TaskKind::Allocate
+            | TaskKind::RequestFulfillment
+            | TaskKind::ConfirmShipment
+            | TaskKind::AnnounceShipment => {
                 return Err(gone(task));
             }
         };
@@ -62,7 +68,10 @@ impl PostToErp {
         let items = self.items.items(&skus).await.map_err(|error| Failure::retry(error.to_string()))?;
         let unmapped = skus.iter().find(|sku| items.get(sku).is_none_or(|item| !item.identities.contains_key(&erp)));
         if let Some(sku) = unmapped {
-            return Err(Failure::permanent(FailureClass::Mapping, format!("{sku} has no identity in {erp}: map it, then retry")));
+            return Err(Failure::permanent(
+                FailureClass::Mapping,
+                format!("{sku} has no identity in {erp}: map it, then retry"),
+            ));
         }
         Ok(items.into_iter().filter_map(|(sku, item)| Some((sku, item.identities.get(&erp)?.clone()))).collect())
     }

@@ -9,8 +9,8 @@ use publish_events::PublishEvents;
 async fn main() -> Result<(), Error> {
     let wiring = Wiring::from_lambda()?;
     let function = &PublishEvents { bus: wiring.bus()?, views: wiring.store.clone() };
-    run(service_fn(|event: LambdaEvent<Event>| async move {
-        function.handle(event.payload).await.map_err(Error::from)
-    }))
+    run(service_fn(
+        |event: LambdaEvent<Event>| async move { function.handle(event.payload).await.map_err(Error::from) },
+    ))
     .await
 }

@@ -1,17 +1,14 @@
 //! `read-order` on AWS Lambda.
 
-use read_order::ReadOrder;
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use crossdock_runner::wiring::Wiring;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use read_order::ReadOrder;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let wiring = Wiring::from_lambda()?;
-    let function = &ReadOrder {
-        log: wiring.store.clone(),
-        views: wiring.store.clone(),
-    };
+    let function = &ReadOrder { log: wiring.store.clone(), views: wiring.store.clone() };
     run(service_fn(|event: LambdaEvent<ApiGatewayProxyRequest>| async move {
         Ok::<_, Error>(function.handle(event.payload).await)
     }))

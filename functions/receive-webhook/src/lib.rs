@@ -57,7 +57,11 @@ impl ReceiveWebhook {
         let body = serde_json::to_string(&message).map_err(|_| Problem::unavailable())?;
         if body.len() > MAX_MESSAGE_BYTES {
             tracing::error!(%connection, bytes = body.len(), "a delivery is too large for the queue");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the delivery is larger than a queue message"));
+            return Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "the delivery is larger than a queue message",
+            ));
         }
         self.inbound.send(body, SignedDuration::ZERO).await.map_err(unavailable)?;
         tracing::info!(%connection, correlation_id = request.correlation_id, "delivery taken");

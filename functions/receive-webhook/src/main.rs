@@ -1,9 +1,9 @@
 //! `receive-webhook` on AWS Lambda.
 
-use receive_webhook::ReceiveWebhook;
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use crossdock_runner::wiring::Wiring;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use receive_webhook::ReceiveWebhook;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -76,14 +76,22 @@ impl RequestFulfillment {
         })
     }
 
-    async fn lines(&self, order: &Order, allocation: &Allocation, system: &ConnectionId) -> Result<Vec<FulfillmentLine>, Failure> {
+    async fn lines(
+        &self,
+        order: &Order,
+        allocation: &Allocation,
+        system: &ConnectionId,
+    ) -> Result<Vec<FulfillmentLine>, Failure> {
         let skus: Vec<Sku> = allocation.lines.iter().filter_map(|line| order.sku(line.line).cloned()).collect();
         let items = self.items.items(&skus).await.map_err(|error| Failure::retry(error.to_string()))?;
         let mut lines: Vec<FulfillmentLine> = Vec::new();
         for (quantity, sku) in allocation.lines.iter().filter_map(|line| Some((line.quantity, order.sku(line.line)?))) {
             let identity = items.get(sku).and_then(|item| item.identities.get(system)).cloned();
             let item = identity.ok_or_else(|| {
-                Failure::permanent(FailureClass::Mapping, format!("{sku} has no identity in {system}: map it, then retry"))
+                Failure::permanent(
+                    FailureClass::Mapping,
+                    format!("{sku} has no identity in {system}: map it, then retry"),
+                )
             })?;
             // Two order lines of one SKU are one line for the warehouse.
             match lines.iter_mut().find(|line| line.sku == *sku) {
@@ -97,7 +105,8 @@ impl RequestFulfillment {
     async fn recipient(&self, order: &Order, task: &Task) -> Result<Recipient, Failure> {
         let hash = order.accepted.as_ref().and_then(|accepted| accepted.fact.recipient.as_deref());
         let hash = hash.ok_or_else(|| missing(task, "recipient"))?;
-        let found = self.people.find(&order.id.stream(), hash).await.map_err(|error| Failure::retry(error.to_string()))?;
+        let found =
+            self.people.find(&order.id.stream(), hash).await.map_err(|error| Failure::retry(error.to_string()))?;
         found.ok_or_else(|| missing(task, "recipient (was it erased?)"))
     }
 }

@@ -69,13 +69,17 @@ impl TranslateInbound {
 
     async fn record(&self, fact: InboundFact, record: &ConnectionRecord, origin: &Origin) -> Result<(), Failure> {
         match fact {
-            InboundFact::Order { channel, inbound } => self.record_order((&record.connection, channel), &inbound, origin).await,
+            InboundFact::Order { channel, inbound } => {
+                self.record_order((&record.connection, channel), &inbound, origin).await
+            }
             InboundFact::Unreadable { channel, detail } => {
                 let mut order = self.load(&record.connection, channel).await?;
                 let cause = format!("fact:{}:unreadable", record.connection);
                 self.commit(&mut order, (&cause, origin), |order| unreadable_order(order, &detail)).await
             }
-            InboundFact::Shipment { reference, report } => self.record_shipment((&reference, record), &report, origin).await,
+            InboundFact::Shipment { reference, report } => {
+                self.record_shipment((&reference, record), &report, origin).await
+            }
             InboundFact::Ignored { topic } => {
                 tracing::info!(connection = %record.connection, topic, "ignored");
                 Ok(())

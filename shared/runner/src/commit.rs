@@ -140,7 +140,12 @@ impl Recorder {
     ///
     /// # Errors
     /// Somebody else was faster, the stock is gone, the stream is full, or the log does not answer.
-    pub async fn append(&self, order: &mut Order, what: (&str, &Origin), decision: &Decision) -> Result<Commit, CommitError> {
+    pub async fn append(
+        &self,
+        order: &mut Order,
+        what: (&str, &Origin),
+        decision: &Decision,
+    ) -> Result<Commit, CommitError> {
         if order.seq >= MAX_COMMITS {
             let reason = format!("order {} has {MAX_COMMITS} commits; finish it by hand", order.id);
             return Err(Failure::permanent(crossdock_domain::event::FailureClass::Value, reason).into());

@@ -69,7 +69,10 @@ impl Directory {
     /// It is not, or the store does not answer.
     pub async fn get(&self, connection: &ConnectionId) -> Result<Arc<ConnectionRecord>, Failure> {
         self.find(connection).await?.ok_or_else(|| {
-            Failure::permanent(FailureClass::Connection, format!("{connection} is not configured: add it to the connections"))
+            Failure::permanent(
+                FailureClass::Connection,
+                format!("{connection} is not configured: add it to the connections"),
+            )
         })
     }
 
@@ -81,7 +84,10 @@ impl Directory {
         let Some(record) = self.find(connection).await? else { return Ok(None) };
         let Some(channel) = record.settings.get("channel") else { return Ok(None) };
         serde_json::from_value(channel.clone()).map(Some).map_err(|error| {
-            Failure::permanent(FailureClass::Connection, format!("the settings of {connection} cannot be understood: {error}"))
+            Failure::permanent(
+                FailureClass::Connection,
+                format!("the settings of {connection} cannot be understood: {error}"),
+            )
         })
     }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use crossdock_domain::event::{Decision, Parked, WaitsOn};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::{Event, Order, OrderId, Task, TaskKind};
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use crossdock_step::batch::Trigger;
 use crossdock_step::batch::{self, Limits};
 use crossdock_step::{Failure, Queue};
-use crossdock_step::batch::Trigger;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::commit::{CommitError, Committed, Origin, Recorder};
@@ -197,13 +197,22 @@ impl Runner {
         tracing::warn!(order = %order.id, task = %parked.task, class = %parked.class, reason = %parked.reason, "parked");
         let cause = format!("park:{}:{}", parked.task, order.seq);
         let decide = |order: &Order| {
-            if order.parked.contains_key(&parked.task) { Decision::default() } else { Event::TaskParked(parked.clone()).into() }
+            if order.parked.contains_key(&parked.task) {
+                Decision::default()
+            } else {
+                Event::TaskParked(parked.clone()).into()
+            }
         };
         self.recorder.record(order, (&cause, &run.origin), decide).await.map(|_| ())
     }
 
     /// Claims a task for a while; false when somebody else holds it, or has done it.
-    async fn claim(&self, run: &Run<'_>, order: &mut Order, what: (&Task, SignedDuration)) -> Result<bool, CommitError> {
+    async fn claim(
+        &self,
+        run: &Run<'_>,
+        order: &mut Order,
+        what: (&Task, SignedDuration),
+    ) -> Result<bool, CommitError> {
         let (task, lease) = what;
         let attempt = order.claims.get(&task.id).map_or(1, |claim| claim.attempt + 1);
         let until = self.now() + lease;
@@ -227,7 +236,8 @@ impl Runner {
     fn wait_for_claims(&self, run: &Run<'_>, order: &Order) -> Result<(), Failure> {
         let now = self.now();
         let claimed = order.outstanding().into_iter().filter(|task| run.step.kinds().contains(&task.id.kind));
-        let until = claimed.filter_map(|task| order.claims.get(&task.id)).map(|claim| claim.until).filter(|until| *until > now);
+        let until =
+            claimed.filter_map(|task| order.claims.get(&task.id)).map(|claim| claim.until).filter(|until| *until > now);
         match until.min() {
             Some(until) => Err(Failure::retry_after(until.duration_since(now), "somebody else has claimed the task")),
             None => Ok(()),

@@ -84,7 +84,12 @@ impl Wiring {
     ///
     /// # Errors
     /// `OWN_QUEUE_URL` is missing.
-    pub fn step_function(&self, actor: &'static str, directory: Arc<Directory>, step: impl Step + 'static) -> Result<StepFunction, String> {
+    pub fn step_function(
+        &self,
+        actor: &'static str,
+        directory: Arc<Directory>,
+        step: impl Step + 'static,
+    ) -> Result<StepFunction, String> {
         let runner = Runner::new(self.recorder(), directory, actor);
         Ok(StepFunction { runner, step: Box::new(step), queue: self.queue("OWN_QUEUE_URL")? })
     }

@@ -73,7 +73,9 @@ impl Request {
         let correlation_id = correlation_id(&headers, event.request_context.request_id.as_deref());
         let text = event.body.unwrap_or_default();
         let body = if event.is_base64_encoded {
-            BASE64_STANDARD.decode(text).map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", "the body is not base64"))?
+            BASE64_STANDARD
+                .decode(text)
+                .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", "the body is not base64"))?
         } else {
             text.into_bytes()
         };
@@ -121,7 +123,9 @@ fn headers_of(event: &ApiGatewayProxyRequest) -> Vec<(String, String)> {
     let source = if event.multi_value_headers.is_empty() { &event.headers } else { &event.multi_value_headers };
     source
         .iter()
-        .map(|(name, value)| (name.as_str().to_ascii_lowercase(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (name.as_str().to_ascii_lowercase(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
         .collect()
 }
 

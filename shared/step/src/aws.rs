@@ -12,8 +12,8 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use jiff::SignedDuration;
 
-use crate::ports::{Bus, BusEntry, Queue, Secret, Secrets};
 use crate::Failure;
+use crate::ports::{Bus, BusEntry, Queue, Secret, Secrets};
 
 /// A variable that the template sets.
 ///
@@ -70,9 +70,8 @@ impl Environment {
             None,
             "lambda",
         );
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-            .build_https();
+        let http =
+            aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
         let region = variable("AWS_REGION").or_else(|_| variable("AWS_DEFAULT_REGION"))?;
         Ok(Self { region, credentials, endpoint: env::var("AWS_ENDPOINT_URL").ok(), http })
     }
@@ -113,7 +112,8 @@ fn seconds(delay: SignedDuration, most: i64) -> i32 {
 #[async_trait]
 impl Queue for SqsQueue {
     async fn send(&self, body: String, delay: SignedDuration) -> Result<(), Failure> {
-        let sent = self.client.send_message().queue_url(&self.url).message_body(body).delay_seconds(seconds(delay, 900));
+        let sent =
+            self.client.send_message().queue_url(&self.url).message_body(body).delay_seconds(seconds(delay, 900));
         sent.send().await.map(|_| ()).map_err(|error| failed("SendMessage", &error.into_service_error()))
     }
 

@@ -58,8 +58,8 @@ impl Trigger {
 impl std::str::FromStr for Trigger {
     type Err = Failure;
     fn from_str(body: &str) -> Result<Self, Failure> {
-        let envelope = serde_json::from_str(body)
-            .map_err(|error| Failure::retry(format!("the message is no JSON: {error}")))?;
+        let envelope =
+            serde_json::from_str(body).map_err(|error| Failure::retry(format!("the message is no JSON: {error}")))?;
         Self::parse(&envelope)
     }
 }

@@ -64,7 +64,11 @@ impl Http for Outbound {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {
         let request = reqwest::Request::try_from(request).map_err(|e| HttpError::NotSent(without_url(e)))?;
         let mut answer = self.client.execute(request).await.map_err(|error| {
-            if error.is_connect() { HttpError::NotSent(without_url(error)) } else { HttpError::NoAnswer(without_url(error)) }
+            if error.is_connect() {
+                HttpError::NotSent(without_url(error))
+            } else {
+                HttpError::NoAnswer(without_url(error))
+            }
         })?;
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(|e| HttpError::NoAnswer(without_url(e)))? {

@@ -5,8 +5,12 @@ use tracing_subscriber::filter::LevelFilter;
 /// Starts logging to standard output as JSON, at the level that is named (`info` if none is, or none that exists).
 pub fn start(level: Option<&str>) {
     let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let started =
-        tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_current_span(false).with_max_level(level);
+    let started = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_target(false)
+        .with_current_span(false)
+        .with_max_level(level);
     // A second call (tests) changes nothing.
     let _ = started.try_init();
 }

@@ -26,14 +26,8 @@ use crate::{Clock, json};
 const TOKEN_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Everything a caller may be allowed to do.
-pub const ALL_SCOPES: [&str; 6] = [
-    "orders:write",
-    "orders:read",
-    "checkout:validate",
-    "ops:read",
-    "ops:write",
-    "inventory:write",
-];
+pub const ALL_SCOPES: [&str; 6] =
+    ["orders:write", "orders:read", "checkout:validate", "ops:read", "ops:write", "inventory:write"];
 
 /// Who may ask for tokens, and what the tokens say.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,11 +43,7 @@ pub struct IdentityConfig {
 
 impl Default for IdentityConfig {
     fn default() -> Self {
-        Self {
-            issuer: "http://identity.sandbox".to_owned(),
-            audience: "crossdock".to_owned(),
-            clients: Vec::new(),
-        }
+        Self { issuer: "http://identity.sandbox".to_owned(), audience: "crossdock".to_owned(), clients: Vec::new() }
     }
 }
 
@@ -124,14 +114,8 @@ impl Identity {
     /// An issuer with a key of its own, made now.
     #[must_use]
     pub fn new(config: IdentityConfig, clock: Clock) -> Self {
-        let state = Issuer {
-            config,
-            keys: vec![SigningKey::generate()],
-        };
-        Self {
-            desk: FrontDesk::new(clock, &[]),
-            state: Arc::new(Mutex::new(state)),
-        }
+        let state = Issuer { config, keys: vec![SigningKey::generate()] };
+        Self { desk: FrontDesk::new(clock, &[]), state: Arc::new(Mutex::new(state)) }
     }
 
     /// Discovery, keys and tokens, with the control routes beside them.
@@ -174,11 +158,7 @@ impl Identity {
     /// The key cannot sign.
     pub fn issue(&self, grant: &Grant<'_>) -> Result<String, KeyError> {
         let state = lock(&self.state);
-        let key = state
-            .keys
-            .last()
-            .cloned()
-            .unwrap_or_else(SigningKey::generate);
+        let key = state.keys.last().cloned().unwrap_or_else(SigningKey::generate);
         key.sign(&json!({
             "iss": state.config.issuer,
             "aud": state.config.audience,
@@ -231,12 +211,7 @@ impl Identity {
         let id = form.get("client_id").unwrap_or_default();
         let secret = form.get("client_secret").unwrap_or_default();
         let state = lock(&self.state);
-        let client = state
-            .config
-            .clients
-            .iter()
-            .find(|client| client.id == id)
-            .ok_or(OAuthRefusal::InvalidClient)?;
+        let client = state.config.clients.iter().find(|client| client.id == id).ok_or(OAuthRefusal::InvalidClient)?;
         if bool::from(client.secret.as_bytes().ct_eq(secret.as_bytes())) {
             Ok(client.clone())
         } else {
@@ -246,21 +221,12 @@ impl Identity {
 }
 
 /// The scopes asked for, if all of them are allowed; all that are allowed if none was asked for.
-fn narrowed<'a>(
-    asked: Option<&'a str>,
-    allowed: &'a [String],
-) -> Result<Vec<&'a str>, OAuthRefusal> {
+fn narrowed<'a>(asked: Option<&'a str>, allowed: &'a [String]) -> Result<Vec<&'a str>, OAuthRefusal> {
     match asked.map(str::trim).filter(|asked| !asked.is_empty()) {
         None => Ok(allowed.iter().map(String::as_str).collect()),
         Some(asked) => asked
             .split_whitespace()
-            .map(|scope| {
-                allowed
-                    .iter()
-                    .any(|known| known == scope)
-                    .then_some(scope)
-                    .ok_or(OAuthRefusal::InvalidScope)
-            })
+            .map(|scope| allowed.iter().any(|known| known == scope).then_some(scope).ok_or(OAuthRefusal::InvalidScope))
             .collect(),
     }
 }
@@ -286,10 +252,7 @@ fn basic_credentials(headers: &HeaderMap) -> Option<Vec<(String, String)>> {
     let decoded = STANDARD.decode(value.strip_prefix("Basic ")?).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     let (id, secret) = text.split_once(':')?;
-    Some(vec![
-        ("client_id".to_owned(), id.to_owned()),
-        ("client_secret".to_owned(), secret.to_owned()),
-    ])
+    Some(vec![("client_id".to_owned(), id.to_owned()), ("client_secret".to_owned(), secret.to_owned())])
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -360,11 +323,7 @@ impl Vendor for Identity {
 
     fn error(&self, status: u16, _variant: Option<&str>) -> Response {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let code = if status.is_server_error() {
-            "server_error"
-        } else {
-            "invalid_request"
-        };
+        let code = if status.is_server_error() { "server_error" } else { "invalid_request" };
         (status, axum::Json(json!({ "error": code }))).into_response()
     }
 
@@ -395,9 +354,7 @@ impl Vendor for Identity {
             .config
             .clients
             .iter()
-            .map(|client| {
-                json!({ "id": client.id, "scopes": client.scopes, "connections": client.connections })
-            })
+            .map(|client| json!({ "id": client.id, "scopes": client.scopes, "connections": client.connections }))
             .collect();
         let kids: Vec<&str> = state.keys.iter().map(SigningKey::kid).collect();
         json!({ "clients": clients, "keys": kids })

@@ -13,9 +13,7 @@ pub(crate) fn decimal(value: &Value) -> Option<Decimal> {
     match value {
         Value::Number(number) => {
             let text = number.to_string();
-            Decimal::from_str_exact(&text)
-                .or_else(|_| Decimal::from_scientific(&text))
-                .ok()
+            Decimal::from_str_exact(&text).or_else(|_| Decimal::from_scientific(&text)).ok()
         }
         Value::String(text) => Decimal::from_str_exact(text.trim()).ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,

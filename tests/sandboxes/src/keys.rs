@@ -18,10 +18,7 @@ pub struct SigningKey {
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("SigningKey")
-            .field("kid", &self.kid)
-            .finish_non_exhaustive()
+        formatter.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
     }
 }
 
@@ -52,10 +49,7 @@ impl SigningKey {
     /// # Errors
     /// The key cannot be encoded.
     pub fn private_pem(&self) -> Result<String, KeyError> {
-        self.secret
-            .to_pkcs8_pem(LineEnding::LF)
-            .map(|pem| pem.to_string())
-            .map_err(|error| KeyError(error.to_string()))
+        self.secret.to_pkcs8_pem(LineEnding::LF).map(|pem| pem.to_string()).map_err(|error| KeyError(error.to_string()))
     }
 
     /// The public key as PEM, for whoever verifies.
@@ -63,21 +57,15 @@ impl SigningKey {
     /// # Errors
     /// The key cannot be encoded.
     pub fn public_pem(&self) -> Result<String, KeyError> {
-        self.secret
-            .public_key()
-            .to_public_key_pem(LineEnding::LF)
-            .map_err(|error| KeyError(error.to_string()))
+        self.secret.public_key().to_public_key_pem(LineEnding::LF).map_err(|error| KeyError(error.to_string()))
     }
 
     /// The public key as a JSON Web Key.
     #[must_use]
     pub fn jwk(&self) -> Value {
         let point = self.secret.public_key().to_encoded_point(false);
-        let coordinate = |bytes: Option<&p256::FieldBytes>| {
-            bytes
-                .map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
-                .unwrap_or_default()
-        };
+        let coordinate =
+            |bytes: Option<&p256::FieldBytes>| bytes.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default();
         json!({
             "kty": "EC",
             "crv": "P-256",
@@ -94,10 +82,7 @@ impl SigningKey {
     /// # Errors
     /// The key cannot be encoded or the claims are no JSON.
     pub fn sign(&self, claims: &Value) -> Result<String, KeyError> {
-        let secret = self
-            .secret
-            .to_pkcs8_der()
-            .map_err(|error| KeyError(error.to_string()))?;
+        let secret = self.secret.to_pkcs8_der().map_err(|error| KeyError(error.to_string()))?;
         let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
         header.kid = Some(self.kid.clone());
         let key = jsonwebtoken::EncodingKey::from_ec_der(secret.as_bytes());

@@ -16,9 +16,7 @@ pub mod set;
 pub mod shipbob;
 pub mod shopify;
 
-pub use common::{
-    Delivery, Fault, FaultKind, FrontDesk, Outbox, RecordedRequest, Running, Slot, Vendor,
-};
+pub use common::{Delivery, Fault, FaultKind, FrontDesk, Outbox, RecordedRequest, Running, Slot, Vendor};
 pub use identity::{Identity, IdentityConfig};
 pub use keys::SigningKey;
 pub use netsuite::{NetSuite, NetSuiteConfig};

@@ -133,11 +133,8 @@ pub struct SandboxSet {
 /// A port is taken.
 pub async fn start(options: SandboxOptions) -> Result<SandboxSet, StartError> {
     let key = SigningKey::generate();
-    let certificate = Certificate {
-        kid: key.kid().to_owned(),
-        client_id: random_token(),
-        public_key_pem: key.public_pem()?,
-    };
+    let certificate =
+        Certificate { kid: key.kid().to_owned(), client_id: random_token(), public_key_pem: key.public_pem()? };
     let caller = Client::with_every_right("local-operator");
     let secrets = secrets(&options, &certificate, &key.private_pem()?);
     let mut identity = options.identity;
@@ -145,10 +142,7 @@ pub async fn start(options: SandboxOptions) -> Result<SandboxSet, StartError> {
     let mut set = SandboxSet {
         shopify: Shopify::new(options.shopify, options.clock.clone()),
         shipbob: ShipBob::new(options.shipbob, options.clock.clone()),
-        netsuite: NetSuite::new(
-            options.netsuite.with_certificate(certificate),
-            options.clock.clone(),
-        ),
+        netsuite: NetSuite::new(options.netsuite.with_certificate(certificate), options.clock.clone()),
         identity: Identity::new(identity, options.clock),
         running: BTreeMap::new(),
         secrets,
@@ -159,11 +153,7 @@ pub async fn start(options: SandboxOptions) -> Result<SandboxSet, StartError> {
 }
 
 /// What Crossdock keeps in Secrets Manager, per connection.
-fn secrets(
-    options: &SandboxOptions,
-    certificate: &Certificate,
-    private_key: &str,
-) -> BTreeMap<String, Value> {
+fn secrets(options: &SandboxOptions, certificate: &Certificate, private_key: &str) -> BTreeMap<String, Value> {
     let shopify = json!({
         "access_token": options.shopify.access_token,
         "webhook_secrets": [options.shopify.client_secret],
@@ -184,25 +174,16 @@ fn secrets(
 
 impl SandboxSet {
     async fn listen(&mut self, ports: Ports, hang: Duration) -> io::Result<()> {
-        self.serve(SHOPIFY, self.shopify.clone(), (ports.shopify, hang))
-            .await?;
-        self.serve(SHIPBOB, self.shipbob.clone(), (ports.shipbob, hang))
-            .await?;
-        self.serve(NETSUITE, self.netsuite.clone(), (ports.netsuite, hang))
-            .await?;
-        self.serve(IDENTITY, self.identity.clone(), (ports.identity, hang))
-            .await?;
+        self.serve(SHOPIFY, self.shopify.clone(), (ports.shopify, hang)).await?;
+        self.serve(SHIPBOB, self.shipbob.clone(), (ports.shipbob, hang)).await?;
+        self.serve(NETSUITE, self.netsuite.clone(), (ports.netsuite, hang)).await?;
+        self.serve(IDENTITY, self.identity.clone(), (ports.identity, hang)).await?;
         self.netsuite.set_base_url(self.base_url(NETSUITE));
         self.identity.set_issuer(self.base_url(IDENTITY));
         Ok(())
     }
 
-    async fn serve<V: Vendor>(
-        &mut self,
-        name: &'static str,
-        vendor: V,
-        at: (u16, Duration),
-    ) -> io::Result<()> {
+    async fn serve<V: Vendor>(&mut self, name: &'static str, vendor: V, at: (u16, Duration)) -> io::Result<()> {
         let (port, hang) = at;
         vendor.front_desk().hang_for(hang);
         self.running.insert(name, launch(vendor, port).await?);
@@ -216,10 +197,7 @@ impl SandboxSet {
     /// Where each sandbox is served, by `shopify-uk`, `shipbob`, `netsuite` and `identity`.
     #[must_use]
     pub fn base_urls(&self) -> BTreeMap<String, String> {
-        self.running
-            .iter()
-            .map(|(name, running)| ((*name).to_owned(), running.base_url().to_owned()))
-            .collect()
+        self.running.iter().map(|(name, running)| ((*name).to_owned(), running.base_url().to_owned())).collect()
     }
 
     /// The secret of each connection, as Crossdock's connectors read it.
@@ -231,11 +209,7 @@ impl SandboxSet {
     /// What a connection signs its webhooks with; none for those that send none.
     #[must_use]
     pub fn webhook_secret(&self, connection: &str) -> Option<&str> {
-        self.secrets
-            .get(connection)?
-            .get("webhook_secrets")?
-            .get(0)?
-            .as_str()
+        self.secrets.get(connection)?.get("webhook_secrets")?.get(0)?.as_str()
     }
 
     /// The client that may do everything: the local stack calls itself as this.

@@ -1,8 +1,5 @@
 //! Whatever is posted in whatever order: every document balances, and the sums agree with the documents.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test stops where something is not as it must be"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
 
 mod support;
 
@@ -13,91 +10,41 @@ use support::{Answer, Erp};
 /// What may be tried next; most of it is refused some of the time, which must change nothing.
 #[derive(Clone, Debug)]
 enum Attempt {
-    Order {
-        quantities: Vec<u8>,
-        cents: u32,
-        tax_cents: u32,
-    },
-    Deposit {
-        order: usize,
-        cents: u32,
-    },
-    Ship {
-        order: usize,
-        line: u8,
-        quantity: u8,
-    },
-    Bill {
-        order: usize,
-        line: u8,
-        quantity: u8,
-        rounding: i32,
-    },
-    BillRest {
-        order: usize,
-    },
-    Apply {
-        deposit: usize,
-        invoice: usize,
-        cents: Option<u32>,
-    },
+    Order { quantities: Vec<u8>, cents: u32, tax_cents: u32 },
+    Deposit { order: usize, cents: u32 },
+    Ship { order: usize, line: u8, quantity: u8 },
+    Bill { order: usize, line: u8, quantity: u8, rounding: i32 },
+    BillRest { order: usize },
+    Apply { deposit: usize, invoice: usize, cents: Option<u32> },
 }
 
 fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
     let index = || 0..3_usize;
-    let order = (
-        prop::collection::vec(1..4_u8, 1..4),
-        1..20_000_u32,
-        0..5_000_u32,
-    )
-        .prop_map(|(quantities, cents, tax_cents)| Attempt::Order {
-            quantities,
-            cents,
-            tax_cents,
-        });
-    let deposit =
-        (index(), 1..50_000_u32).prop_map(|(order, cents)| Attempt::Deposit { order, cents });
-    let ship = (index(), 1..4_u8, 1..4_u8).prop_map(|(order, line, quantity)| Attempt::Ship {
+    let order = (prop::collection::vec(1..4_u8, 1..4), 1..20_000_u32, 0..5_000_u32)
+        .prop_map(|(quantities, cents, tax_cents)| Attempt::Order { quantities, cents, tax_cents });
+    let deposit = (index(), 1..50_000_u32).prop_map(|(order, cents)| Attempt::Deposit { order, cents });
+    let ship = (index(), 1..4_u8, 1..4_u8).prop_map(|(order, line, quantity)| Attempt::Ship { order, line, quantity });
+    let bill = (index(), 1..4_u8, 1..4_u8, -3..4_i32).prop_map(|(order, line, quantity, rounding)| Attempt::Bill {
         order,
         line,
         quantity,
+        rounding,
     });
-    let bill =
-        (index(), 1..4_u8, 1..4_u8, -3..4_i32).prop_map(|(order, line, quantity, rounding)| {
-            Attempt::Bill {
-                order,
-                line,
-                quantity,
-                rounding,
-            }
-        });
     let bill_rest = index().prop_map(|order| Attempt::BillRest { order });
-    let apply = (index(), index(), prop::option::of(1..50_000_u32)).prop_map(
-        |(deposit, invoice, cents)| Attempt::Apply {
-            deposit,
-            invoice,
-            cents,
-        },
-    );
+    let apply = (index(), index(), prop::option::of(1..50_000_u32))
+        .prop_map(|(deposit, invoice, cents)| Attempt::Apply { deposit, invoice, cents });
     let attempt = prop_oneof![
         1 => order.clone(), 2 => deposit.clone(), 4 => ship, 2 => bill, 2 => bill_rest, 4 => apply,
     ];
     // Something to work on comes first; otherwise most attempts find nothing.
-    (order, deposit, prop::collection::vec(attempt, 10..40)).prop_map(
-        |(order, deposit, mut attempts)| {
-            attempts.splice(0..0, [order, deposit]);
-            attempts
-        },
-    )
+    (order, deposit, prop::collection::vec(attempt, 10..40)).prop_map(|(order, deposit, mut attempts)| {
+        attempts.splice(0..0, [order, deposit]);
+        attempts
+    })
 }
 
 fn pounds(cents: i64) -> Value {
-    let text = format!(
-        "{}{}.{:02}",
-        if cents < 0 { "-" } else { "" },
-        cents.abs() / 100,
-        cents.abs() % 100
-    );
+    let text = format!("{}{}.{:02}", if cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100);
     serde_json::from_str(&text).unwrap()
 }
 
@@ -110,11 +57,7 @@ fn nth(erp: &Erp, record: &str, index: usize) -> Option<String> {
 async fn try_it(erp: &Erp, attempt: &Attempt, number: usize) -> Option<u16> {
     let reference = |kind: &str| format!("UK-{number}-{kind}");
     let answer = match attempt {
-        Attempt::Order {
-            quantities,
-            cents,
-            tax_cents,
-        } => {
+        Attempt::Order { quantities, cents, tax_cents } => {
             let body = order(&erp.customer("1").await, quantities, (*cents, *tax_cents));
             let path = format!("/salesOrder/eid:{}", reference("SO"));
             erp.put(&path, &body).await
@@ -124,21 +67,11 @@ async fn try_it(erp: &Erp, attempt: &Attempt, number: usize) -> Option<u16> {
             let amount = pounds((*cents).into());
             erp.pay(&order, &reference("DEP1"), &amount).await
         }
-        Attempt::Ship {
-            order,
-            line,
-            quantity,
-        } => {
+        Attempt::Ship { order, line, quantity } => {
             let lines = json!([{ "orderLine": line, "quantity": quantity }]);
-            erp.ship(&nth(erp, "salesOrder", *order)?, &reference("IF1"), &lines)
-                .await
+            erp.ship(&nth(erp, "salesOrder", *order)?, &reference("IF1"), &lines).await
         }
-        Attempt::Bill {
-            order,
-            line,
-            quantity,
-            rounding,
-        } => {
+        Attempt::Bill { order, line, quantity, rounding } => {
             let lines = billed(*line, *quantity, *rounding);
             let body = json!({ "externalId": reference("INV1"), "item": { "items": lines } });
             erp.bill(&nth(erp, "salesOrder", *order)?, &body).await
@@ -147,19 +80,11 @@ async fn try_it(erp: &Erp, attempt: &Attempt, number: usize) -> Option<u16> {
             let body = json!({ "externalId": reference("INV1") });
             bill_rest(erp, &nth(erp, "salesOrder", *order)?, &body).await
         }
-        Attempt::Apply {
-            deposit,
-            invoice,
-            cents,
-        } => {
-            let (deposit, invoice) = (
-                nth(erp, "customerDeposit", *deposit)?,
-                nth(erp, "invoice", *invoice)?,
-            );
+        Attempt::Apply { deposit, invoice, cents } => {
+            let (deposit, invoice) = (nth(erp, "customerDeposit", *deposit)?, nth(erp, "invoice", *invoice)?);
             // Without an amount: as much as fits.
             let amount = cents.map_or(Value::Null, |cents| pounds(cents.into()));
-            erp.apply(&deposit, &invoice, (&reference("DA1"), &amount))
-                .await
+            erp.apply(&deposit, &invoice, (&reference("DA1"), &amount)).await
         }
     };
     Some(answer.status)
@@ -207,22 +132,14 @@ fn order(customer: &str, quantities: &[u8], (cents, tax_cents): (u32, u32)) -> V
 }
 
 fn sum(erp: &Erp, record: &str) -> i64 {
-    erp.documents(record)
-        .iter()
-        .map(|document| document["total_minor"].as_i64().unwrap())
-        .sum()
+    erp.documents(record).iter().map(|document| document["total_minor"].as_i64().unwrap()).sum()
 }
 
 fn check(erp: &Erp) {
     let ledger = erp.netsuite.ledger();
     for entry in ledger["entries"].as_array().unwrap() {
         let side = |side: &str| -> i64 {
-            entry["lines"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|line| line[side].as_i64().unwrap())
-                .sum()
+            entry["lines"].as_array().unwrap().iter().map(|line| line[side].as_i64().unwrap()).sum()
         };
         assert_eq!(side("debit"), side("credit"), "{entry}");
         assert!(side("debit") > 0, "{entry}");
@@ -230,18 +147,12 @@ fn check(erp: &Erp) {
     if let Some(pound) = ledger["currencies"].get("GBP") {
         assert_eq!(pound["balanced"], true);
     }
-    let (invoiced, applied, paid) = (
-        sum(erp, "invoice"),
-        sum(erp, "depositApplication"),
-        sum(erp, "customerDeposit"),
-    );
+    let (invoiced, applied, paid) = (sum(erp, "invoice"), sum(erp, "depositApplication"), sum(erp, "customerDeposit"));
     assert_eq!(erp.balance("GBP", "receivables"), invoiced - applied);
     assert_eq!(erp.balance("GBP", "deposits"), paid - applied);
     assert!(invoiced >= applied && paid >= applied);
-    let sales: i64 = ["revenue", "shipping", "tax:GB-S", "rounding"]
-        .map(|account| erp.balance("GBP", account))
-        .iter()
-        .sum();
+    let sales: i64 =
+        ["revenue", "shipping", "tax:GB-S", "rounding"].map(|account| erp.balance("GBP", account)).iter().sum();
     assert_eq!(sales, invoiced);
 }
 

@@ -11,13 +11,10 @@ use crate::subject::Subject;
 fn published() -> Vec<Event> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events");
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-    let examples = files.filter(|path| path.to_string_lossy().ends_with(".v1.json"));
+    let examples = files.filter(|path| path.to_string_lossy().contains(".v1."));
     let envelopes = examples.flat_map(|path| {
         let text = std::fs::read_to_string(path).unwrap();
-        match serde_json::from_str(&text).unwrap() {
-            Value::Array(several) => several,
-            one => vec![one],
-        }
+        serde_json::from_str::<Vec<Value>>(&text).unwrap()
     });
     let of_the_log = envelopes.filter(|envelope| Event::TYPES.iter().any(|kind| envelope["detail-type"] == *kind));
     of_the_log

@@ -15,20 +15,13 @@ use crate::json::parse;
 
 /// The vendor's API behind its front desk, and the control routes beside it.
 pub fn router<V: Vendor>(vendor: V) -> Router {
-    let api = vendor
-        .api()
-        .layer(middleware::from_fn_with_state(vendor.clone(), attend::<V>));
+    let api = vendor.api().layer(middleware::from_fn_with_state(vendor.clone(), attend::<V>));
     let control = Router::new()
         .route("/_sandbox/health", get(health::<V>))
         .route("/_sandbox/documents", get(documents::<V>))
         .route("/_sandbox/requests", get(requests::<V>))
         .route("/_sandbox/deliveries", get(deliveries::<V>))
-        .route(
-            "/_sandbox/faults",
-            get(list_faults::<V>)
-                .post(add_faults::<V>)
-                .delete(clear_faults::<V>),
-        )
+        .route("/_sandbox/faults", get(list_faults::<V>).post(add_faults::<V>).delete(clear_faults::<V>))
         .route("/_sandbox/act", post(act::<V>))
         .route("/_sandbox/webhooks", post(webhooks::<V>))
         .route("/_sandbox/reset", post(reset::<V>))
@@ -37,10 +30,7 @@ pub fn router<V: Vendor>(vendor: V) -> Router {
 }
 
 async fn health<V: Vendor>(State(vendor): State<V>) -> Response {
-    answer(
-        StatusCode::OK,
-        &json!({ "sandbox": vendor.name(), "ok": true }),
-    )
+    answer(StatusCode::OK, &json!({ "sandbox": vendor.name(), "ok": true }))
 }
 
 async fn documents<V: Vendor>(State(vendor): State<V>) -> Response {
@@ -48,10 +38,7 @@ async fn documents<V: Vendor>(State(vendor): State<V>) -> Response {
 }
 
 async fn requests<V: Vendor>(State(vendor): State<V>) -> Response {
-    answer(
-        StatusCode::OK,
-        &json!({ "requests": vendor.front_desk().requests() }),
-    )
+    answer(StatusCode::OK, &json!({ "requests": vendor.front_desk().requests() }))
 }
 
 async fn deliveries<V: Vendor>(State(vendor): State<V>) -> Response {
@@ -60,10 +47,7 @@ async fn deliveries<V: Vendor>(State(vendor): State<V>) -> Response {
 }
 
 async fn list_faults<V: Vendor>(State(vendor): State<V>) -> Response {
-    answer(
-        StatusCode::OK,
-        &json!({ "faults": vendor.front_desk().faults() }),
-    )
+    answer(StatusCode::OK, &json!({ "faults": vendor.front_desk().faults() }))
 }
 
 async fn clear_faults<V: Vendor>(State(vendor): State<V>) -> Response {
@@ -87,17 +71,12 @@ async fn add_faults<V: Vendor>(State(vendor): State<V>, body: Bytes) -> Response
     for fault in faults {
         vendor.front_desk().add_fault(fault);
     }
-    answer(
-        StatusCode::CREATED,
-        &json!({ "faults": vendor.front_desk().faults() }),
-    )
+    answer(StatusCode::CREATED, &json!({ "faults": vendor.front_desk().faults() }))
 }
 
 /// An untagged enum says only that nothing matched; reading the one form again says what is wrong with it.
 fn why_no_fault(body: &[u8], error: &serde_json::Error) -> String {
-    serde_json::from_slice::<Fault>(body)
-        .err()
-        .map_or_else(|| error.to_string(), |better| better.to_string())
+    serde_json::from_slice::<Fault>(body).err().map_or_else(|| error.to_string(), |better| better.to_string())
 }
 
 async fn act<V: Vendor>(State(vendor): State<V>, body: Bytes) -> Response {
@@ -124,10 +103,7 @@ fn one_copy() -> u32 {
 async fn webhooks<V: Vendor>(State(vendor): State<V>, body: Bytes) -> Response {
     match serde_json::from_slice::<WebhookTarget>(&body) {
         Ok(target) => {
-            vendor
-                .front_desk()
-                .outbox()
-                .send_to(target.url, target.copies);
+            vendor.front_desk().outbox().send_to(target.url, target.copies);
             StatusCode::NO_CONTENT.into_response()
         }
         Err(error) => refused(&format!("send {{ \"url\": \"http://…\" }}: {error}")),

@@ -40,10 +40,7 @@ pub trait Vendor: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// The refusal to answer with.
-    #[expect(
-        clippy::result_large_err,
-        reason = "a refusal is an answer like any other"
-    )]
+    #[expect(clippy::result_large_err, reason = "a refusal is an answer like any other")]
     fn admit(&self) -> Result<Slot, Response> {
         Ok(Slot::default())
     }
@@ -111,17 +108,8 @@ impl FrontDesk {
     /// A desk whose outbox retries after each of `retry_after`.
     #[must_use]
     pub fn new(clock: Clock, retry_after: &[Duration]) -> Self {
-        let book = Book {
-            requests: Vec::new(),
-            last_number: 0,
-            faults: Vec::new(),
-            hang: DEFAULT_HANG,
-        };
-        Self {
-            clock,
-            book: Arc::new(Mutex::new(book)),
-            outbox: Outbox::new(retry_after),
-        }
+        let book = Book { requests: Vec::new(), last_number: 0, faults: Vec::new(), hang: DEFAULT_HANG };
+        Self { clock, book: Arc::new(Mutex::new(book)), outbox: Outbox::new(retry_after) }
     }
 
     /// Now.
@@ -150,10 +138,7 @@ impl FrontDesk {
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
         let book = lock(&self.book);
-        book.faults
-            .iter()
-            .map(|standing| standing.fault.clone())
-            .collect()
+        book.faults.iter().map(|standing| standing.fault.clone()).collect()
     }
 
     /// Removes all faults.
@@ -199,11 +184,7 @@ impl FrontDesk {
     fn answered(&self, number: u64, status: StatusCode) {
         let mut book = lock(&self.book);
         // From the end: the request is nearly always among the last ones.
-        let request = book
-            .requests
-            .iter_mut()
-            .rev()
-            .find(|request| request.number == number);
+        let request = book.requests.iter_mut().rev().find(|request| request.number == number);
         if let Some(request) = request {
             request.status = Some(status.as_u16());
         }
@@ -212,11 +193,7 @@ impl FrontDesk {
     fn no_answer(&self) -> Response {
         let hang = lock(&self.book).hang.as_millis().to_string();
         let status = StatusCode::from_u16(TIMEOUT_STATUS).unwrap_or(StatusCode::GATEWAY_TIMEOUT);
-        (
-            status,
-            [(FAULT_HEADER, "timeout".to_owned()), (HANG_HEADER, hang)],
-        )
-            .into_response()
+        (status, [(FAULT_HEADER, "timeout".to_owned()), (HANG_HEADER, hang)]).into_response()
     }
 }
 
@@ -241,11 +218,7 @@ impl Book {
 }
 
 /// The middleware around all vendor routes: writes the request down, applies its fault, asks the limit.
-pub(super) async fn attend<V: Vendor>(
-    State(vendor): State<V>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn attend<V: Vendor>(State(vendor): State<V>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return vendor.error(413, None);
@@ -305,9 +278,7 @@ const MAINTENANCE_PAGE: &str = "<!DOCTYPE html><html><head><title>We'll be right
 async fn distorted<V: Vendor>(vendor: &V, answer: Response) -> Response {
     let (parts, body) = answer.into_parts();
     match to_bytes(body, LARGEST_BODY).await {
-        Ok(body) => vendor
-            .wrong_answer(http::Response::from_parts(parts, body))
-            .map(Body::from),
+        Ok(body) => vendor.wrong_answer(http::Response::from_parts(parts, body)).map(Body::from),
         Err(_) => vendor.error(500, None),
     }
 }

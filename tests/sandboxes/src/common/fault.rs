@@ -32,13 +32,7 @@ impl Fault {
     /// A fault that strikes every request matching `matching` for the next `times` requests.
     #[must_use]
     pub fn new(matching: &str, fault: FaultKind, times: u32) -> Self {
-        Self {
-            matching: matching.to_owned(),
-            fault,
-            times,
-            every: 1,
-            body_contains: None,
-        }
+        Self { matching: matching.to_owned(), fault, times, every: 1, body_contains: None }
     }
 
     /// Leaves requests alone in between: strikes only every so-manieth that matches.
@@ -58,17 +52,10 @@ impl Fault {
     /// Whether this fault strikes the request.
     #[must_use]
     pub fn strikes(&self, method: &str, path: &str, body: &[u8]) -> bool {
-        let (wanted_method, wanted_path) = self
-            .matching
-            .trim()
-            .split_once(' ')
-            .unwrap_or(("*", self.matching.trim()));
+        let (wanted_method, wanted_path) = self.matching.trim().split_once(' ').unwrap_or(("*", self.matching.trim()));
         (wanted_method == "*" || wanted_method.eq_ignore_ascii_case(method))
             && starts_with_pattern(wanted_path.trim().trim_end_matches('…'), path)
-            && self
-                .body_contains
-                .as_deref()
-                .is_none_or(|text| String::from_utf8_lossy(body).contains(text))
+            && self.body_contains.as_deref().is_none_or(|text| String::from_utf8_lossy(body).contains(text))
     }
 }
 
@@ -123,18 +110,12 @@ impl TryFrom<String> for FaultKind {
         let name = parts.next().unwrap_or_default();
         let argument = parts.next();
         let variant = parts.next().map(str::to_owned);
-        let status = || {
-            argument
-                .and_then(|text| text.parse::<u16>().ok())
-                .filter(is_error)
-        };
+        let status = || argument.and_then(|text| text.parse::<u16>().ok()).filter(is_error);
         let kind = match (name, argument) {
             ("timeout_after_commit", None) => Some(Self::TimeoutAfterCommit),
             ("timeout_before_commit", None) => Some(Self::TimeoutBeforeCommit),
             ("status", Some(_)) => status().map(|status| Self::Status(status, variant)),
-            ("status_after_commit", Some(_)) => {
-                status().map(|status| Self::StatusAfterCommit(status, variant))
-            }
+            ("status_after_commit", Some(_)) => status().map(|status| Self::StatusAfterCommit(status, variant)),
             ("slow", Some(ms)) => ms.parse().ok().map(Self::Slow),
             ("wrong_answer", None) => Some(Self::WrongAnswer),
             ("wrong_answer", Some("html")) => Some(Self::HtmlPage),
@@ -158,9 +139,7 @@ impl From<FaultKind> for String {
             FaultKind::TimeoutAfterCommit => "timeout_after_commit".to_owned(),
             FaultKind::TimeoutBeforeCommit => "timeout_before_commit".to_owned(),
             FaultKind::Status(status, variant) => with_variant("status", status, variant),
-            FaultKind::StatusAfterCommit(status, variant) => {
-                with_variant("status_after_commit", status, variant)
-            }
+            FaultKind::StatusAfterCommit(status, variant) => with_variant("status_after_commit", status, variant),
             FaultKind::Slow(ms) => format!("slow:{ms}"),
             FaultKind::WrongAnswer => "wrong_answer".to_owned(),
             FaultKind::HtmlPage => "wrong_answer:html".to_owned(),
@@ -179,11 +158,7 @@ mod tests {
     #[test]
     fn a_fault_matches_a_method_and_the_start_of_a_path() {
         assert!(strikes("POST /order", "POST", "/order/7?page=1"));
-        assert!(strikes(
-            "POST /services/rest/record/v1/invoice…",
-            "POST",
-            "/services/rest/record/v1/invoice"
-        ));
+        assert!(strikes("POST /services/rest/record/v1/invoice…", "POST", "/services/rest/record/v1/invoice"));
         assert!(!strikes("POST /order", "GET", "/order"));
         assert!(!strikes("POST /order", "POST", "/2026-01/order"));
     }
@@ -191,28 +166,15 @@ mod tests {
     #[test]
     fn a_star_stands_for_any_method_or_run_of_characters() {
         assert!(strikes("* /order", "PATCH", "/order"));
-        assert!(strikes(
-            "POST */!transform/invoice",
-            "POST",
-            "/v1/salesOrder/7/!transform/invoice?replace=item"
-        ));
-        assert!(!strikes(
-            "POST */!transform/invoice",
-            "POST",
-            "/v1/salesOrder/7/!transform/itemFulfillment"
-        ));
+        assert!(strikes("POST */!transform/invoice", "POST", "/v1/salesOrder/7/!transform/invoice?replace=item"));
+        assert!(!strikes("POST */!transform/invoice", "POST", "/v1/salesOrder/7/!transform/itemFulfillment"));
         assert!(strikes("*", "DELETE", "/anything"));
     }
 
     #[test]
     fn a_fault_may_look_at_the_body() {
-        let fault =
-            Fault::new("*", FaultKind::WrongAnswer, 1).only_when_body_contains("fulfillmentCreate");
-        assert!(fault.strikes(
-            "POST",
-            "/graphql.json",
-            b"mutation { fulfillmentCreate { id } }"
-        ));
+        let fault = Fault::new("*", FaultKind::WrongAnswer, 1).only_when_body_contains("fulfillmentCreate");
+        assert!(fault.strikes("POST", "/graphql.json", b"mutation { fulfillmentCreate { id } }"));
         assert!(!fault.strikes("POST", "/graphql.json", b"query { order { id } }"));
     }
 
@@ -231,16 +193,7 @@ mod tests {
             let kind = FaultKind::try_from(text.to_owned()).unwrap();
             assert_eq!(String::from(kind), text);
         }
-        for text in [
-            "",
-            "status",
-            "status:",
-            "status:99",
-            "status:200",
-            "slow:soon",
-            "wrong_answer:text",
-            "timeout",
-        ] {
+        for text in ["", "status", "status:", "status:99", "status:200", "slow:soon", "wrong_answer:text", "timeout"] {
             assert!(FaultKind::try_from(text.to_owned()).is_err(), "{text}");
         }
     }

@@ -46,9 +46,7 @@ const SECRET_NAMES: [&str; 12] = [
 ];
 
 fn is_secret(name: &str) -> bool {
-    SECRET_NAMES
-        .iter()
-        .any(|secret| secret.eq_ignore_ascii_case(name))
+    SECRET_NAMES.iter().any(|secret| secret.eq_ignore_ascii_case(name))
 }
 
 /// Headers as text, credentials masked.
@@ -82,14 +80,8 @@ pub(crate) fn readable_body(headers: &http::HeaderMap, body: &[u8]) -> Value {
     }
 }
 
-fn masked_pair(
-    (name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>),
-) -> (String, Value) {
-    let shown = if is_secret(&name) {
-        MASK.to_owned()
-    } else {
-        value.into_owned()
-    };
+fn masked_pair((name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)) -> (String, Value) {
+    let shown = if is_secret(&name) { MASK.to_owned() } else { value.into_owned() };
     (name.into_owned(), Value::String(shown))
 }
 

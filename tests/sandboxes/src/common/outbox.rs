@@ -64,11 +64,7 @@ impl Outbox {
     /// An outbox that retries after each of these pauses and then gives up.
     #[must_use]
     pub fn new(retry_after: &[Duration]) -> Self {
-        Self {
-            queue: Arc::default(),
-            wake: Arc::default(),
-            retry_after: retry_after.into(),
-        }
+        Self { queue: Arc::default(), wake: Arc::default(), retry_after: retry_after.into() }
     }
 
     /// Queues a delivery.
@@ -140,9 +136,7 @@ impl Outbox {
             while let Some((number, url, delivery)) = self.next() {
                 let (outbox, client, slots) = (self.clone(), client.clone(), slots.clone());
                 tokio::spawn(async move {
-                    outbox
-                        .deliver(&client, &slots, (number, url, delivery))
-                        .await;
+                    outbox.deliver(&client, &slots, (number, url, delivery)).await;
                 });
             }
             self.wake.notified().await;
@@ -187,12 +181,7 @@ impl Outbox {
 
 impl Queue {
     fn note(&mut self, number: u64, change: impl FnOnce(&mut DeliveryRecord)) {
-        if let Some(record) = self
-            .records
-            .iter_mut()
-            .rev()
-            .find(|record| record.number == number)
-        {
+        if let Some(record) = self.records.iter_mut().rev().find(|record| record.number == number) {
             change(record);
         }
     }

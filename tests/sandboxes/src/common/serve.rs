@@ -45,11 +45,7 @@ impl Drop for Running {
 /// The port cannot be bound.
 pub async fn launch<V: Vendor>(vendor: V, port: u16) -> io::Result<Running> {
     let outbox = vendor.front_desk().outbox().clone();
-    let mut running = serve(
-        router(vendor),
-        SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-    )
-    .await?;
+    let mut running = serve(router(vendor), SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
     running.tasks.push(tokio::spawn(outbox.run()));
     Ok(running)
 }
@@ -88,10 +84,9 @@ async fn accept(listener: TcpListener, router: Router) {
 async fn converse(stream: TcpStream, router: Router) {
     // Small answers must not wait for the peer's acknowledgement of the headers.
     let _ = stream.set_nodelay(true);
-    let service =
-        hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            answer(router.clone(), request.map(Body::new))
-        });
+    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        answer(router.clone(), request.map(Body::new))
+    });
     // An error here is a peer that hung up or a fault that asked for it: both are expected.
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -20,10 +20,7 @@ pub(super) fn act(books: &mut Books, action: Value) -> Result<Value, String> {
         }
         "open_period" => {
             let month = month(&said)?;
-            books
-                .config
-                .closed_periods
-                .retain(|closed| *closed != month);
+            books.config.closed_periods.retain(|closed| *closed != month);
             Ok(json!({ "closed_periods": books.config.closed_periods }))
         }
         "receive_stock" => receive_stock(books, &said),
@@ -46,14 +43,9 @@ pub(super) fn act(books: &mut Books, action: Value) -> Result<Value, String> {
 
 fn receive_stock(books: &mut Books, action: &Value) -> Result<Value, String> {
     let (item, location) = (whole(action, "item")?, whole(action, "location")?);
-    let quantity: Decimal = action
-        .get("quantity")
-        .and_then(json::decimal)
-        .ok_or("receive_stock needs a `quantity`")?;
+    let quantity: Decimal = action.get("quantity").and_then(json::decimal).ok_or("receive_stock needs a `quantity`")?;
     books.receive_stock(item, location, quantity);
-    Ok(
-        json!({ "item": item, "location": location, "quantity": json::number(books.in_stock(item, location)) }),
-    )
+    Ok(json!({ "item": item, "location": location, "quantity": json::number(books.in_stock(item, location)) }))
 }
 
 /// Turns the switches of the configuration while the account runs.
@@ -76,10 +68,7 @@ fn configure(books: &mut Books, action: &Value) -> Result<Value, String> {
 }
 
 fn month(action: &Value) -> Result<String, String> {
-    let text = action
-        .get("month")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let text = action.get("month").and_then(Value::as_str).unwrap_or_default();
     format!("{text}-01")
         .parse::<jiff::civil::Date>()
         .map(|_| text.to_owned())

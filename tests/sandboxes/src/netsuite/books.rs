@@ -55,8 +55,7 @@ impl Books {
             config,
         };
         for stock in &books.config.stock {
-            *books.stock.entry((stock.item, stock.location)).or_default() +=
-                Decimal::from(stock.quantity);
+            *books.stock.entry((stock.item, stock.location)).or_default() += Decimal::from(stock.quantity);
         }
         for customer in books.config.customers.clone() {
             let mut record = Record::blank(Kind::Customer, customer.id, now);
@@ -103,18 +102,12 @@ impl Books {
     }
 
     pub(super) fn currency(&self, id: u64) -> Option<&Currency> {
-        self.config
-            .currencies
-            .iter()
-            .find(|currency| currency.id == id)
+        self.config.currencies.iter().find(|currency| currency.id == id)
     }
 
     /// The decimals of a record's currency.
     pub(super) fn decimals(&self, record: &Record) -> u32 {
-        record
-            .currency
-            .and_then(|id| self.currency(id))
-            .map_or(2, |currency| currency.decimals)
+        record.currency.and_then(|id| self.currency(id)).map_or(2, |currency| currency.decimals)
     }
 
     pub(super) fn item(&self, id: u64) -> Option<&Item> {
@@ -122,8 +115,7 @@ impl Books {
     }
 
     pub(super) fn is_shippable(&self, item: u64) -> bool {
-        self.item(item)
-            .is_some_and(|item| item.kind == ItemKind::Inventory)
+        self.item(item).is_some_and(|item| item.kind == ItemKind::Inventory)
     }
 
     /// The documents of a kind that refer to this one.
@@ -158,9 +150,7 @@ impl Books {
 
     /// Shipping of an order that is on invoices.
     pub(super) fn shipping_invoiced(&self, order: u64) -> Decimal {
-        self.referring(order, Kind::Invoice)
-            .map(|invoice| invoice.shipping)
-            .sum()
+        self.referring(order, Kind::Invoice).map(|invoice| invoice.shipping).sum()
     }
 
     /// What was set against an invoice by documents other than `except`.
@@ -195,10 +185,7 @@ impl Books {
     }
 
     pub(super) fn in_stock(&self, item: u64, location: u64) -> Decimal {
-        self.stock
-            .get(&(item, location))
-            .copied()
-            .unwrap_or_default()
+        self.stock.get(&(item, location)).copied().unwrap_or_default()
     }
 
     pub(super) fn receive_stock(&mut self, item: u64, location: u64, quantity: Decimal) {
@@ -213,8 +200,7 @@ impl Books {
             record.tran_id = format!("{}{number}", record.kind.number_prefix());
         }
         if let Some(external) = &record.external_id {
-            self.external_ids
-                .insert((record.kind, external.clone()), record.id);
+            self.external_ids.insert((record.kind, external.clone()), record.id);
         }
         self.link(&record);
         self.move_stock(&record);
@@ -238,11 +224,7 @@ impl Books {
         if record.kind != Kind::ItemFulfillment {
             return;
         }
-        let before = self
-            .records
-            .get(&record.id)
-            .map(|old| old.lines.clone())
-            .unwrap_or_default();
+        let before = self.records.get(&record.id).map(|old| old.lines.clone()).unwrap_or_default();
         for (lines, sign) in [(&before, Decimal::ONE), (&record.lines, -Decimal::ONE)] {
             for line in lines {
                 if let Some(location) = line.location {

@@ -155,19 +155,13 @@ impl NetSuiteConfig {
 
     /// The currencies as a list of ids and names.
     pub(super) fn currency_names(&self) -> Vec<Named> {
-        let name = |currency: &Currency| Named {
-            id: currency.id,
-            name: currency.symbol.clone(),
-        };
+        let name = |currency: &Currency| Named { id: currency.id, name: currency.symbol.clone() };
         self.currencies.iter().map(name).collect()
     }
 
     /// The subsidiaries as a list of ids and names.
     pub(super) fn subsidiary_names(&self) -> Vec<Named> {
-        let name = |subsidiary: &Subsidiary| Named {
-            id: subsidiary.id,
-            name: subsidiary.name.clone(),
-        };
+        let name = |subsidiary: &Subsidiary| Named { id: subsidiary.id, name: subsidiary.name.clone() };
         self.subsidiaries.iter().map(name).collect()
     }
 
@@ -186,11 +180,7 @@ impl Default for NetSuiteConfig {
             certificates: Vec::new(),
             currencies: default_currencies(),
             locations: named(&[(11, "LON1"), (12, "MAN1")]),
-            subsidiaries: vec![Subsidiary {
-                id: 1,
-                name: "Parent Company".to_owned(),
-                currency: 1,
-            }],
+            subsidiaries: vec![Subsidiary { id: 1, name: "Parent Company".to_owned(), currency: 1 }],
             items: default_items(),
             customers: Vec::new(),
             accounts: named(&[
@@ -205,14 +195,9 @@ impl Default for NetSuiteConfig {
             tax_types: named(&[(70, "VAT"), (71, "Sales Tax"), (72, "Consumption Tax")]),
             tax_codes: default_tax_codes(),
             closed_periods: Vec::new(),
-            custom_fields: [
-                "custbody_crossdock",
-                "custcol_crossdock",
-                "custentity_crossdock",
-                "custcol_shopify",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            custom_fields: ["custbody_crossdock", "custcol_crossdock", "custentity_crossdock", "custcol_shopify"]
+                .map(str::to_owned)
+                .to_vec(),
             recompute_tax: false,
             track_stock: false,
             stock: Vec::new(),
@@ -224,30 +209,14 @@ impl Default for NetSuiteConfig {
 }
 
 fn named(entries: &[(u64, &str)]) -> Vec<Named> {
-    entries
-        .iter()
-        .map(|(id, name)| Named {
-            id: *id,
-            name: (*name).to_owned(),
-        })
-        .collect()
+    entries.iter().map(|(id, name)| Named { id: *id, name: (*name).to_owned() }).collect()
 }
 
 fn default_currencies() -> Vec<Currency> {
-    [
-        (1, "GBP", 2),
-        (2, "USD", 2),
-        (4, "EUR", 2),
-        (5, "JPY", 0),
-        (6, "KWD", 3),
-    ]
-    .into_iter()
-    .map(|(id, symbol, decimals)| Currency {
-        id,
-        symbol: symbol.to_owned(),
-        decimals,
-    })
-    .collect()
+    [(1, "GBP", 2), (2, "USD", 2), (4, "EUR", 2), (5, "JPY", 0), (6, "KWD", 3)]
+        .into_iter()
+        .map(|(id, symbol, decimals)| Currency { id, symbol: symbol.to_owned(), decimals })
+        .collect()
 }
 
 fn default_items() -> Vec<Item> {

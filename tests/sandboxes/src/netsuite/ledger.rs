@@ -42,9 +42,7 @@ pub(super) fn trial_balance(books: &Books) -> Value {
         let symbol = symbol(books, entry.currency);
         debug_assert_eq!(entry.sum(), 0, "{} does not balance", entry.record.tran_id);
         *sums.entry(symbol.clone()).or_default() += entry.sum();
-        let accounts = currencies
-            .entry(symbol.clone())
-            .or_insert_with(empty_accounts);
+        let accounts = currencies.entry(symbol.clone()).or_insert_with(empty_accounts);
         for posting in &entry.postings {
             *accounts.entry(posting.account.clone()).or_default() += natural(posting);
         }
@@ -54,10 +52,7 @@ pub(super) fn trial_balance(books: &Books) -> Value {
         .into_iter()
         .map(|(symbol, accounts)| {
             let balanced = sums.get(&symbol) == Some(&0) && is_balanced(&accounts);
-            (
-                symbol,
-                json!({ "accounts": accounts, "balanced": balanced }),
-            )
+            (symbol, json!({ "accounts": accounts, "balanced": balanced }))
         })
         .collect();
     json!({ "currencies": currencies, "entries": shown })
@@ -71,16 +66,7 @@ fn empty_accounts() -> BTreeMap<String, i64> {
 }
 
 fn is_balanced(accounts: &BTreeMap<String, i64>) -> bool {
-    accounts
-        .iter()
-        .map(|(account, balance)| {
-            if is_debit_account(account) {
-                *balance
-            } else {
-                -balance
-            }
-        })
-        .sum::<i64>()
+    accounts.iter().map(|(account, balance)| if is_debit_account(account) { *balance } else { -balance }).sum::<i64>()
         == 0
 }
 
@@ -89,11 +75,7 @@ fn is_debit_account(account: &str) -> bool {
 }
 
 fn natural(posting: &Posting) -> i64 {
-    if is_debit_account(&posting.account) {
-        posting.minor
-    } else {
-        -posting.minor
-    }
+    if is_debit_account(&posting.account) { posting.minor } else { -posting.minor }
 }
 
 fn show(entry: &Entry<'_>, symbol: &str) -> Value {
@@ -132,23 +114,13 @@ fn entry<'a>(books: &Books, record: &'a Record) -> Option<Entry<'a>> {
     let postings: Vec<Posting> = amounts
         .into_iter()
         .filter(|(_, amount)| !amount.is_zero())
-        .map(|(account, amount)| Posting {
-            account,
-            minor: minor(amount, decimals),
-        })
+        .map(|(account, amount)| Posting { account, minor: minor(amount, decimals) })
         .collect();
-    (!postings.is_empty()).then_some(Entry {
-        record,
-        currency,
-        postings,
-    })
+    (!postings.is_empty()).then_some(Entry { record, currency, postings })
 }
 
 fn deposit(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
-    vec![
-        (clearing(books, record), record.payment),
-        ("deposits".to_owned(), -record.payment),
-    ]
+    vec![(clearing(books, record), record.payment), ("deposits".to_owned(), -record.payment)]
 }
 
 /// Informative: the cost of what left, at a fixed cost per unit.
@@ -156,16 +128,13 @@ fn fulfilment(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
     if record.stage != 'C' {
         return Vec::new();
     }
-    let decimals = base_currency(books, record)
-        .and_then(|id| books.currency(id))
-        .map_or(2, |currency| currency.decimals);
+    let decimals =
+        base_currency(books, record).and_then(|id| books.currency(id)).map_or(2, |currency| currency.decimals);
     let cost: Decimal = record
         .lines
         .iter()
         .filter_map(|line| {
-            books
-                .item(line.item)
-                .map(|item| Decimal::new(item.unit_cost_minor, decimals) * line.quantity)
+            books.item(line.item).map(|item| Decimal::new(item.unit_cost_minor, decimals) * line.quantity)
         })
         .sum();
     let cost = super::record::half_up(cost, decimals);
@@ -175,9 +144,7 @@ fn fulfilment(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
 fn invoice(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
     let mut amounts = vec![("receivables".to_owned(), record.total())];
     for line in &record.lines {
-        let account = books
-            .item(line.item)
-            .map_or("revenue", |item| item.account.as_str());
+        let account = books.item(line.item).map_or("revenue", |item| item.account.as_str());
         amounts.push((account.to_owned(), -line.amount));
     }
     amounts.push((SHIPPING_REFERENCE.to_ascii_lowercase(), -record.shipping));
@@ -191,18 +158,12 @@ fn invoice(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
 /// From one account to the receivables of the invoices that were settled.
 fn moved(account: &str, record: &Record) -> Vec<(String, Decimal)> {
     let total = record.applied_total();
-    vec![
-        (account.to_owned(), total),
-        ("receivables".to_owned(), -total),
-    ]
+    vec![(account.to_owned(), total), ("receivables".to_owned(), -total)]
 }
 
 /// What a payment does not apply stays a credit of the customer's, on receivables.
 fn payment(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
-    vec![
-        (clearing(books, record), record.payment),
-        ("receivables".to_owned(), -record.payment),
-    ]
+    vec![(clearing(books, record), record.payment), ("receivables".to_owned(), -record.payment)]
 }
 
 fn clearing(books: &Books, record: &Record) -> String {
@@ -213,33 +174,21 @@ fn clearing(books: &Books, record: &Record) -> String {
 }
 
 fn name_of(list: &[Named], id: u64) -> String {
-    list.iter()
-        .find(|entry| entry.id == id)
-        .map_or_else(|| id.to_string(), |entry| entry.name.clone())
+    list.iter().find(|entry| entry.id == id).map_or_else(|| id.to_string(), |entry| entry.name.clone())
 }
 
 fn base_currency(books: &Books, record: &Record) -> Option<u64> {
     let id = record.subsidiary?;
-    books
-        .config
-        .subsidiaries
-        .iter()
-        .find(|subsidiary| subsidiary.id == id)
-        .map(|subsidiary| subsidiary.currency)
+    books.config.subsidiaries.iter().find(|subsidiary| subsidiary.id == id).map(|subsidiary| subsidiary.currency)
 }
 
 fn symbol(books: &Books, currency: u64) -> String {
-    books
-        .currency(currency)
-        .map_or_else(|| currency.to_string(), |currency| currency.symbol.clone())
+    books.currency(currency).map_or_else(|| currency.to_string(), |currency| currency.symbol.clone())
 }
 
 /// Exact: no amount has more decimals than its currency.
 pub(super) fn minor(amount: Decimal, decimals: u32) -> i64 {
     let scaled = amount * Decimal::from(10_i64.pow(decimals));
-    debug_assert!(
-        scaled.is_integer(),
-        "{amount} has more than {decimals} decimals"
-    );
+    debug_assert!(scaled.is_integer(), "{amount} has more than {decimals} decimals");
     scaled.to_i64().unwrap_or_default()
 }

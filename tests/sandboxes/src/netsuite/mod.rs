@@ -49,11 +49,7 @@ impl NetSuite {
     pub fn new(config: NetSuiteConfig, clock: Clock) -> Self {
         let desk = FrontDesk::new(clock, &[]);
         let books = Books::new(config, desk.now());
-        Self {
-            desk,
-            books: Arc::new(Mutex::new(books)),
-            under_way: Arc::default(),
-        }
+        Self { desk, books: Arc::new(Mutex::new(books)), under_way: Arc::default() }
     }
 
     /// The API with the control routes beside it.
@@ -65,10 +61,7 @@ impl NetSuite {
     #[must_use]
     pub fn documents(&self) -> Value {
         let books = lock(&self.books);
-        let documents: Vec<Value> = books
-            .records()
-            .map(|record| render::document(&books, record))
-            .collect();
+        let documents: Vec<Value> = books.records().map(|record| render::document(&books, record)).collect();
         json!({ "documents": documents })
     }
 

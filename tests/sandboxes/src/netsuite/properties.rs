@@ -133,13 +133,7 @@ const TAX_LINE: &[&str] = &[
     "line",
 ];
 const APPLY_LINE: &[&str] = &["doc", "apply", "amount", "line", "type", "refNum"];
-const PACKAGE_LINE: &[&str] = &[
-    "packageTrackingNumber",
-    "packageWeight",
-    "packageDescr",
-    "packageCarrier",
-    "line",
-];
+const PACKAGE_LINE: &[&str] = &["packageTrackingNumber", "packageWeight", "packageDescr", "packageCarrier", "line"];
 
 /// Writes property names as the schema spells them and deals with those that it does not know.
 pub(super) struct Properties<'a> {
@@ -149,45 +143,26 @@ pub(super) struct Properties<'a> {
 
 impl Properties<'_> {
     /// Checks a record's body.
-    pub(super) fn check(
-        &self,
-        kind: Kind,
-        body: Map<String, Value>,
-    ) -> Result<Map<String, Value>, Refusal> {
+    pub(super) fn check(&self, kind: Kind, body: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
         let known: Vec<&str> = header_properties(kind).concat();
         let mut checked = self.level(body, &known, "")?;
-        for (sublist, line_properties) in [
-            ("item", ITEM_LINE),
-            ("taxDetails", TAX_LINE),
-            ("apply", APPLY_LINE),
-            ("package", PACKAGE_LINE),
-        ] {
-            if let Some(Value::Array(lines)) = checked
-                .get_mut(sublist)
-                .and_then(|list| list.get_mut("items"))
-            {
+        for (sublist, line_properties) in
+            [("item", ITEM_LINE), ("taxDetails", TAX_LINE), ("apply", APPLY_LINE), ("package", PACKAGE_LINE)]
+        {
+            if let Some(Value::Array(lines)) = checked.get_mut(sublist).and_then(|list| list.get_mut("items")) {
                 for (at, line) in lines.iter_mut().enumerate() {
                     let path = format!("{sublist}.items[{at}]");
                     let Value::Object(fields) = line.take() else {
-                        return Err(Refusal::invalid_content(
-                            "A sublist line must be an object.",
-                            &path,
-                        ));
+                        return Err(Refusal::invalid_content("A sublist line must be an object.", &path));
                     };
-                    *line =
-                        Value::Object(self.level(fields, line_properties, &format!("{path}."))?);
+                    *line = Value::Object(self.level(fields, line_properties, &format!("{path}."))?);
                 }
             }
         }
         Ok(checked)
     }
 
-    fn level(
-        &self,
-        fields: Map<String, Value>,
-        known: &[&str],
-        path: &str,
-    ) -> Result<Map<String, Value>, Refusal> {
+    fn level(&self, fields: Map<String, Value>, known: &[&str], path: &str) -> Result<Map<String, Value>, Refusal> {
         let mut checked = Map::new();
         for (name, value) in fields {
             match self.spelled(&name, known) {
@@ -195,8 +170,7 @@ impl Properties<'_> {
                     checked.insert(name, value);
                 }
                 None if self.strict => {
-                    let detail =
-                        format!("Invalid content in the request body. Unknown property '{name}'.");
+                    let detail = format!("Invalid content in the request body. Unknown property '{name}'.");
                     return Err(Refusal::invalid_content(&detail, &format!("{path}{name}")));
                 }
                 None => {}
@@ -207,17 +181,10 @@ impl Properties<'_> {
 
     fn spelled(&self, name: &str, known: &[&str]) -> Option<String> {
         let lower = name.to_ascii_lowercase();
-        if self
-            .custom_fields
-            .iter()
-            .any(|prefix| lower.starts_with(prefix.as_str()))
-        {
+        if self.custom_fields.iter().any(|prefix| lower.starts_with(prefix.as_str())) {
             return Some(lower);
         }
-        known
-            .iter()
-            .find(|known| known.eq_ignore_ascii_case(name))
-            .map(|known| (*known).to_owned())
+        known.iter().find(|known| known.eq_ignore_ascii_case(name)).map(|known| (*known).to_owned())
     }
 }
 

@@ -43,10 +43,7 @@ pub(super) const RATE_DECIMALS: u32 = 8;
 
 impl<'a> Fields<'a> {
     pub(super) fn of_record(fields: &'a Map<String, Value>) -> Self {
-        Self {
-            fields,
-            path: String::new(),
-        }
+        Self { fields, path: String::new() }
     }
 
     pub(super) fn path(&self, name: &str) -> String {
@@ -58,29 +55,13 @@ impl<'a> Fields<'a> {
         let Some(sublist) = self.present(name) else {
             return Ok(None);
         };
-        let wrong = || {
-            Refusal::invalid_content(
-                &format!("'{name}' must hold an array 'items'."),
-                &self.path(name),
-            )
-        };
-        let items = sublist
-            .get("items")
-            .and_then(Value::as_array)
-            .ok_or_else(wrong)?;
+        let wrong = || Refusal::invalid_content(&format!("'{name}' must hold an array 'items'."), &self.path(name));
+        let items = sublist.get("items").and_then(Value::as_array).ok_or_else(wrong)?;
         let line = |(at, item): (usize, &'a Value)| {
             let fields = item.as_object().ok_or_else(wrong)?;
-            Ok(Fields {
-                fields,
-                path: format!("{name}.items[{at}]."),
-            })
+            Ok(Fields { fields, path: format!("{name}.items[{at}].") })
         };
-        items
-            .iter()
-            .enumerate()
-            .map(line)
-            .collect::<Result<_, _>>()
-            .map(Some)
+        items.iter().enumerate().map(line).collect::<Result<_, _>>().map(Some)
     }
 
     pub(super) fn present(&self, name: &str) -> Option<&'a Value> {
@@ -126,10 +107,7 @@ impl<'a> Fields<'a> {
     pub(super) fn date(&self, name: &str) -> Result<Option<Date>, Refusal> {
         match self.text(name)? {
             None => Ok(None),
-            Some(text) => text
-                .parse()
-                .map(Some)
-                .map_err(|_| self.wrong_type(name, "a date (YYYY-MM-DD)")),
+            Some(text) => text.parse().map(Some).map_err(|_| self.wrong_type(name, "a date (YYYY-MM-DD)")),
         }
     }
 
@@ -179,9 +157,6 @@ impl<'a> Fields<'a> {
     }
 
     fn wrong_type(&self, name: &str, expected: &str) -> Refusal {
-        Refusal::invalid_content(
-            &format!("The value of '{name}' must be {expected}."),
-            &self.path(name),
-        )
+        Refusal::invalid_content(&format!("The value of '{name}' must be {expected}."), &self.path(name))
     }
 }

@@ -30,9 +30,7 @@ impl Kind {
 
     /// The record type of a path; the real service does not mind the case.
     pub(super) fn of_path(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -218,19 +216,12 @@ impl Record {
         if reference == SHIPPING_REFERENCE {
             return Some(self.shipping);
         }
-        self.lines
-            .iter()
-            .find(|line| line.tax_reference == reference)
-            .map(|line| line.amount)
+        self.lines.iter().find(|line| line.tax_reference == reference).map(|line| line.amount)
     }
 
     /// How much of an order's line this fulfilment or invoice takes.
     pub(super) fn quantity_of(&self, order_line: u32) -> Decimal {
-        self.lines
-            .iter()
-            .filter(|line| line.order_line == Some(order_line))
-            .map(|line| line.quantity)
-            .sum()
+        self.lines.iter().filter(|line| line.order_line == Some(order_line)).map(|line| line.quantity).sum()
     }
 }
 

@@ -41,9 +41,7 @@ impl Refusal {
 
     /// A reference to something that does not exist, or a value a field cannot take.
     pub(super) fn invalid_field(value: &str, field: &str, path: &str) -> Self {
-        let detail = format!(
-            "You have entered an Invalid Field Value {value} for the following field: {field}."
-        );
+        let detail = format!("You have entered an Invalid Field Value {value} for the following field: {field}.");
         Self::user_error(&detail).at(path)
     }
 
@@ -62,20 +60,14 @@ impl Refusal {
         Self {
             status: 404,
             code: "NONEXISTENT_ID",
-            detail: "The record instance does not exist. Provide a valid record instance ID."
-                .to_owned(),
+            detail: "The record instance does not exist. Provide a valid record instance ID.".to_owned(),
             path: None,
         }
     }
 
     /// No such record type, operation or transformation.
     pub(super) fn not_offered(detail: &str) -> Self {
-        Self {
-            status: 404,
-            code: "NOT_FOUND",
-            detail: detail.to_owned(),
-            path: None,
-        }
+        Self { status: 404, code: "NOT_FOUND", detail: detail.to_owned(), path: None }
     }
 
     /// The method is not offered for this resource.
@@ -90,22 +82,12 @@ impl Refusal {
 
     /// No token, an unknown one or an expired one.
     pub(super) fn invalid_login() -> Self {
-        Self {
-            status: 401,
-            code: "INVALID_LOGIN",
-            detail: LOGIN_DETAIL.to_owned(),
-            path: None,
-        }
+        Self { status: 401, code: "INVALID_LOGIN", detail: LOGIN_DETAIL.to_owned(), path: None }
     }
 
     /// Too many requests under way.
     pub(super) fn concurrency_limit() -> Self {
-        Self {
-            status: 429,
-            code: "CONCURRENCY_LIMIT_EXCEEDED",
-            detail: CONCURRENCY_DETAIL.to_owned(),
-            path: None,
-        }
+        Self { status: 429, code: "CONCURRENCY_LIMIT_EXCEEDED", detail: CONCURRENCY_DETAIL.to_owned(), path: None }
     }
 
     /// Names the property that is wrong.
@@ -193,39 +175,19 @@ pub(super) fn injected(status: u16, variant: Option<&str>) -> Response {
             "USER_ERROR",
             "Error while accessing a resource. This record has been locked by a user defined workflow.",
         ),
-        (400, Some("permission")) => bare(
-            None,
-            "USER_ERROR",
-            "Your current role does not have permission to perform this action.",
-        ),
+        (400, Some("permission")) => {
+            bare(None, "USER_ERROR", "Your current role does not have permission to perform this action.")
+        }
         (400, _) => Refusal::user_error("Invalid value.").into_response(),
-        (403, _) => coded(
-            403,
-            "INSUFFICIENT_PERMISSION",
-            "You do not have permission to access this record.",
-        ),
-        (503, _) => coded(
-            503,
-            "SERVICE_UNAVAILABLE",
-            "The service is temporarily unavailable.",
-        ),
-        (500, _) => coded(
-            500,
-            "UNEXPECTED_ERROR",
-            "An unexpected error occurred. Error ID: jgjx9o3t1sbx4xv0a1cx",
-        ),
+        (403, _) => coded(403, "INSUFFICIENT_PERMISSION", "You do not have permission to access this record."),
+        (503, _) => coded(503, "SERVICE_UNAVAILABLE", "The service is temporarily unavailable."),
+        (500, _) => coded(500, "UNEXPECTED_ERROR", "An unexpected error occurred. Error ID: jgjx9o3t1sbx4xv0a1cx"),
         (other, _) => coded(other, "UNEXPECTED_ERROR", "An unexpected error occurred."),
     }
 }
 
 fn coded(status: u16, code: &'static str, detail: &str) -> Response {
-    Refusal {
-        status,
-        code,
-        detail: detail.to_owned(),
-        path: None,
-    }
-    .into_response()
+    Refusal { status, code, detail: detail.to_owned(), path: None }.into_response()
 }
 
 fn bare(title: Option<&str>, code: &str, detail: &str) -> Response {

@@ -24,21 +24,12 @@ pub(super) fn record(books: &Books, record: &Record, sublists: Sublists) -> Valu
         }
     };
     put("id", json!(record.id.to_string()));
-    put(
-        "links",
-        json!([{ "rel": "self", "href": address(books, record) }]),
-    );
+    put("links", json!([{ "rel": "self", "href": address(books, record) }]));
     put("externalId", json!(record.external_id));
     put("createdDate", json!(record.created_at.to_string()));
     put("lastModifiedDate", json!(record.modified_at.to_string()));
-    put(
-        "currency",
-        named(&books.config.currency_names(), record.currency),
-    );
-    put(
-        "subsidiary",
-        named(&books.config.subsidiary_names(), record.subsidiary),
-    );
+    put("currency", named(&books.config.currency_names(), record.currency));
+    put("subsidiary", named(&books.config.subsidiary_names(), record.subsidiary));
     if record.kind == Kind::Customer {
         put("entityId", json!(record.tran_id));
         return Value::Object(fields);
@@ -46,10 +37,7 @@ pub(super) fn record(books: &Books, record: &Record, sublists: Sublists) -> Valu
     put("tranId", json!(record.tran_id));
     put("tranDate", json!(record.tran_date.to_string()));
     put("location", named(&books.config.locations, record.location));
-    put(
-        record.kind.customer_field(),
-        refer(books, Kind::Customer, record.entity),
-    );
+    put(record.kind.customer_field(), refer(books, Kind::Customer, record.entity));
     let (status_id, status_name) = status(books, record);
     put("status", json!({ "id": status_id, "refName": status_name }));
     put("createdFrom", created_from(books, record));
@@ -69,37 +57,21 @@ pub(super) fn record(books: &Books, record: &Record, sublists: Sublists) -> Valu
 
 /// The lines of a sublist; none when the record has no such sublist.
 pub(super) fn sublist(books: &Books, record: &Record, name: &str) -> Option<Value> {
-    let (_, lines) = sublists_of(books, record)
-        .into_iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    let (_, lines) = sublists_of(books, record).into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
     let count = lines.len();
-    Some(
-        json!({ "items": lines, "count": count, "totalResults": count, "offset": 0, "hasMore": false }),
-    )
+    Some(json!({ "items": lines, "count": count, "totalResults": count, "offset": 0, "hasMore": false }))
 }
 
 /// The address of a record.
 pub(super) fn address(books: &Books, record: &Record) -> String {
-    format!(
-        "{}/services/rest/record/v1/{}/{}",
-        books.config.base(),
-        record.kind.name(),
-        record.id
-    )
+    format!("{}/services/rest/record/v1/{}/{}", books.config.base(), record.kind.name(), record.id)
 }
 
 /// A record as `/_sandbox/documents` shows it.
 pub(super) fn document(books: &Books, record: &Record) -> Value {
     let decimals = books.decimals(record);
-    let symbol = record
-        .currency
-        .and_then(|id| books.currency(id))
-        .map(|currency| currency.symbol.clone());
-    let lines: Vec<Value> = record
-        .lines
-        .iter()
-        .map(|line| item_line(books, record, line))
-        .collect();
+    let symbol = record.currency.and_then(|id| books.currency(id)).map(|currency| currency.symbol.clone());
+    let lines: Vec<Value> = record.lines.iter().map(|line| item_line(books, record, line)).collect();
     let applied: Vec<Value> = record
         .applied
         .iter()
@@ -175,9 +147,7 @@ fn specific(books: &Books, record: &Record) -> Map<String, Value> {
     };
     match fields {
         Value::Object(fields) => fields,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Map::new()
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
     }
 }
 
@@ -198,13 +168,7 @@ fn sale(record: &Record, mut more: Value) -> Value {
 }
 
 fn sublists_of(books: &Books, record: &Record) -> Vec<(&'static str, Vec<Value>)> {
-    let items = || {
-        record
-            .lines
-            .iter()
-            .map(|line| item_line(books, record, line))
-            .collect()
-    };
+    let items = || record.lines.iter().map(|line| item_line(books, record, line)).collect();
     let taxes = || record.tax.iter().map(|tax| tax_line(books, tax)).collect();
     let applied = || {
         record
@@ -237,38 +201,21 @@ fn item_line(books: &Books, record: &Record, line: &Line) -> Value {
     let sku = books.item(line.item).map(|item| item.sku.clone());
     put("line", json!(line.number));
     put("orderLine", json!(line.order_line));
-    put(
-        "item",
-        json!({ "id": line.item.to_string(), "refName": sku }),
-    );
+    put("item", json!({ "id": line.item.to_string(), "refName": sku }));
     put("quantity", double(line.quantity));
     put("location", named(&books.config.locations, line.location));
     match record.kind {
         Kind::SalesOrder => {
-            put(
-                "quantityFulfilled",
-                double(books.fulfilled(record.id, line.number, 0)),
-            );
-            put(
-                "quantityBilled",
-                double(books.invoiced(record.id, line.number, 0)),
-            );
+            put("quantityFulfilled", double(books.fulfilled(record.id, line.number, 0)));
+            put("quantityBilled", double(books.invoiced(record.id, line.number, 0)));
             put("isClosed", json!(line.closed));
         }
         Kind::ItemFulfillment => put("itemReceive", json!(true)),
-        Kind::Customer
-        | Kind::CustomerDeposit
-        | Kind::Invoice
-        | Kind::DepositApplication
-        | Kind::CustomerPayment => {}
+        Kind::Customer | Kind::CustomerDeposit | Kind::Invoice | Kind::DepositApplication | Kind::CustomerPayment => {}
     }
     if record.kind != Kind::ItemFulfillment {
-        let tax: Decimal = record
-            .tax
-            .iter()
-            .filter(|tax| tax.reference == line.tax_reference)
-            .map(|tax| tax.amount)
-            .sum();
+        let tax: Decimal =
+            record.tax.iter().filter(|tax| tax.reference == line.tax_reference).map(|tax| tax.amount).sum();
         put("rate", line.rate.map_or(Value::Null, double));
         put("amount", double(line.amount));
         put("taxAmount", double(tax));
@@ -293,9 +240,7 @@ pub(super) fn status(books: &Books, record: &Record) -> (&'static str, &'static 
     match record.kind {
         Kind::Customer => ("13", "CUSTOMER-Closed Won"),
         Kind::SalesOrder => order_status(books, record),
-        Kind::CustomerDeposit if books.deposit_used(record.id, 0) >= record.payment => {
-            ("C", "Fully Applied")
-        }
+        Kind::CustomerDeposit if books.deposit_used(record.id, 0) >= record.payment => ("C", "Fully Applied"),
         Kind::CustomerDeposit if record.account.is_some() => ("B", "Deposited"),
         Kind::CustomerDeposit => ("A", "Not Deposited"),
         Kind::ItemFulfillment => match record.stage {
@@ -315,23 +260,14 @@ fn order_status(books: &Books, order: &Record) -> (&'static str, &'static str) {
         return ("A", "Pending Approval");
     }
     let open = || order.lines.iter().filter(|line| !line.closed);
-    let fulfilled = |line: &Line| {
-        !books.is_shippable(line.item) || books.fulfilled(order.id, line.number, 0) >= line.quantity
-    };
+    let fulfilled =
+        |line: &Line| !books.is_shippable(line.item) || books.fulfilled(order.id, line.number, 0) >= line.quantity;
     let billed = |line: &Line| books.invoiced(order.id, line.number, 0) >= line.quantity;
-    let any_fulfilled = order
-        .lines
-        .iter()
-        .any(|line| !books.fulfilled(order.id, line.number, 0).is_zero());
-    let to_bill = order.lines.iter().any(|line| {
-        books.shipped(order.id, line.number) > books.invoiced(order.id, line.number, 0)
-    });
+    let any_fulfilled = order.lines.iter().any(|line| !books.fulfilled(order.id, line.number, 0).is_zero());
+    let to_bill =
+        order.lines.iter().any(|line| books.shipped(order.id, line.number) > books.invoiced(order.id, line.number, 0));
     if open().next().is_none() && !to_bill {
-        return if any_fulfilled {
-            ("G", "Billed")
-        } else {
-            ("H", "Closed")
-        };
+        return if any_fulfilled { ("G", "Billed") } else { ("H", "Closed") };
     }
     match (open().all(fulfilled), open().all(billed) && !to_bill) {
         (true, true) => ("G", "Billed"),
@@ -345,11 +281,7 @@ fn order_status(books: &Books, order: &Record) -> (&'static str, &'static str) {
 fn created_from(books: &Books, record: &Record) -> Value {
     [Kind::SalesOrder, Kind::CustomerDeposit, Kind::Invoice]
         .into_iter()
-        .find(|kind| {
-            record
-                .created_from
-                .is_some_and(|id| books.get(*kind, id).is_some())
-        })
+        .find(|kind| record.created_from.is_some_and(|id| books.get(*kind, id).is_some()))
         .map_or(Value::Null, |kind| refer(books, kind, record.created_from))
 }
 
@@ -374,10 +306,6 @@ fn named(list: &[Named], id: Option<u64>) -> Value {
 /// Amounts and quantities are doubles: `199.0`, as the service writes them.
 fn double(amount: Decimal) -> Value {
     let plain = amount.normalize();
-    let text = if plain.scale() == 0 {
-        format!("{plain}.0")
-    } else {
-        plain.to_string()
-    };
+    let text = if plain.scale() == 0 { format!("{plain}.0") } else { plain.to_string() };
     serde_json::from_str(&text).unwrap_or(Value::Null)
 }

@@ -33,18 +33,9 @@ type Parameters = Query<HashMap<String, String>>;
 pub(super) fn api(netsuite: NetSuite) -> Router {
     let records = Router::new()
         .route("/services/rest/record/v1/{record}", post(create))
-        .route(
-            "/services/rest/record/v1/{record}/{id}",
-            get(read).put(upsert).patch(update),
-        )
-        .route(
-            "/services/rest/record/v1/{record}/{id}/{sublist}",
-            get(read_sublist),
-        )
-        .route(
-            "/services/rest/record/v1/{record}/{id}/!transform/{target}",
-            post(transform),
-        )
+        .route("/services/rest/record/v1/{record}/{id}", get(read).put(upsert).patch(update))
+        .route("/services/rest/record/v1/{record}/{id}/{sublist}", get(read_sublist))
+        .route("/services/rest/record/v1/{record}/{id}/!transform/{target}", post(transform))
         .route("/services/rest/system/v1/governanceLimits", get(governance))
         .fallback(|| async { Refusal::not_offered("The requested resource does not exist.") })
         .method_not_allowed_fallback(|| async { Refusal::method_not_allowed() })
@@ -58,12 +49,9 @@ pub(super) fn api(netsuite: NetSuite) -> Router {
 
 /// The ledger beside the common control routes.
 pub(super) fn control(netsuite: NetSuite) -> Router {
-    let trial_balance = |State(netsuite): State<NetSuite>| async move {
-        axum::Json(ledger::trial_balance(&lock(&netsuite.books)))
-    };
-    Router::new()
-        .route("/_sandbox/ledger", get(trial_balance))
-        .with_state(netsuite)
+    let trial_balance =
+        |State(netsuite): State<NetSuite>| async move { axum::Json(ledger::trial_balance(&lock(&netsuite.books))) };
+    Router::new().route("/_sandbox/ledger", get(trial_balance)).with_state(netsuite)
 }
 
 /// The time that each request takes, so that a concurrency limit means something.
@@ -77,10 +65,7 @@ async fn take_time(State(netsuite): State<NetSuite>, request: Request, next: Nex
 }
 
 async fn signed_in(State(netsuite): State<NetSuite>, request: Request, next: Next) -> Response {
-    let authorization = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if token::is_signed_in(&lock(&netsuite.books), authorization, netsuite.desk.now()) {
         next.run(request).await
     } else {
@@ -97,8 +82,7 @@ async fn issue_token(State(netsuite): State<NetSuite>, body: Bytes) -> Response 
 
 async fn governance(State(netsuite): State<NetSuite>) -> Response {
     let limit = lock(&netsuite.books).config.concurrency_limit;
-    let answer =
-        json!({ "accountConcurrencyLimit": limit, "accountUnallocatedConcurrencyLimit": limit });
+    let answer = json!({ "accountConcurrencyLimit": limit, "accountUnallocatedConcurrencyLimit": limit });
     axum::Json(answer).into_response()
 }
 
@@ -109,14 +93,8 @@ async fn read(
 ) -> Result<Response, Refusal> {
     let books = lock(&netsuite.books);
     let record = find(&books, kind_of(&record)?, &id)?;
-    let expand = parameters
-        .get("expandSubResources")
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let sublists = if expand {
-        Sublists::Expanded
-    } else {
-        Sublists::Linked
-    };
+    let expand = parameters.get("expandSubResources").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let sublists = if expand { Sublists::Expanded } else { Sublists::Linked };
     Ok(resource(&render::record(&books, record, sublists)))
 }
 
@@ -131,11 +109,7 @@ async fn read_sublist(
     Ok(resource(&lines))
 }
 
-async fn create(
-    State(netsuite): State<NetSuite>,
-    Path(record): Path<String>,
-    call: Call,
-) -> Result<Response, Refusal> {
+async fn create(State(netsuite): State<NetSuite>, Path(record): Path<String>, call: Call) -> Result<Response, Refusal> {
     let kind = kind_of(&record)?;
     let mut books = lock(&netsuite.books);
     let body = call.body(&books, kind)?;
@@ -193,29 +167,20 @@ async fn transform(
 }
 
 fn kind_of(name: &str) -> Result<Kind, Refusal> {
-    Kind::of_path(name)
-        .ok_or_else(|| Refusal::not_offered(&format!("Record type '{name}' is not available.")))
+    Kind::of_path(name).ok_or_else(|| Refusal::not_offered(&format!("Record type '{name}' is not available.")))
 }
 
 fn find<'a>(books: &'a Books, kind: Kind, id: &str) -> Result<&'a Record, Refusal> {
-    Key::of_path(id)
-        .and_then(|key| books.find(kind, &key))
-        .ok_or_else(Refusal::nonexistent)
+    Key::of_path(id).and_then(|key| books.find(kind, &key)).ok_or_else(Refusal::nonexistent)
 }
 
 fn existing(record: Record) -> Draft {
-    Draft {
-        record,
-        templates: Vec::new(),
-    }
+    Draft { record, templates: Vec::new() }
 }
 
 fn blank(books: &mut Books, kind: Kind, call: &Call) -> Result<Draft, Refusal> {
     if kind.only_by_transform() {
-        let detail = format!(
-            "A {} is created by transforming another record.",
-            kind.name()
-        );
+        let detail = format!("A {} is created by transforming another record.", kind.name());
         return Err(Refusal::user_error(&detail));
     }
     let mut record = Record::blank(kind, books.next_id(), call.now);
@@ -243,79 +208,41 @@ impl axum::extract::FromRequest<NetSuite> for Call {
     async fn from_request(request: Request, netsuite: &NetSuite) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let Query(parameters) =
-            <Parameters as axum::extract::FromRequestParts<NetSuite>>::from_request_parts(
-                &mut parts, netsuite,
-            )
+            <Parameters as axum::extract::FromRequestParts<NetSuite>>::from_request_parts(&mut parts, netsuite)
+                .await
+                .map_err(IntoResponse::into_response)?;
+        let bytes = axum::body::to_bytes(body, usize::MAX)
             .await
-            .map_err(IntoResponse::into_response)?;
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| {
-            Refusal::invalid_content("The request body ended early.", "").into_response()
-        })?;
-        Ok(Self {
-            now: netsuite.desk.now(),
-            parameters,
-            headers: parts.headers,
-            bytes,
-        })
+            .map_err(|_| Refusal::invalid_content("The request body ended early.", "").into_response())?;
+        Ok(Self { now: netsuite.desk.now(), parameters, headers: parts.headers, bytes })
     }
 }
 
 impl Call {
     /// The body with its property names checked; a transform may come without one.
     fn body(&self, books: &Books, kind: Kind) -> Result<Map<String, Value>, Refusal> {
-        let parsed = if self.bytes.is_empty() {
-            Some(json!({}))
-        } else {
-            parse(&self.bytes)
-        };
+        let parsed = if self.bytes.is_empty() { Some(json!({})) } else { parse(&self.bytes) };
         let Some(Value::Object(body)) = parsed else {
-            return Err(Refusal::invalid_content(
-                "The request body is not a valid JSON object.",
-                "body",
-            ));
+            return Err(Refusal::invalid_content("The request body is not a valid JSON object.", "body"));
         };
         let strict = self
             .headers
             .get("x-netsuite-propertynamevalidation")
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"error"));
-        Properties {
-            custom_fields: &books.config.custom_fields,
-            strict,
-        }
-        .check(kind, body)
+        Properties { custom_fields: &books.config.custom_fields, strict }.check(kind, body)
     }
 
     fn replace(&self) -> HashSet<String> {
-        let names = self
-            .parameters
-            .get("replace")
-            .map(String::as_str)
-            .unwrap_or_default();
-        names
-            .split(',')
-            .map(|name| name.trim().to_ascii_lowercase())
-            .collect()
+        let names = self.parameters.get("replace").map(String::as_str).unwrap_or_default();
+        names.split(',').map(|name| name.trim().to_ascii_lowercase()).collect()
     }
 
     /// Writes, checks, stores: all of it or nothing.
-    fn write(
-        &self,
-        books: &mut Books,
-        draft: Draft,
-        body: &Map<String, Value>,
-    ) -> Result<Response, Refusal> {
-        let Draft {
-            mut record,
-            templates,
-        } = draft;
+    fn write(&self, books: &mut Books, draft: Draft, body: &Map<String, Value>) -> Result<Response, Refusal> {
+        let Draft { mut record, templates } = draft;
         let before = books.get(record.kind, record.id).cloned();
         record.modified_at = self.now;
-        Write {
-            body,
-            replace: self.replace(),
-            templates: &templates,
-        }
-        .apply(books, &mut record)?;
+        Write { body, replace: self.replace(), templates: &templates }.apply(books, &mut record)?;
         rules::check(books, &record, before.as_ref())?;
         let location = render::address(books, &record);
         books.commit(record);

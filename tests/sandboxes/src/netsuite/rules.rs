@@ -9,11 +9,7 @@ use super::refusal::Refusal;
 const LONGEST_EXTERNAL_ID: usize = 35;
 
 /// Whether a record may stand as it is; `before` is what it was.
-pub(super) fn check(
-    books: &Books,
-    record: &Record,
-    before: Option<&Record>,
-) -> Result<(), Refusal> {
+pub(super) fn check(books: &Books, record: &Record, before: Option<&Record>) -> Result<(), Refusal> {
     identity(books, record)?;
     if record.kind.posts() {
         open_period(books, record)?;
@@ -42,8 +38,7 @@ fn identity(books: &Books, record: &Record) -> Result<(), Refusal> {
         );
         return Err(Refusal::user_error(&detail).at("externalId"));
     }
-    let allowed =
-        |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '-';
+    let allowed = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '-';
     if external.is_empty() || !external.chars().all(allowed) {
         return Err(Refusal::invalid_field(external, "externalId", "externalId"));
     }
@@ -57,26 +52,18 @@ fn identity(books: &Books, record: &Record) -> Result<(), Refusal> {
 fn open_period(books: &Books, record: &Record) -> Result<(), Refusal> {
     let month = record.tran_date.strftime("%Y-%m").to_string();
     if books.config.closed_periods.contains(&month) {
-        let detail =
-            format!("You cannot enter or change a transaction in the closed period {month}.");
+        let detail = format!("You cannot enter or change a transaction in the closed period {month}.");
         return Err(Refusal::user_error(&detail).at("tranDate"));
     }
     Ok(())
 }
 
 fn customer(record: &Record) -> Result<(), Refusal> {
-    let named = |field: &str| {
-        record
-            .other
-            .get(field)
-            .and_then(|value| value.as_str())
-            .is_some_and(|name| !name.is_empty())
-    };
+    let named =
+        |field: &str| record.other.get(field).and_then(|value| value.as_str()).is_some_and(|name| !name.is_empty());
     let has_name = named("companyName") || (named("firstName") && named("lastName"));
     if !has_name {
-        return Err(Refusal::user_error(
-            "You must enter a value for Company Name.",
-        ));
+        return Err(Refusal::user_error("You must enter a value for Company Name."));
     }
     if record.subsidiary.is_none() {
         return Err(Refusal::missing("Primary Subsidiary", "subsidiary"));
@@ -94,10 +81,9 @@ fn party(books: &Books, record: &Record) -> Result<(), Refusal> {
         .entity
         .and_then(|id| books.get(Kind::Customer, id))
         .ok_or_else(|| Refusal::missing("Customer", field))?;
-    for (name, of_record, of_customer) in [
-        ("currency", record.currency, customer.currency),
-        ("subsidiary", record.subsidiary, customer.subsidiary),
-    ] {
+    for (name, of_record, of_customer) in
+        [("currency", record.currency, customer.currency), ("subsidiary", record.subsidiary, customer.subsidiary)]
+    {
         if of_record != of_customer {
             let shown = of_record.map(|id| id.to_string()).unwrap_or_default();
             return Err(Refusal::invalid_field(&shown, name, name));
@@ -109,27 +95,16 @@ fn party(books: &Books, record: &Record) -> Result<(), Refusal> {
 /// At least one line, and nothing negative but on service lines (discounts, rounding).
 fn lines(books: &Books, record: &Record) -> Result<(), Refusal> {
     if record.lines.is_empty() {
-        return Err(Refusal::user_error(
-            "You must enter at least one line item for this transaction.",
-        )
-        .at("item"));
+        return Err(Refusal::user_error("You must enter at least one line item for this transaction.").at("item"));
     }
     for (at, line) in record.lines.iter().enumerate() {
         if line.amount < Decimal::ZERO && books.is_shippable(line.item) {
             let path = format!("item.items[{at}].amount");
-            return Err(Refusal::invalid_field(
-                &line.amount.to_string(),
-                "amount",
-                &path,
-            ));
+            return Err(Refusal::invalid_field(&line.amount.to_string(), "amount", &path));
         }
     }
     if record.shipping < Decimal::ZERO {
-        return Err(Refusal::invalid_field(
-            &record.shipping.to_string(),
-            "shippingCost",
-            "shippingCost",
-        ));
+        return Err(Refusal::invalid_field(&record.shipping.to_string(), "shippingCost", "shippingCost"));
     }
     if record.total() < Decimal::ZERO {
         return Err(Refusal::user_error("Transaction amount cannot be negative.").at("total"));
@@ -140,22 +115,14 @@ fn lines(books: &Books, record: &Record) -> Result<(), Refusal> {
 fn sales_order(books: &Books, record: &Record, before: Option<&Record>) -> Result<(), Refusal> {
     party(books, record)?;
     lines(books, record)?;
-    for line in before
-        .map(|before| before.lines.as_slice())
-        .unwrap_or_default()
-    {
-        let taken = books
-            .fulfilled(record.id, line.number, 0)
-            .max(books.invoiced(record.id, line.number, 0));
+    for line in before.map(|before| before.lines.as_slice()).unwrap_or_default() {
+        let taken = books.fulfilled(record.id, line.number, 0).max(books.invoiced(record.id, line.number, 0));
         if taken.is_zero() {
             continue;
         }
         let kept = record.line(line.number).filter(|now| now.item == line.item);
         if kept.is_none_or(|now| now.quantity < taken) {
-            let detail = format!(
-                "Line {} is fulfilled or billed and cannot be reduced below {taken}.",
-                line.number
-            );
+            let detail = format!("Line {} is fulfilled or billed and cannot be reduced below {taken}.", line.number);
             return Err(Refusal::user_error(&detail).at("item"));
         }
     }
@@ -168,10 +135,7 @@ fn deposit(books: &Books, record: &Record) -> Result<(), Refusal> {
         return Err(Refusal::missing("Payment Amount", "payment"));
     }
     if books.deposit_used(record.id, 0) > record.payment {
-        return Err(
-            Refusal::user_error("The deposit has been applied to more than this amount.")
-                .at("payment"),
-        );
+        return Err(Refusal::user_error("The deposit has been applied to more than this amount.").at("payment"));
     }
     Ok(())
 }
@@ -179,24 +143,17 @@ fn deposit(books: &Books, record: &Record) -> Result<(), Refusal> {
 fn fulfilment(books: &Books, record: &Record) -> Result<(), Refusal> {
     let order = source(books, record, Kind::SalesOrder)?;
     if order.stage != 'B' {
-        return Err(Refusal::user_error(
-            "The sales order is pending approval and cannot be fulfilled.",
-        ));
+        return Err(Refusal::user_error("The sales order is pending approval and cannot be fulfilled."));
     }
     if record.lines.is_empty() {
-        return Err(
-            Refusal::user_error("There is nothing left to fulfill on this sales order.").at("item"),
-        );
+        return Err(Refusal::user_error("There is nothing left to fulfill on this sales order.").at("item"));
     }
     for (at, line) in record.lines.iter().enumerate() {
         let path = |field: &str| format!("item.items[{at}].{field}");
         let number = line.order_line.unwrap_or(line.number);
-        let ordered = order
-            .line(number)
-            .filter(|ordered| !ordered.closed && books.is_shippable(ordered.item));
-        let left = ordered.map_or(Decimal::ZERO, |ordered| {
-            ordered.quantity - books.fulfilled(order.id, number, record.id)
-        });
+        let ordered = order.line(number).filter(|ordered| !ordered.closed && books.is_shippable(ordered.item));
+        let left =
+            ordered.map_or(Decimal::ZERO, |ordered| ordered.quantity - books.fulfilled(order.id, number, record.id));
         if line.quantity > left {
             let detail = format!(
                 "Line {number}: quantity {} exceeds the quantity {left} that remains to be fulfilled.",
@@ -212,10 +169,7 @@ fn fulfilment(books: &Books, record: &Record) -> Result<(), Refusal> {
             && is_new
             && wanted_at(record, line.item, location) > books.in_stock(line.item, location)
         {
-            let detail = format!(
-                "Line {number}: the quantity {} is not available at this location.",
-                line.quantity
-            );
+            let detail = format!("Line {number}: the quantity {} is not available at this location.", line.quantity);
             return Err(Refusal::user_error(&detail).at(&path("quantity")));
         }
     }
@@ -234,29 +188,19 @@ fn wanted_at(record: &Record, item: u64, location: u64) -> Decimal {
 fn invoice(books: &Books, record: &Record) -> Result<(), Refusal> {
     party(books, record)?;
     if record.lines.is_empty() && record.shipping.is_zero() {
-        return Err(
-            Refusal::user_error("There is nothing left to bill on this sales order.").at("item"),
-        );
+        return Err(Refusal::user_error("There is nothing left to bill on this sales order.").at("item"));
     }
     if !record.lines.is_empty() {
         lines(books, record)?;
     }
-    if let Some(order) = record
-        .created_from
-        .and_then(|id| books.get(Kind::SalesOrder, id))
-    {
+    if let Some(order) = record.created_from.and_then(|id| books.get(Kind::SalesOrder, id)) {
         if order.stage != 'B' {
-            return Err(Refusal::user_error(
-                "The sales order is pending approval and cannot be billed.",
-            ));
+            return Err(Refusal::user_error("The sales order is pending approval and cannot be billed."));
         }
         billable(books, record, order)?;
     }
     if record.total() < books.paid(record.id, 0) {
-        return Err(
-            Refusal::user_error("The invoice has been paid with more than this amount.")
-                .at("total"),
-        );
+        return Err(Refusal::user_error("The invoice has been paid with more than this amount.").at("total"));
     }
     Ok(())
 }
@@ -265,21 +209,13 @@ fn billable(books: &Books, record: &Record, order: &Record) -> Result<(), Refusa
     for (at, line) in record.lines.iter().enumerate() {
         let Some(ordered) = line.order_line.and_then(|number| order.line(number)) else {
             if books.is_shippable(line.item) {
-                return Err(Refusal::invalid_field(
-                    &line.item.to_string(),
-                    "item",
-                    &format!("item.items[{at}].item"),
-                ));
+                return Err(Refusal::invalid_field(&line.item.to_string(), "item", &format!("item.items[{at}].item")));
             }
             continue;
         };
         let invoiced = books.invoiced(order.id, ordered.number, record.id);
         let shippable = books.is_shippable(ordered.item);
-        let limit = if shippable {
-            books.shipped(order.id, ordered.number)
-        } else {
-            ordered.quantity
-        };
+        let limit = if shippable { books.shipped(order.id, ordered.number) } else { ordered.quantity };
         if line.quantity > limit - invoiced {
             let what = if shippable { "shipped" } else { "ordered" };
             let detail = format!(
@@ -299,10 +235,7 @@ fn application(books: &Books, record: &Record) -> Result<(), Refusal> {
     let left = deposit.payment - books.deposit_used(deposit.id, record.id);
     applied(books, record)?;
     if record.applied_total() > left {
-        let detail = format!(
-            "You cannot apply {} because only {left} of the deposit is left.",
-            record.applied_total()
-        );
+        let detail = format!("You cannot apply {} because only {left} of the deposit is left.", record.applied_total());
         return Err(Refusal::user_error(&detail).at("apply.items[0].amount"));
     }
     Ok(())
@@ -315,10 +248,7 @@ fn payment(books: &Books, record: &Record) -> Result<(), Refusal> {
     }
     applied(books, record)?;
     if record.applied_total() > record.payment {
-        return Err(
-            Refusal::user_error("You cannot apply more than the payment amount.")
-                .at("apply.items[0].amount"),
-        );
+        return Err(Refusal::user_error("You cannot apply more than the payment amount.").at("apply.items[0].amount"));
     }
     Ok(())
 }
@@ -332,18 +262,11 @@ fn applied(books: &Books, record: &Record) -> Result<(), Refusal> {
         let path = |field: &str| format!("apply.items[{at}].{field}");
         let invoice = books
             .get(Kind::Invoice, applied.invoice)
-            .filter(|invoice| {
-                invoice.entity == record.entity && invoice.currency == record.currency
-            })
-            .ok_or_else(|| {
-                Refusal::invalid_field(&applied.invoice.to_string(), "doc", &path("doc"))
-            })?;
+            .filter(|invoice| invoice.entity == record.entity && invoice.currency == record.currency)
+            .ok_or_else(|| Refusal::invalid_field(&applied.invoice.to_string(), "doc", &path("doc")))?;
         let open = invoice.total() - books.paid(invoice.id, record.id);
         if applied.amount <= Decimal::ZERO || applied.amount > open {
-            let detail = format!(
-                "You cannot apply {} to an invoice of which {open} is open.",
-                applied.amount
-            );
+            let detail = format!("You cannot apply {} to an invoice of which {open} is open.", applied.amount);
             return Err(Refusal::user_error(&detail).at(&path("amount")));
         }
     }

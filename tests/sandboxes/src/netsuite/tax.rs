@@ -22,12 +22,7 @@ pub(super) fn line_amount(line: &Line, quantity: Decimal, decimals: u32) -> Deci
 }
 
 /// Reads the body's tax details into the record.
-pub(super) fn read_details(
-    books: &Books,
-    record: &mut Record,
-    body: &Fields<'_>,
-    anew: bool,
-) -> Result<(), Refusal> {
+pub(super) fn read_details(books: &Books, record: &mut Record, body: &Fields<'_>, anew: bool) -> Result<(), Refusal> {
     if let Some(flag) = body.flag("taxDetailsOverride")? {
         record.tax_override = flag;
     }
@@ -43,9 +38,7 @@ pub(super) fn read_details(
         if detail.reference != SHIPPING_REFERENCE && record.taxable(&detail.reference).is_none() {
             return Err(item.invalid("taxDetailsReference", &detail.reference));
         }
-        let same = |known: &&mut TaxDetail| {
-            known.reference == detail.reference && known.code == detail.code
-        };
+        let same = |known: &&mut TaxDetail| known.reference == detail.reference && known.code == detail.code;
         match record.tax.iter_mut().find(same) {
             Some(known) => *known = detail,
             None => record.tax.push(detail),
@@ -54,18 +47,11 @@ pub(super) fn read_details(
     Ok(())
 }
 
-fn read_detail(
-    books: &Books,
-    item: &Fields<'_>,
-    decimals: u32,
-    override_: bool,
-) -> Result<TaxDetail, Refusal> {
+fn read_detail(books: &Books, item: &Fields<'_>, decimals: u32, override_: bool) -> Result<TaxDetail, Refusal> {
     let missing = |label: &str, name: &str| Refusal::missing(label, &item.path(name));
-    let reference = item
-        .text("taxDetailsReference")?
-        .ok_or_else(|| missing("Tax Details Reference", "taxDetailsReference"))?;
-    let code = known(&books.config.tax_codes, item, "taxCode")?
-        .ok_or_else(|| missing("Tax Code", "taxCode"))?;
+    let reference =
+        item.text("taxDetailsReference")?.ok_or_else(|| missing("Tax Details Reference", "taxDetailsReference"))?;
+    let code = known(&books.config.tax_codes, item, "taxCode")?.ok_or_else(|| missing("Tax Code", "taxCode"))?;
     let amount = item.number("taxAmount", decimals)?;
     if override_ && amount.is_none() {
         return Err(missing("Tax Amount", "taxAmount"));
@@ -75,25 +61,18 @@ fn read_detail(
         tax_type: known(&books.config.tax_types, item, "taxType")?,
         code,
         basis: item.number("taxBasis", decimals)?.unwrap_or_default(),
-        rate: item
-            .number("taxRate", super::read::RATE_DECIMALS)?
-            .unwrap_or_default(),
+        rate: item.number("taxRate", super::read::RATE_DECIMALS)?.unwrap_or_default(),
         amount: amount.unwrap_or_default(),
     })
 }
 
 /// The id of an entry of a configured list.
-pub(super) fn known(
-    list: &[Named],
-    fields: &Fields<'_>,
-    name: &str,
-) -> Result<Option<u64>, Refusal> {
+pub(super) fn known(list: &[Named], fields: &Fields<'_>, name: &str) -> Result<Option<u64>, Refusal> {
     let Some(reference) = fields.reference(name)? else {
         return Ok(None);
     };
     let id = Reference::id(&reference).filter(|id| list.iter().any(|entry| entry.id == *id));
-    id.map(Some)
-        .ok_or_else(|| fields.invalid(name, reference.shown()))
+    id.map(Some).ok_or_else(|| fields.invalid(name, reference.shown()))
 }
 
 /// The tax of one line as sent with the line itself.
@@ -108,10 +87,7 @@ pub(super) struct LineTax {
 pub(super) fn take_line_taxes(record: &mut Record, taxes: Vec<LineTax>) -> Result<(), Refusal> {
     for tax in taxes {
         let basis = record.taxable(&tax.reference).unwrap_or_default();
-        let of_line = record
-            .tax
-            .iter_mut()
-            .find(|detail| detail.reference == tax.reference);
+        let of_line = record.tax.iter_mut().find(|detail| detail.reference == tax.reference);
         match (of_line, tax.code) {
             (Some(detail), _) => {
                 detail.amount = tax.amount;
@@ -137,10 +113,7 @@ pub(super) fn settle(books: &Books, record: &mut Record) {
         compute(record, books.decimals(record));
     } else {
         let tax = std::mem::take(&mut record.tax);
-        record.tax = tax
-            .into_iter()
-            .filter(|detail| record.taxable(&detail.reference).is_some())
-            .collect();
+        record.tax = tax.into_iter().filter(|detail| record.taxable(&detail.reference).is_some()).collect();
     }
 }
 

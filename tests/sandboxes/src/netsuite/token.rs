@@ -66,9 +66,7 @@ enum Scope {
 /// Answers a token request.
 pub(super) fn grant(books: &mut Books, form: &[u8], now: Timestamp) -> Result<Value, TokenRefusal> {
     let field = |wanted: &str| {
-        form_urlencoded::parse(form)
-            .find(|(name, _)| name == wanted)
-            .map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(form).find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
     if field("grant_type").as_deref() != Some("client_credentials") {
         return Err(TokenRefusal::UnsupportedGrantType);
@@ -82,9 +80,7 @@ pub(super) fn grant(books: &mut Books, form: &[u8], now: Timestamp) -> Result<Va
     let token = random_token();
     books.tokens.insert(token.clone(), now + LIFETIME);
     // A string, as the real service sends it.
-    Ok(
-        json!({ "access_token": token, "expires_in": LIFETIME.as_secs().to_string(), "token_type": "bearer" }),
-    )
+    Ok(json!({ "access_token": token, "expires_in": LIFETIME.as_secs().to_string(), "token_type": "bearer" }))
 }
 
 fn verified(books: &Books, assertion: &str) -> Result<(Claims, Certificate), TokenRefusal> {
@@ -108,10 +104,7 @@ fn verified(books: &Books, assertion: &str) -> Result<(Claims, Certificate), Tok
 
 /// RS256 and its kin are refused, as the documentation says.
 fn key_for(algorithm: Algorithm, pem: &str) -> Result<DecodingKey, TokenRefusal> {
-    let key = if matches!(
-        algorithm,
-        Algorithm::PS256 | Algorithm::PS384 | Algorithm::PS512
-    ) {
+    let key = if matches!(algorithm, Algorithm::PS256 | Algorithm::PS384 | Algorithm::PS512) {
         DecodingKey::from_rsa_pem(pem.as_bytes())
     } else if matches!(algorithm, Algorithm::ES256 | Algorithm::ES384) {
         DecodingKey::from_ec_pem(pem.as_bytes())
@@ -121,48 +114,29 @@ fn key_for(algorithm: Algorithm, pem: &str) -> Result<DecodingKey, TokenRefusal>
     key.map_err(|_| TokenRefusal::InvalidGrant)
 }
 
-fn accept(
-    books: &Books,
-    claims: &Claims,
-    certificate: &Certificate,
-    now: Timestamp,
-) -> Result<(), TokenRefusal> {
+fn accept(books: &Books, claims: &Claims, certificate: &Certificate, now: Timestamp) -> Result<(), TokenRefusal> {
     if claims.iss != certificate.client_id {
         return Err(TokenRefusal::InvalidClient);
     }
-    let addresses =
-        [books.config.base(), books.config.own_host()].map(|base| format!("{base}{TOKEN_PATH}"));
+    let addresses = [books.config.base(), books.config.own_host()].map(|base| format!("{base}{TOKEN_PATH}"));
     let for_us = match &claims.aud {
         Audience::One(audience) => addresses.contains(audience),
-        Audience::Many(audiences) => audiences
-            .iter()
-            .any(|audience| addresses.contains(audience)),
+        Audience::Many(audiences) => audiences.iter().any(|audience| addresses.contains(audience)),
     };
     let in_scope = match &claims.scope {
-        Scope::Joined(scopes) => scopes
-            .split([' ', ','])
-            .any(|scope| scope == "rest_webservices"),
+        Scope::Joined(scopes) => scopes.split([' ', ',']).any(|scope| scope == "rest_webservices"),
         Scope::Many(scopes) => scopes.iter().any(|scope| scope == "rest_webservices"),
     };
     let now = now.as_second();
     let longest = i64::try_from(LIFETIME.as_secs()).unwrap_or(i64::MAX);
-    let in_time =
-        claims.exp > now && claims.iat <= now + SKEW_SECONDS && claims.exp - claims.iat <= longest;
-    if for_us && in_scope && in_time {
-        Ok(())
-    } else {
-        Err(TokenRefusal::InvalidGrant)
-    }
+    let in_time = claims.exp > now && claims.iat <= now + SKEW_SECONDS && claims.exp - claims.iat <= longest;
+    if for_us && in_scope && in_time { Ok(()) } else { Err(TokenRefusal::InvalidGrant) }
 }
 
 /// Whether the header carries a token that was issued and has not expired.
 pub(super) fn is_signed_in(books: &Books, authorization: Option<&str>, now: Timestamp) -> bool {
     authorization
-        .and_then(|value| {
-            value
-                .strip_prefix("Bearer ")
-                .or_else(|| value.strip_prefix("bearer "))
-        })
+        .and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")))
         .and_then(|token| books.tokens.get(token))
         .is_some_and(|expires_at| *expires_at > now)
 }

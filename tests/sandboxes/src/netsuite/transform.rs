@@ -21,12 +21,7 @@ pub(super) struct Draft {
 }
 
 /// Starts the document that `source` is transformed into.
-pub(super) fn start(
-    books: &mut Books,
-    source: &Record,
-    target: Kind,
-    now: Timestamp,
-) -> Result<Draft, Refusal> {
+pub(super) fn start(books: &mut Books, source: &Record, target: Kind, now: Timestamp) -> Result<Draft, Refusal> {
     let mut record = Record::blank(target, books.next_id(), now);
     record.created_from = Some(source.id);
     record.entity = source.entity;
@@ -44,36 +39,21 @@ pub(super) fn start(
         (Kind::Invoice, Kind::CustomerPayment) => {
             let open = books.open_amount(source);
             record.payment = open;
-            record.applied = vec![Applied {
-                invoice: source.id,
-                amount: open,
-            }];
+            record.applied = vec![Applied { invoice: source.id, amount: open }];
             Vec::new()
         }
         (from, to) => {
-            let detail = format!(
-                "A {} cannot be transformed into a {}.",
-                from.name(),
-                to.name()
-            );
+            let detail = format!("A {} cannot be transformed into a {}.", from.name(), to.name());
             return Err(Refusal::not_offered(&detail));
         }
     };
-    record.lines = templates
-        .iter()
-        .filter(|line| line.quantity > Decimal::ZERO)
-        .cloned()
-        .collect();
+    record.lines = templates.iter().filter(|line| line.quantity > Decimal::ZERO).cloned().collect();
     Ok(Draft { record, templates })
 }
 
 fn fulfilment_lines(books: &Books, order: &Record) -> Vec<Line> {
     let remaining = |line: &Line| {
-        if line.closed {
-            Decimal::ZERO
-        } else {
-            line.quantity - books.fulfilled(order.id, line.number, 0)
-        }
+        if line.closed { Decimal::ZERO } else { line.quantity - books.fulfilled(order.id, line.number, 0) }
     };
     order
         .lines
@@ -94,11 +74,7 @@ fn invoice_lines(books: &Books, order: &Record) -> Vec<Line> {
             line.quantity - invoiced
         }
     };
-    order
-        .lines
-        .iter()
-        .map(|line| derived(books, order, line, remaining(line)))
-        .collect()
+    order.lines.iter().map(|line| derived(books, order, line, remaining(line))).collect()
 }
 
 fn derived(books: &Books, order: &Record, line: &Line, quantity: Decimal) -> Line {

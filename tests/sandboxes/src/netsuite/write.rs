@@ -67,8 +67,7 @@ impl Write<'_> {
         if !self.templates.is_empty() {
             tax::compute(record, books.decimals(record));
         }
-        let anew =
-            self.replaces("taxDetails") || self.replaces("item") || !self.templates.is_empty();
+        let anew = self.replaces("taxDetails") || self.replaces("item") || !self.templates.is_empty();
         tax::read_details(books, record, &body, anew)?;
         if record.tax_override {
             tax::take_line_taxes(record, line_taxes)?;
@@ -84,12 +83,7 @@ impl Write<'_> {
         self.replace.contains(&sublist.to_ascii_lowercase())
     }
 
-    fn lines(
-        &self,
-        books: &Books,
-        record: &mut Record,
-        body: &Fields<'_>,
-    ) -> Result<Vec<LineTax>, Refusal> {
+    fn lines(&self, books: &Books, record: &mut Record, body: &Fields<'_>) -> Result<Vec<LineTax>, Refusal> {
         let mut taxes = Vec::new();
         if let Some(items) = body.sublist("item")? {
             if self.replaces("item") {
@@ -99,11 +93,7 @@ impl Write<'_> {
                 let mut line = self.line_for(record, &item)?;
                 fill(books, record, &mut line, &item)?;
                 taxes.extend(line_tax(books, &line, &item, books.decimals(record))?);
-                match record
-                    .lines
-                    .iter_mut()
-                    .find(|known| known.number == line.number)
-                {
+                match record.lines.iter_mut().find(|known| known.number == line.number) {
                     Some(known) => *known = line,
                     None => record.lines.push(line),
                 }
@@ -111,9 +101,7 @@ impl Write<'_> {
         }
         if record.created_from.is_some() {
             // Left out of the document: quantity 0 or `itemReceive: false`.
-            record
-                .lines
-                .retain(|line| line.order_line.is_none() || !line.quantity.is_zero());
+            record.lines.retain(|line| line.order_line.is_none() || !line.quantity.is_zero());
         }
         Ok(taxes)
     }
@@ -135,12 +123,7 @@ impl Write<'_> {
             return Ok(line.clone());
         }
         // Without a line key nothing says that the line is known already: it is appended.
-        let highest_template = self
-            .templates
-            .iter()
-            .map(|line| line.number)
-            .max()
-            .unwrap_or(0);
+        let highest_template = self.templates.iter().map(|line| line.number).max().unwrap_or(0);
         let number = number.unwrap_or_else(|| record.next_line_number().max(highest_template + 1));
         Ok(Line {
             number,
@@ -157,12 +140,7 @@ impl Write<'_> {
     }
 
     /// The sublist `apply`, keyed by `doc`.
-    fn applied(
-        &self,
-        books: &Books,
-        record: &mut Record,
-        body: &Fields<'_>,
-    ) -> Result<(), Refusal> {
+    fn applied(&self, books: &Books, record: &mut Record, body: &Fields<'_>) -> Result<(), Refusal> {
         let Some(items) = body.sublist("apply")? else {
             return Ok(());
         };
@@ -170,26 +148,16 @@ impl Write<'_> {
             record.applied.clear();
         }
         for item in items {
-            let doc = item
-                .reference("doc")?
-                .ok_or_else(|| Refusal::missing("Doc", &item.path("doc")))?;
-            let invoice =
-                find(books, Kind::Invoice, &doc).ok_or_else(|| item.invalid("doc", doc.shown()))?;
-            record
-                .applied
-                .retain(|applied| applied.invoice != invoice.id);
+            let doc = item.reference("doc")?.ok_or_else(|| Refusal::missing("Doc", &item.path("doc")))?;
+            let invoice = find(books, Kind::Invoice, &doc).ok_or_else(|| item.invalid("doc", doc.shown()))?;
+            record.applied.retain(|applied| applied.invoice != invoice.id);
             if item.flag("apply")? == Some(false) {
                 continue;
             }
             let left = spendable(books, record) - record.applied_total();
             let open = invoice.total() - books.paid(invoice.id, record.id);
-            let amount = item
-                .number("amount", books.decimals(record))?
-                .unwrap_or_else(|| open.min(left));
-            record.applied.push(Applied {
-                invoice: invoice.id,
-                amount,
-            });
+            let amount = item.number("amount", books.decimals(record))?.unwrap_or_else(|| open.min(left));
+            record.applied.push(Applied { invoice: invoice.id, amount });
         }
         Ok(())
     }
@@ -197,10 +165,7 @@ impl Write<'_> {
 
 /// What a payment or the deposit behind an application has to give.
 fn spendable(books: &Books, record: &Record) -> Decimal {
-    match record
-        .created_from
-        .and_then(|id| books.get(Kind::CustomerDeposit, id))
-    {
+    match record.created_from.and_then(|id| books.get(Kind::CustomerDeposit, id)) {
         Some(deposit) => deposit.payment - books.deposit_used(deposit.id, record.id),
         None => record.payment,
     }
@@ -223,11 +188,9 @@ fn header(books: &Books, record: &mut Record, body: &Fields<'_>) -> Result<(), R
     let stage = match record.kind {
         Kind::SalesOrder => body.choice("orderStatus", &['A', 'B'])?,
         Kind::ItemFulfillment => body.choice("shipStatus", &['A', 'B', 'C'])?,
-        Kind::Customer
-        | Kind::CustomerDeposit
-        | Kind::Invoice
-        | Kind::DepositApplication
-        | Kind::CustomerPayment => None,
+        Kind::Customer | Kind::CustomerDeposit | Kind::Invoice | Kind::DepositApplication | Kind::CustomerPayment => {
+            None
+        }
     };
     record.stage = stage.unwrap_or(record.stage);
     let decimals = books.decimals(record);
@@ -269,16 +232,8 @@ fn parties(books: &Books, record: &mut Record, body: &Fields<'_>) -> Result<(), 
         record.subsidiary = record.subsidiary.or(customer.subsidiary);
     }
     for (name, list, current) in [
-        (
-            "currency",
-            books.config.currency_names(),
-            &mut record.currency,
-        ),
-        (
-            "subsidiary",
-            books.config.subsidiary_names(),
-            &mut record.subsidiary,
-        ),
+        ("currency", books.config.currency_names(), &mut record.currency),
+        ("subsidiary", books.config.subsidiary_names(), &mut record.subsidiary),
     ] {
         if let Some(id) = known(&list, body, name)? {
             if derived && *current != Some(id) {
@@ -317,12 +272,7 @@ fn fill(books: &Books, record: &Record, line: &mut Line, item: &Fields<'_>) -> R
     Ok(())
 }
 
-fn price(
-    books: &Books,
-    record: &Record,
-    line: &mut Line,
-    item: &Fields<'_>,
-) -> Result<(), Refusal> {
+fn price(books: &Books, record: &Record, line: &mut Line, item: &Fields<'_>) -> Result<(), Refusal> {
     let decimals = books.decimals(record);
     let rate = item.number("rate", RATE_DECIMALS)?;
     let amount = item.number("amount", decimals)?;
@@ -355,12 +305,7 @@ fn source_amount(books: &Books, record: &Record, line: &Line, quantity: Decimal)
     line_amount(ordered.unwrap_or(line), quantity, books.decimals(record))
 }
 
-fn line_tax(
-    books: &Books,
-    line: &Line,
-    item: &Fields<'_>,
-    decimals: u32,
-) -> Result<Option<LineTax>, Refusal> {
+fn line_tax(books: &Books, line: &Line, item: &Fields<'_>, decimals: u32) -> Result<Option<LineTax>, Refusal> {
     let code = known(&books.config.tax_codes, item, "taxCode")?;
     Ok(item.number("taxAmount", decimals)?.map(|amount| LineTax {
         reference: line.tax_reference.clone(),

@@ -52,10 +52,7 @@ impl<'de> Deserialize<'de> for Doing {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         if value.as_str() == Some("all") {
-            return Ok(Self {
-                which: Which::All,
-                fields: Fields::default(),
-            });
+            return Ok(Self { which: Which::All, fields: Fields::default() });
         }
         let fields: Fields = serde_json::from_value(value).map_err(serde::de::Error::custom)?;
         let which = which(&fields).map_err(serde::de::Error::custom)?;
@@ -70,11 +67,7 @@ fn which(fields: &Fields) -> Result<Which, String> {
             let from_text = || order.as_str().and_then(|text| text.parse().ok());
             match order.as_str() {
                 Some("all") => Ok(Which::All),
-                _ => order
-                    .as_u64()
-                    .or_else(from_text)
-                    .map(Which::Id)
-                    .ok_or_else(shape),
+                _ => order.as_u64().or_else(from_text).map(Which::Id).ok_or_else(shape),
             }
         }
         (Some(_), Some(_)) | (None, None) => Err(shape()),
@@ -154,11 +147,7 @@ impl Inner {
     fn ship_all(&mut self, doing: &Doing, now: Timestamp) -> Result<Value, String> {
         let part = |line: &PartLine| (line.sku.clone(), line.quantity);
         let wanted = ShipOrder {
-            lines: doing
-                .fields
-                .lines
-                .as_ref()
-                .map(|lines| lines.iter().map(part).collect()),
+            lines: doing.fields.lines.as_ref().map(|lines| lines.iter().map(part).collect()),
             tracking_number: doing.fields.tracking_number.clone(),
             carrier: doing.fields.carrier.clone(),
         };
@@ -177,11 +166,7 @@ impl Inner {
     fn pick(&mut self, doing: &Doing) -> Result<Value, String> {
         let mut picked = 0;
         for id in self.ids(&doing.which)? {
-            let order = self
-                .warehouse
-                .orders
-                .get_mut(&id)
-                .ok_or_else(|| format!("there is no order {id}"))?;
+            let order = self.warehouse.orders.get_mut(&id).ok_or_else(|| format!("there is no order {id}"))?;
             for shipment in &mut order.shipments {
                 let waits = shipment.status == ShipmentStatus::Processing && !shipment.is_picked;
                 shipment.is_picked |= waits;
@@ -194,11 +179,7 @@ impl Inner {
     fn deliver(&mut self, doing: &Doing, now: Timestamp) -> Result<Value, String> {
         let mut delivered = Vec::new();
         for id in self.ids(&doing.which)? {
-            let order = self
-                .warehouse
-                .orders
-                .get_mut(&id)
-                .ok_or_else(|| format!("there is no order {id}"))?;
+            let order = self.warehouse.orders.get_mut(&id).ok_or_else(|| format!("there is no order {id}"))?;
             for shipment in &mut order.shipments {
                 if shipment.status == ShipmentStatus::Completed && shipment.delivered_at.is_none() {
                     shipment.delivered_at = Some(now);
@@ -216,11 +197,7 @@ impl Inner {
     fn turn(&mut self, name: &str, doing: &Doing, now: Timestamp) -> Result<Value, String> {
         use ShipmentStatus::{Exception, OnHold, Processing};
         let (from, to, topic): (&[_], _, _) = match name {
-            "exception" => (
-                &[Processing, OnHold],
-                Exception,
-                Some("order.shipment.exception"),
-            ),
+            "exception" => (&[Processing, OnHold], Exception, Some("order.shipment.exception")),
             "hold" => (&[Processing], OnHold, Some("order.shipment.on_hold")),
             _ => (&[Exception, OnHold], Processing, None),
         };
@@ -229,9 +206,7 @@ impl Inner {
         let mut turned = Vec::new();
         for order in self.ids(&doing.which)? {
             match self.warehouse.turn(order, &turn, now) {
-                Ok(shipments) => {
-                    turned.extend(shipments.into_iter().map(|shipment| (order, shipment)))
-                }
+                Ok(shipments) => turned.extend(shipments.into_iter().map(|shipment| (order, shipment))),
                 Err(_) if doing.which == Which::All => {}
                 Err(reason) => return Err(reason),
             }
@@ -246,12 +221,7 @@ impl Inner {
 
     fn redeliver(&mut self, doing: &Doing, now: Timestamp) -> Result<Value, String> {
         let orders = self.ids(&doing.which)?;
-        let mut again: Vec<_> = self
-            .sent
-            .iter()
-            .filter(|message| orders.contains(&message.order))
-            .cloned()
-            .collect();
+        let mut again: Vec<_> = self.sent.iter().filter(|message| orders.contains(&message.order)).cloned().collect();
         for message in &mut again {
             if doing.fields.new_webhook_id {
                 message.id = self.next_message_id();

@@ -38,13 +38,7 @@ pub(super) enum ProductKey {
     Id(i64),
 }
 
-const KEPT: [&str; 5] = [
-    "gift_message",
-    "purchase_date",
-    "financials",
-    "tags",
-    "shipping_terms",
-];
+const KEPT: [&str; 5] = ["gift_message", "purchase_date", "financials", "tags", "shipping_terms"];
 /// The lengths that the published model states.
 const LONGEST_REFERENCE: usize = 300;
 const LONGEST_ORDER_NUMBER: usize = 400;
@@ -57,10 +51,7 @@ struct Form<'b> {
 
 impl OrderRequest {
     pub(super) fn read(body: &Value) -> Result<Self, FieldErrors> {
-        let mut form = Form {
-            body,
-            errors: FieldErrors::new(),
-        };
+        let mut form = Form { body, errors: FieldErrors::new() };
         let reference_id = form.text("reference_id", LONGEST_REFERENCE);
         let shipping_method = form.text("shipping_method", usize::MAX);
         let kind = form.kind();
@@ -71,9 +62,7 @@ impl OrderRequest {
         if !form.errors.is_empty() {
             return Err(form.errors);
         }
-        let kept = KEPT
-            .iter()
-            .map(|name| (*name, body.get(name).cloned().unwrap_or(Value::Null)));
+        let kept = KEPT.iter().map(|name| (*name, body.get(name).cloned().unwrap_or(Value::Null)));
         Ok(Self {
             reference_id,
             order_number,
@@ -89,13 +78,7 @@ impl OrderRequest {
     /// Why no parcel could be sent there; none when one could.
     pub(super) fn address_problem(&self) -> Option<&'static str> {
         let address = self.recipient.get("address")?;
-        let part = |name: &str| {
-            address
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .trim()
-        };
+        let part = |name: &str| address.get(name).and_then(Value::as_str).unwrap_or_default().trim();
         let zip = part("zip_code");
         if part("city").is_empty() {
             Some("Recipient address is invalid: City is missing")
@@ -111,18 +94,11 @@ impl OrderRequest {
 
 impl Form<'_> {
     fn fail(&mut self, field: &str, message: impl Into<String>) {
-        self.errors
-            .entry(field.to_owned())
-            .or_default()
-            .push(message.into());
+        self.errors.entry(field.to_owned()).or_default().push(message.into());
     }
 
     fn require(&mut self, field: &str, value: Option<&Value>) -> String {
-        let text = value
-            .and_then(Value::as_str)
-            .map(str::trim)
-            .unwrap_or_default()
-            .to_owned();
+        let text = value.and_then(Value::as_str).map(str::trim).unwrap_or_default().to_owned();
         if text.is_empty() {
             self.fail(field, format!("The {field} field is required."));
         }
@@ -131,10 +107,7 @@ impl Form<'_> {
 
     fn limit(&mut self, field: &str, text: &str, longest: usize) {
         if text.chars().count() > longest {
-            self.fail(
-                field,
-                format!("The field {field} must be a string with a maximum length of {longest}."),
-            );
+            self.fail(field, format!("The field {field} must be a string with a maximum length of {longest}."));
         }
     }
 
@@ -153,25 +126,15 @@ impl Form<'_> {
     }
 
     fn location(&mut self) -> Option<i64> {
-        let given = self
-            .body
-            .get("location_id")
-            .filter(|value| !value.is_null())?;
+        let given = self.body.get("location_id").filter(|value| !value.is_null())?;
         if given.as_i64().is_none() {
-            self.fail(
-                "location_id",
-                "The JSON value could not be converted to an integer.",
-            );
+            self.fail("location_id", "The JSON value could not be converted to an integer.");
         }
         given.as_i64()
     }
 
     fn order_number(&mut self, reference_id: &str) -> String {
-        let given = self
-            .body
-            .get("order_number")
-            .and_then(Value::as_str)
-            .unwrap_or(reference_id);
+        let given = self.body.get("order_number").and_then(Value::as_str).unwrap_or(reference_id);
         self.limit("order_number", given, LONGEST_ORDER_NUMBER);
         given.to_owned()
     }
@@ -183,8 +146,7 @@ impl Form<'_> {
             return Vec::new();
         };
         let read = products.iter().enumerate();
-        read.filter_map(|(index, product)| self.product(index, product))
-            .collect()
+        read.filter_map(|(index, product)| self.product(index, product)).collect()
     }
 
     fn product(&mut self, index: usize, product: &Value) -> Option<RequestedProduct> {
@@ -193,31 +155,20 @@ impl Form<'_> {
         let in_range = quantity.filter(|quantity| (1..=i64::from(i32::MAX)).contains(quantity));
         if in_range.is_none() {
             let field = format!("products[{index}].quantity");
-            self.fail(
-                &field,
-                "The field quantity must be between 1 and 2147483647.",
-            );
+            self.fail(&field, "The field quantity must be between 1 and 2147483647.");
         }
         let reference = text("reference_id").filter(|reference| !reference.is_empty());
         let id = product.get("id").and_then(Value::as_i64);
-        let key = reference
-            .map(ProductKey::Reference)
-            .or(id.map(ProductKey::Id));
+        let key = reference.map(ProductKey::Reference).or(id.map(ProductKey::Id));
         if key.is_none() {
-            self.fail(
-                &format!("products[{index}].reference_id"),
-                "The reference_id field is required.",
-            );
+            self.fail(&format!("products[{index}].reference_id"), "The reference_id field is required.");
         }
         Some(RequestedProduct {
             key: key?,
             name: text("name").filter(|name| !name.is_empty()),
             sku: text("sku"),
             quantity: in_range?,
-            external_line_id: product
-                .get("external_line_id")
-                .cloned()
-                .unwrap_or(Value::Null),
+            external_line_id: product.get("external_line_id").cloned().unwrap_or(Value::Null),
             unit_price: product.get("unit_price").cloned().unwrap_or(Value::Null),
         })
     }

@@ -24,21 +24,14 @@ pub(super) enum Call {
 
 impl SlidingWindow {
     pub(super) fn of(limit: Option<u32>) -> Self {
-        Self {
-            limit,
-            calls: VecDeque::new(),
-        }
+        Self { limit, calls: VecDeque::new() }
     }
 
     pub(super) fn call(&mut self, now: Timestamp) -> Call {
         let Some(limit) = self.limit else {
             return Call::Unlimited;
         };
-        while self
-            .calls
-            .front()
-            .is_some_and(|first| now.duration_since(*first) >= WINDOW)
-        {
+        while self.calls.front().is_some_and(|first| now.duration_since(*first) >= WINDOW) {
             self.calls.pop_front();
         }
         let made = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
@@ -46,15 +39,11 @@ impl SlidingWindow {
             Some(first) if made >= limit => {
                 let left = WINDOW - now.duration_since(*first);
                 // Rounded up: a caller that waits so long passes.
-                Call::Waits {
-                    seconds: (left.as_millis() as i64).div_euclid(1000) + 1,
-                }
+                Call::Waits { seconds: (left.as_millis() as i64).div_euclid(1000) + 1 }
             }
             _ => {
                 self.calls.push_back(now);
-                Call::Passes {
-                    remaining: limit.saturating_sub(made + 1),
-                }
+                Call::Passes { remaining: limit.saturating_sub(made + 1) }
             }
         }
     }
@@ -87,12 +76,7 @@ mod tests {
     fn a_caller_that_waits_as_told_passes() {
         let mut window = SlidingWindow::of(Some(1));
         window.call(at(0));
-        let Call::Waits { seconds } = window.call(at(1)) else {
-            panic!("the limit did not hold")
-        };
-        assert_eq!(
-            window.call(at(1 + seconds * 1000)),
-            Call::Passes { remaining: 0 }
-        );
+        let Call::Waits { seconds } = window.call(at(1)) else { panic!("the limit did not hold") };
+        assert_eq!(window.call(at(1 + seconds * 1000)), Call::Passes { remaining: 0 });
     }
 }

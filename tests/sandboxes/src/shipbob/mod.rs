@@ -80,17 +80,12 @@ pub struct ShipBobConfig {
 
 impl Default for ShipBobConfig {
     fn default() -> Self {
-        let center = |id, name: &str| FulfillmentCenter {
-            id,
-            name: name.to_owned(),
-        };
+        let center = |id, name: &str| FulfillmentCenter { id, name: name.to_owned() };
         Self {
             token: "shipbob-sandbox-token".to_owned(),
             channel_id: 280_001,
             webhook_secret: "whsec_c2hpcGJvYi1zYW5kYm94LXNlY3JldCE=".to_owned(),
-            versions: ["2025-07", "2026-01", "2026-07"]
-                .map(str::to_owned)
-                .to_vec(),
+            versions: ["2025-07", "2026-01", "2026-07"].map(str::to_owned).to_vec(),
             centers: vec![center(101, "LON1"), center(102, "MAN1")],
             catalogue: None,
             first_order_id: 287_000_001,
@@ -139,10 +134,7 @@ impl Inner {
         Self {
             warehouse: Warehouse {
                 centers: config.centers.clone(),
-                catalogue: config
-                    .catalogue
-                    .as_ref()
-                    .map(|known| known.iter().cloned().collect()),
+                catalogue: config.catalogue.as_ref().map(|known| known.iter().cloned().collect()),
                 withdrawn: BTreeSet::new(),
                 orders: BTreeMap::new(),
                 products: BTreeMap::new(),
@@ -170,19 +162,12 @@ impl Inner {
         let Some(order) = self.warehouse.orders.get(&order_id) else {
             return;
         };
-        let shipment = order
-            .shipments
-            .iter()
-            .find(|shipment| shipment.id == shipment_id);
+        let shipment = order.shipments.iter().find(|shipment| shipment.id == shipment_id);
         let Some(body) = shipment.map(|shipment| view::shipment(order, shipment)) else {
             return;
         };
-        let message = Message {
-            order: order_id,
-            topic,
-            id: self.next_message_id(),
-            body: body.to_string().into_bytes(),
-        };
+        let message =
+            Message { order: order_id, topic, id: self.next_message_id(), body: body.to_string().into_bytes() };
         self.outbox.push(message.delivery(&self.secrets, now));
         self.sent.push(message);
     }
@@ -205,11 +190,7 @@ impl ShipBob {
     pub fn new(config: ShipBobConfig, clock: Clock) -> Self {
         let desk = FrontDesk::new(clock, &RETRY_AFTER_MS.map(Duration::from_millis));
         let inner = Inner::new(&config, desk.outbox().clone());
-        Self {
-            config: Arc::new(config),
-            desk,
-            inner: Arc::new(Mutex::new(inner)),
-        }
+        Self { config: Arc::new(config), desk, inner: Arc::new(Mutex::new(inner)) }
     }
 
     /// The vendor's API and the control routes, for in-process calls and for serving.
@@ -250,10 +231,7 @@ impl ShipBob {
     }
 
     fn channel(&self) -> Channel {
-        Channel {
-            id: self.config.channel_id,
-            name: "Crossdock".to_owned(),
-        }
+        Channel { id: self.config.channel_id, name: "Crossdock".to_owned() }
     }
 
     /// Version and token, asked of every request.
@@ -261,12 +239,8 @@ impl ShipBob {
         if !self.config.versions.iter().any(|served| served == version) {
             return Some(StatusCode::NOT_FOUND.into_response());
         }
-        let given = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let token = given
-            .and_then(|given| given.strip_prefix("Bearer "))
-            .unwrap_or_default();
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = given.and_then(|given| given.strip_prefix("Bearer ")).unwrap_or_default();
         let fits = bool::from(token.as_bytes().ct_eq(self.config.token.as_bytes()));
         (!fits).then(|| StatusCode::UNAUTHORIZED.into_response())
     }
@@ -278,9 +252,7 @@ impl ShipBob {
             let errors = FieldErrors::from([("shipbob_channel_id".to_owned(), vec![message])]);
             return Some(bad_request(&errors));
         };
-        let fits = given
-            .to_str()
-            .is_ok_and(|given| given == self.config.channel_id.to_string());
+        let fits = given.to_str().is_ok_and(|given| given == self.config.channel_id.to_string());
         (!fits).then(|| StatusCode::FORBIDDEN.into_response())
     }
 
@@ -308,11 +280,7 @@ impl ShipBob {
             Err(errors) => return (unprocessable(&errors), false),
         };
         // The answer is what was known before the shipment.
-        let shown = inner
-            .warehouse
-            .orders
-            .get(&id)
-            .map(|order| view::order(order, &self.channel()));
+        let shown = inner.warehouse.orders.get(&id).map(|order| view::order(order, &self.channel()));
         let is_early = inner.takes_shipment_first();
         if is_early {
             // Nothing can be in the way of shipping an order that has just been taken in.
@@ -320,10 +288,7 @@ impl ShipBob {
         } else {
             self.ship_later(id);
         }
-        (
-            answer(StatusCode::CREATED, &shown.unwrap_or_default()),
-            is_early,
-        )
+        (answer(StatusCode::CREATED, &shown.unwrap_or_default()), is_early)
     }
 
     fn ship_later(&self, order: u64) {
@@ -346,34 +311,22 @@ impl ShipBob {
             Err(errors) => return bad_request(&errors),
         };
         let channel = self.channel();
-        let shown = listed
-            .into_iter()
-            .map(|order| view::order(order, &channel))
-            .collect();
+        let shown = listed.into_iter().map(|order| view::order(order, &channel)).collect();
         answer(StatusCode::OK, &Value::Array(shown))
     }
 
     fn cancel(&self, id: &str) -> Response {
         let now = self.desk.now();
         let mut inner = lock(&self.inner);
-        let cancelled = id
-            .parse()
-            .ok()
-            .and_then(|id| Some((id, inner.warehouse.cancel(id, now)?)));
+        let cancelled = id.parse().ok().and_then(|id| Some((id, inner.warehouse.cancel(id, now)?)));
         let Some((id, results)) = cancelled else {
             return not_found();
         };
         let done = results.iter().filter(|(_, is_success)| *is_success).count();
         if done == 0 {
-            return unprocessable(&[
-                "Order cannot be cancelled: its shipments are already being picked".to_owned(),
-            ]);
+            return unprocessable(&["Order cannot be cancelled: its shipments are already being picked".to_owned()]);
         }
-        let shown = inner
-            .warehouse
-            .orders
-            .get(&id)
-            .map(|order| view::order(order, &self.channel()));
+        let shown = inner.warehouse.orders.get(&id).map(|order| view::order(order, &self.channel()));
         let shipments = results.iter().map(|(shipment, is_success)| {
             let reason = (!is_success).then_some("Shipment is already being picked");
             json!({ "shipment_id": shipment, "action": "Cancel", "is_success": is_success, "reason": reason })
@@ -392,10 +345,7 @@ impl ShipBob {
 
     fn show(&self, id: &str, view: impl FnOnce(&Order) -> Option<Value>) -> Response {
         let inner = lock(&self.inner);
-        let order = id
-            .parse()
-            .ok()
-            .and_then(|id: u64| inner.warehouse.orders.get(&id));
+        let order = id.parse().ok().and_then(|id: u64| inner.warehouse.orders.get(&id));
         match order.and_then(view) {
             Some(body) => answer(StatusCode::OK, &body),
             None => not_found(),
@@ -415,20 +365,11 @@ impl Vendor for ShipBob {
     fn api(&self) -> Router {
         Router::new()
             .route("/{version}/order", get(list_route).post(create_route))
-            .route(
-                "/{version}/order/{order}",
-                get(order_route).post(order_action_route),
-            )
+            .route("/{version}/order/{order}", get(order_route).post(order_action_route))
             .route("/{version}/order/{order}/shipment", get(shipments_route))
-            .route(
-                "/{version}/order/{order}/shipment/{shipment}",
-                get(shipment_route),
-            )
+            .route("/{version}/order/{order}/shipment/{shipment}", get(shipment_route))
             .fallback(async || not_found())
-            .layer(axum::middleware::map_response_with_state(
-                self.clone(),
-                remaining_calls,
-            ))
+            .layer(axum::middleware::map_response_with_state(self.clone(), remaining_calls))
             .with_state(self.clone())
     }
 
@@ -437,15 +378,10 @@ impl Vendor for ShipBob {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => status.into_response(),
             StatusCode::TOO_MANY_REQUESTS => throttled(1),
-            StatusCode::UNPROCESSABLE_ENTITY => {
-                unprocessable(&["The request could not be handled".to_owned()])
-            }
+            StatusCode::UNPROCESSABLE_ENTITY => unprocessable(&["The request could not be handled".to_owned()]),
             _ => {
                 let message = status.canonical_reason().unwrap_or("Error");
-                answer(
-                    status,
-                    &json!({ "statusCode": status.as_u16(), "message": message }),
-                )
+                answer(status, &json!({ "statusCode": status.as_u16(), "message": message }))
             }
         }
     }
@@ -493,9 +429,7 @@ fn mislead(value: &mut Value) {
             for (name, field) in fields.iter_mut() {
                 match (name.as_str(), field.as_i64(), field.as_str()) {
                     ("quantity", Some(quantity), _) => *field = json!(quantity + 1),
-                    ("reference_id", _, Some(reference)) => {
-                        *field = json!(format!("{reference}-X"))
-                    }
+                    ("reference_id", _, Some(reference)) => *field = json!(format!("{reference}-X")),
                     _ => mislead(field),
                 }
             }
@@ -511,10 +445,7 @@ async fn create_route(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    match shipbob
-        .refusal(&version, &headers)
-        .or_else(|| shipbob.channel_refusal(&headers))
-    {
+    match shipbob.refusal(&version, &headers).or_else(|| shipbob.channel_refusal(&headers)) {
         Some(refusal) => refusal,
         None => shipbob.create(&body).await,
     }
@@ -526,9 +457,7 @@ async fn list_route(
     Query(filters): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
-    shipbob
-        .refusal(&version, &headers)
-        .unwrap_or_else(|| shipbob.list(&filters))
+    shipbob.refusal(&version, &headers).unwrap_or_else(|| shipbob.list(&filters))
 }
 
 async fn order_route(
@@ -547,11 +476,7 @@ async fn order_action_route(
     Path((version, order)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let cancel = || {
-        order
-            .strip_suffix(":cancel")
-            .map_or_else(not_found, |id| shipbob.cancel(id))
-    };
+    let cancel = || order.strip_suffix(":cancel").map_or_else(not_found, |id| shipbob.cancel(id));
     shipbob.refusal(&version, &headers).unwrap_or_else(cancel)
 }
 
@@ -561,17 +486,9 @@ async fn shipments_route(
     headers: HeaderMap,
 ) -> Response {
     let all = |order: &Order| -> Option<Value> {
-        Some(
-            order
-                .shipments
-                .iter()
-                .map(|shipment| view::shipment(order, shipment))
-                .collect(),
-        )
+        Some(order.shipments.iter().map(|shipment| view::shipment(order, shipment)).collect())
     };
-    shipbob
-        .refusal(&version, &headers)
-        .unwrap_or_else(|| shipbob.show(&order, all))
+    shipbob.refusal(&version, &headers).unwrap_or_else(|| shipbob.show(&order, all))
 }
 
 async fn shipment_route(
@@ -580,36 +497,24 @@ async fn shipment_route(
     headers: HeaderMap,
 ) -> Response {
     let one = |order: &Order| {
-        let found = order
-            .shipments
-            .iter()
-            .find(|candidate| candidate.id.to_string() == shipment);
+        let found = order.shipments.iter().find(|candidate| candidate.id.to_string() == shipment);
         found.map(|found| view::shipment(order, found))
     };
-    shipbob
-        .refusal(&version, &headers)
-        .unwrap_or_else(|| shipbob.show(&order, one))
+    shipbob.refusal(&version, &headers).unwrap_or_else(|| shipbob.show(&order, one))
 }
 
 /// Every answer says how many calls are left, where there is a limit.
 async fn remaining_calls(State(shipbob): State<ShipBob>, mut response: Response) -> Response {
     if let Some(remaining) = lock(&shipbob.inner).window.remaining() {
-        response
-            .headers_mut()
-            .insert("x-remaining-calls", remaining.into());
+        response.headers_mut().insert("x-remaining-calls", remaining.into());
     }
     response
 }
 
 fn throttled(seconds: i64) -> Response {
     let message = format!("Rate limit is exceeded. Try again in {seconds} seconds.");
-    let mut response = answer(
-        StatusCode::TOO_MANY_REQUESTS,
-        &json!({ "statusCode": 429, "message": message }),
-    );
-    response
-        .headers_mut()
-        .insert("x-retry-after", seconds.into());
+    let mut response = answer(StatusCode::TOO_MANY_REQUESTS, &json!({ "statusCode": 429, "message": message }));
+    response.headers_mut().insert("x-retry-after", seconds.into());
     response.headers_mut().insert("x-remaining-calls", 0.into());
     response
 }
@@ -619,17 +524,11 @@ fn bad_request(errors: &FieldErrors) -> Response {
 }
 
 fn unprocessable(errors: &[String]) -> Response {
-    answer(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        &json!({ "errors": errors }),
-    )
+    answer(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "errors": errors }))
 }
 
 fn not_found() -> Response {
-    answer(
-        StatusCode::NOT_FOUND,
-        &json!({ "statusCode": 404, "message": "Resource not found" }),
-    )
+    answer(StatusCode::NOT_FOUND, &json!({ "statusCode": 404, "message": "Resource not found" }))
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response {

@@ -52,11 +52,7 @@ fn product(line: &Line) -> Value {
 
 /// `ShipmentViewModel`, which is also the body of shipment webhooks.
 pub(super) fn shipment(order: &Order, shipment: &Shipment) -> Value {
-    let weight = shipment
-        .contents
-        .iter()
-        .map(|(_, quantity)| quantity * 8)
-        .sum::<i64>();
+    let weight = shipment.contents.iter().map(|(_, quantity)| quantity * 8).sum::<i64>();
     json!({
         "id": shipment.id,
         "order_id": order.id,
@@ -88,11 +84,7 @@ pub(super) fn shipment(order: &Order, shipment: &Shipment) -> Value {
 }
 
 fn estimated(shipment: &Shipment) -> &'static str {
-    if shipment.shipped_at.is_some() {
-        "FulfilledOnTime"
-    } else {
-        "PendingOnTime"
-    }
+    if shipment.shipped_at.is_some() { "FulfilledOnTime" } else { "PendingOnTime" }
 }
 
 fn status_details(shipment: &Shipment) -> Vec<Value> {

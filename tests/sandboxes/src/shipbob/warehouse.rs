@@ -111,11 +111,7 @@ pub(super) struct Turn<'a> {
 
 impl Order {
     pub(super) fn status(&self) -> &'static str {
-        let has = |status| {
-            self.shipments
-                .iter()
-                .any(|shipment| shipment.status == status)
-        };
+        let has = |status| self.shipments.iter().any(|shipment| shipment.status == status);
         let open = has(ShipmentStatus::Processing);
         let stuck = has(ShipmentStatus::Exception) || has(ShipmentStatus::OnHold);
         match (has(ShipmentStatus::Completed), open || stuck) {
@@ -128,12 +124,7 @@ impl Order {
     }
 
     /// Takes `contents` out of a shipment into one of its own with this id; all of it stays where it is.
-    fn split_off(
-        &mut self,
-        shipment: usize,
-        contents: Vec<(usize, i64)>,
-        id: u64,
-    ) -> Option<&mut Shipment> {
+    fn split_off(&mut self, shipment: usize, contents: Vec<(usize, i64)>, id: u64) -> Option<&mut Shipment> {
         let whole = self.shipments.get_mut(shipment)?;
         let mut part = whole.clone();
         for (line, quantity) in &mut whole.contents {
@@ -152,32 +143,20 @@ impl Order {
     }
 
     pub(super) fn updated_at(&self) -> Timestamp {
-        let newest = self
-            .shipments
-            .iter()
-            .map(|shipment| shipment.updated_at)
-            .max();
+        let newest = self.shipments.iter().map(|shipment| shipment.updated_at).max();
         newest.unwrap_or(self.created_at)
     }
 }
 
 impl Warehouse {
     pub(super) fn find(&self, reference_id: &str) -> Option<&Order> {
-        self.orders
-            .values()
-            .find(|order| order.request.reference_id == reference_id)
+        self.orders.values().find(|order| order.request.reference_id == reference_id)
     }
 
     /// Takes an order in, as one shipment from one centre. Refusals are the vendor's 422.
-    pub(super) fn take_in(
-        &mut self,
-        request: OrderRequest,
-        now: Timestamp,
-    ) -> Result<u64, Vec<String>> {
+    pub(super) fn take_in(&mut self, request: OrderRequest, now: Timestamp) -> Result<u64, Vec<String>> {
         if self.find(&request.reference_id).is_some() {
-            return Err(vec![
-                "Cannot insert order with existing ReferenceId".to_owned(),
-            ]);
+            return Err(vec!["Cannot insert order with existing ReferenceId".to_owned()]);
         }
         let center = self.center(request.location_id)?;
         if let Some(problem) = request.address_problem() {
@@ -186,19 +165,9 @@ impl Warehouse {
         let lines = self.lines(&request)?;
         let id = self.next_order;
         self.next_order += 1;
-        let contents = lines
-            .iter()
-            .enumerate()
-            .map(|(index, line)| (index, line.quantity))
-            .collect();
+        let contents = lines.iter().enumerate().map(|(index, line)| (index, line.quantity)).collect();
         let shipment = self.new_shipment(center, contents, now);
-        let order = Order {
-            id,
-            created_at: now,
-            request,
-            lines,
-            shipments: vec![shipment],
-        };
+        let order = Order { id, created_at: now, request, lines, shipments: vec![shipment] };
         self.orders.insert(id, order);
         Ok(id)
     }
@@ -208,12 +177,7 @@ impl Warehouse {
             None => self.centers.first(),
             Some(id) => self.centers.iter().find(|center| center.id == id),
         };
-        found.cloned().ok_or_else(|| {
-            vec![format!(
-                "Fulfillment center {} does not exist",
-                id.unwrap_or_default()
-            )]
-        })
+        found.cloned().ok_or_else(|| vec![format!("Fulfillment center {} does not exist", id.unwrap_or_default())])
     }
 
     fn lines(&mut self, request: &OrderRequest) -> Result<Vec<Line>, Vec<String>> {
@@ -233,26 +197,17 @@ impl Warehouse {
                 Err(problem) => unknown.push(problem),
             }
         }
-        if unknown.is_empty() {
-            Ok(lines)
-        } else {
-            Err(unknown)
-        }
+        if unknown.is_empty() { Ok(lines) } else { Err(unknown) }
     }
 
     fn reference(&self, key: &ProductKey) -> Result<String, String> {
         match key {
             ProductKey::Reference(reference) => {
-                let listed = self
-                    .catalogue
-                    .as_ref()
-                    .is_none_or(|known| known.contains(reference));
+                let listed = self.catalogue.as_ref().is_none_or(|known| known.contains(reference));
                 if listed && !self.withdrawn.contains(reference) {
                     Ok(reference.clone())
                 } else {
-                    Err(format!(
-                        "Product with reference_id '{reference}' does not exist"
-                    ))
+                    Err(format!("Product with reference_id '{reference}' does not exist"))
                 }
             }
             ProductKey::Id(id) => {
@@ -266,17 +221,11 @@ impl Warehouse {
 
     fn product_id(&mut self, reference: &str) -> i64 {
         const FIRST_PRODUCT: i64 = 40_001;
-        let next =
-            FIRST_PRODUCT + i64::try_from(self.products.len()).unwrap_or(i64::MAX - FIRST_PRODUCT);
+        let next = FIRST_PRODUCT + i64::try_from(self.products.len()).unwrap_or(i64::MAX - FIRST_PRODUCT);
         *self.products.entry(reference.to_owned()).or_insert(next)
     }
 
-    fn new_shipment(
-        &mut self,
-        center: FulfillmentCenter,
-        contents: Vec<(usize, i64)>,
-        now: Timestamp,
-    ) -> Shipment {
+    fn new_shipment(&mut self, center: FulfillmentCenter, contents: Vec<(usize, i64)>, now: Timestamp) -> Shipment {
         let id = self.next_shipment;
         self.next_shipment += 1;
         Shipment {
@@ -295,25 +244,15 @@ impl Warehouse {
     }
 
     /// Ships what waits of an order, or a part of it, which then gets a shipment of its own; the shipment's id.
-    pub(super) fn ship(
-        &mut self,
-        order_id: u64,
-        wanted: &ShipOrder,
-        now: Timestamp,
-    ) -> Result<u64, String> {
-        let order = self
-            .orders
-            .get_mut(&order_id)
-            .ok_or_else(|| no_order(order_id))?;
+    pub(super) fn ship(&mut self, order_id: u64, wanted: &ShipOrder, now: Timestamp) -> Result<u64, String> {
+        let order = self.orders.get_mut(&order_id).ok_or_else(|| no_order(order_id))?;
         let waiting = order
             .shipments
             .iter()
             .position(|shipment| shipment.status == ShipmentStatus::Processing)
             .ok_or_else(|| format!("nothing of order {order_id} waits to be shipped"))?;
         let contents = part_of(order, waiting, wanted)?;
-        let shipment = order
-            .split_off(waiting, contents, self.next_shipment)
-            .ok_or_else(|| no_order(order_id))?;
+        let shipment = order.split_off(waiting, contents, self.next_shipment).ok_or_else(|| no_order(order_id))?;
         self.next_shipment += 1;
         let number = wanted.tracking_number.clone();
         let carrier = wanted.carrier.clone();
@@ -329,12 +268,7 @@ impl Warehouse {
     }
 
     /// Moves the shipments of an order from one state to another; the ids of those that moved.
-    pub(super) fn turn(
-        &mut self,
-        order: u64,
-        turn: &Turn<'_>,
-        now: Timestamp,
-    ) -> Result<Vec<u64>, String> {
+    pub(super) fn turn(&mut self, order: u64, turn: &Turn<'_>, now: Timestamp) -> Result<Vec<u64>, String> {
         let order = self.orders.get_mut(&order).ok_or_else(|| no_order(order))?;
         let mut turned = Vec::new();
         for shipment in &mut order.shipments {
@@ -346,11 +280,7 @@ impl Warehouse {
             }
         }
         if turned.is_empty() {
-            return Err(format!(
-                "order {} has no shipment that could become {}",
-                order.id,
-                turn.to.word()
-            ));
+            return Err(format!("order {} has no shipment that could become {}", order.id, turn.to.word()));
         }
         Ok(turned)
     }
@@ -377,11 +307,7 @@ fn no_order(id: u64) -> String {
 
 /// What of the waiting shipment is wanted, checked against what it holds.
 fn part_of(order: &Order, waiting: usize, wanted: &ShipOrder) -> Result<Vec<(usize, i64)>, String> {
-    let held = order
-        .shipments
-        .get(waiting)
-        .map(|shipment| shipment.contents.clone())
-        .unwrap_or_default();
+    let held = order.shipments.get(waiting).map(|shipment| shipment.contents.clone()).unwrap_or_default();
     let Some(lines) = &wanted.lines else {
         return Ok(held);
     };
@@ -390,10 +316,7 @@ fn part_of(order: &Order, waiting: usize, wanted: &ShipOrder) -> Result<Vec<(usi
     for (sku, quantity) in lines {
         let mut open = *quantity;
         for (line, remaining) in &mut left {
-            let is_wanted = order
-                .lines
-                .get(*line)
-                .is_some_and(|line| line.sku == *sku || line.reference_id == *sku);
+            let is_wanted = order.lines.get(*line).is_some_and(|line| line.sku == *sku || line.reference_id == *sku);
             let taken = if is_wanted { open.min(*remaining) } else { 0 };
             if taken > 0 {
                 *remaining -= taken;
@@ -402,10 +325,7 @@ fn part_of(order: &Order, waiting: usize, wanted: &ShipOrder) -> Result<Vec<(usi
             }
         }
         if open != 0 || *quantity < 1 {
-            return Err(format!(
-                "order {} does not wait for {quantity} of {sku}",
-                order.id
-            ));
+            return Err(format!("order {} does not wait for {quantity} of {sku}", order.id));
         }
     }
     Ok(merged(part))

@@ -22,9 +22,7 @@ impl Message {
     /// Signs the message as of `now`, once with each secret: during a rotation both are in use.
     pub(super) fn delivery(&self, secrets: &[String], now: Timestamp) -> Delivery {
         let timestamp = now.as_second().to_string();
-        let signatures = secrets
-            .iter()
-            .filter_map(|secret| signature(secret, &self.id, &timestamp, &self.body));
+        let signatures = secrets.iter().filter_map(|secret| signature(secret, &self.id, &timestamp, &self.body));
         let header = |name: &str, value: String| (name.to_owned(), value);
         Delivery {
             topic: self.topic.to_owned(),
@@ -32,10 +30,7 @@ impl Message {
                 header("content-type", "application/json".to_owned()),
                 header("webhook-id", self.id.clone()),
                 header("webhook-timestamp", timestamp.clone()),
-                header(
-                    "webhook-signature",
-                    signatures.collect::<Vec<_>>().join(" "),
-                ),
+                header("webhook-signature", signatures.collect::<Vec<_>>().join(" ")),
                 header("x-webhook-topic", self.topic.to_owned()),
             ],
             body: self.body.clone(),
@@ -47,25 +42,14 @@ impl Message {
 pub(super) fn signature(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> Option<String> {
     let key = STANDARD.decode(secret.strip_prefix("whsec_")?).ok()?;
     let mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
-    let signed = mac
-        .chain_update(id)
-        .chain_update(".")
-        .chain_update(timestamp)
-        .chain_update(".");
-    Some(format!(
-        "v1,{}",
-        STANDARD.encode(signed.chain_update(body).finalize().into_bytes())
-    ))
+    let signed = mac.chain_update(id).chain_update(".").chain_update(timestamp).chain_update(".");
+    Some(format!("v1,{}", STANDARD.encode(signed.chain_update(body).finalize().into_bytes())))
 }
 
 /// `msg_…`: repeatable for a seed, never the same twice.
 pub(super) fn message_id(seed: u64, serial: u64) -> String {
     let digest = Sha256::digest(format!("shipbob/{seed}/{serial}"));
-    let text: String = digest
-        .iter()
-        .take(14)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let text: String = digest.iter().take(14).map(|byte| format!("{byte:02x}")).collect();
     format!("msg_{text}")
 }
 
@@ -76,10 +60,7 @@ mod tests {
     #[test]
     fn what_follows_the_prefix_is_a_key_in_base64() {
         // HMAC-SHA256 with the key "Jefe" over "1.2.3", computed with OpenSSL.
-        assert_eq!(
-            signature("whsec_SmVmZQ==", "1", "2", b"3").as_deref(),
-            Some(EXPECTED)
-        );
+        assert_eq!(signature("whsec_SmVmZQ==", "1", "2", b"3").as_deref(), Some(EXPECTED));
         assert_eq!(signature("SmVmZQ==", "1", "2", b"3"), None);
         assert_eq!(signature("whsec_no base64", "1", "2", b"3"), None);
     }

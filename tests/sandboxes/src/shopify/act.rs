@@ -173,9 +173,7 @@ impl Inner {
             "place_orders" => self.place_orders(&said(&name, content)?, now),
             "pay_order" => {
                 let payment: Payment = said(&name, content)?;
-                self.shop
-                    .pay(payment.order.one()?, now)
-                    .map(|()| json!({ "paid": true }))
+                self.shop.pay(payment.order.one()?, now).map(|()| json!({ "paid": true }))
             }
             "redeliver" => Ok(self.redeliver(&said(&name, content)?)),
             "hold_fulfillment_order" => self.hold(said(&name, content)?, now),
@@ -203,8 +201,7 @@ impl Inner {
 
     fn place_order(&mut self, template: &OrderTemplate, now: Timestamp) -> Result<Value, String> {
         let id = self.shop.place(template, now)?;
-        self.placed(id)
-            .ok_or_else(|| "the order is lost".to_owned())
+        self.placed(id).ok_or_else(|| "the order is lost".to_owned())
     }
 
     fn placed(&self, id: u64) -> Option<Value> {
@@ -236,39 +233,25 @@ impl Inner {
             Which::All => None,
             Which::One(id) => Some(id),
         };
-        let ids = if again.new_webhook_id {
-            WebhookIds::New
-        } else {
-            WebhookIds::Same
-        };
+        let ids = if again.new_webhook_id { WebhookIds::New } else { WebhookIds::Same };
         json!({ "deliveries": self.shop.redeliver(order, again.topic.as_deref(), ids) })
     }
 
     fn hold(&mut self, holding: Holding, now: Timestamp) -> Result<Value, String> {
-        let parts = Parts {
-            order: holding.order.one()?,
-            location: holding.location,
-        };
+        let parts = Parts { order: holding.order.one()?, location: holding.location };
         let why = (holding.reason.as_str(), holding.notes.as_deref());
         let held = self.shop.hold(&parts, why, now)?;
         Ok(json!({ "held": held }))
     }
 
     fn release(&mut self, release: Release, now: Timestamp) -> Result<Value, String> {
-        let parts = Parts {
-            order: release.order.one()?,
-            location: release.location,
-        };
+        let parts = Parts { order: release.order.one()?, location: release.location };
         let released = self.shop.release(&parts, now)?;
         Ok(json!({ "released": released }))
     }
 
     fn cancel(&mut self, cancellation: &Cancellation, now: Timestamp) -> Result<Value, String> {
-        let refund = if cancellation.refund {
-            Refunding::Full
-        } else {
-            Refunding::Nothing
-        };
+        let refund = if cancellation.refund { Refunding::Full } else { Refunding::Nothing };
         let id = cancellation.order.one()?;
         self.shop.cancel(id, (&cancellation.reason, refund), now)?;
         Ok(json!({ "cancelled": id.to_string() }))
@@ -285,10 +268,9 @@ impl Inner {
 
     fn fail_next(&mut self, failure: &Failure) -> Value {
         for _ in 0..failure.times {
-            self.shop.planned_errors.push_back(PlannedError {
-                code: failure.code.clone(),
-                after_commit: failure.after_commit,
-            });
+            self.shop
+                .planned_errors
+                .push_back(PlannedError { code: failure.code.clone(), after_commit: failure.after_commit });
         }
         json!({ "planned": self.shop.planned_errors.len() })
     }

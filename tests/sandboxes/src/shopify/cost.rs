@@ -22,10 +22,7 @@ pub struct BucketSize {
 impl Default for BucketSize {
     /// What most shops have.
     fn default() -> Self {
-        Self {
-            points: 2000,
-            restored_per_second: 100,
-        }
+        Self { points: 2000, restored_per_second: 100 }
     }
 }
 
@@ -40,18 +37,11 @@ pub(super) struct Bucket {
 impl Bucket {
     pub(super) fn full(size: BucketSize, now: Timestamp) -> Self {
         let thousandths = i64::from(size.points) * 1000;
-        Self {
-            size,
-            thousandths,
-            as_of: now,
-        }
+        Self { size, thousandths, as_of: now }
     }
 
     fn restore(&mut self, now: Timestamp) {
-        let elapsed = now
-            .as_millisecond()
-            .saturating_sub(self.as_of.as_millisecond())
-            .max(0);
+        let elapsed = now.as_millisecond().saturating_sub(self.as_of.as_millisecond()).max(0);
         let restored = elapsed.saturating_mul(i64::from(self.size.restored_per_second));
         let full = i64::from(self.size.points) * 1000;
         self.thousandths = self.thousandths.saturating_add(restored).min(full);
@@ -97,11 +87,8 @@ fn thousandths(cost: u64) -> i64 {
 ///
 /// The vendor's formula is not published to the point; large pages weigh less than their size there and here.
 pub(super) fn estimate(document: &ExecutableDocument, operation: &Operation) -> u64 {
-    let roots = if operation.is_mutation() {
-        MUTATION_COST * operation.selection_set.selections.len() as u64
-    } else {
-        0
-    };
+    let roots =
+        if operation.is_mutation() { MUTATION_COST * operation.selection_set.selections.len() as u64 } else { 0 };
     roots + of_selection(document, &operation.selection_set)
 }
 
@@ -109,15 +96,11 @@ fn of_selection(document: &ExecutableDocument, selection: &SelectionSet) -> u64 
     let cost = |selection: &Selection| match selection {
         Selection::Field(field) => of_field(document, field),
         Selection::InlineFragment(fragment) => of_selection(document, &fragment.selection_set),
-        Selection::FragmentSpread(spread) => spread.fragment_def(document).map_or(0, |fragment| {
-            of_selection(document, &fragment.selection_set)
-        }),
+        Selection::FragmentSpread(spread) => {
+            spread.fragment_def(document).map_or(0, |fragment| of_selection(document, &fragment.selection_set))
+        }
     };
-    selection
-        .selections
-        .iter()
-        .map(cost)
-        .fold(0, u64::saturating_add)
+    selection.selections.iter().map(cost).fold(0, u64::saturating_add)
 }
 
 fn of_field(document: &ExecutableDocument, field: &Field) -> u64 {
@@ -134,9 +117,7 @@ fn of_field(document: &ExecutableDocument, field: &Field) -> u64 {
 /// The literal page size; one that comes as a variable counts as a usual page.
 fn page_size(field: &Field) -> Option<u64> {
     const USUAL_PAGE: u64 = 25;
-    let value = field
-        .specified_argument_by_name("first")
-        .or_else(|| field.specified_argument_by_name("last"))?;
+    let value = field.specified_argument_by_name("first").or_else(|| field.specified_argument_by_name("last"))?;
     let literal = value.to_i32().and_then(|size| u64::try_from(size).ok());
     Some(literal.unwrap_or(USUAL_PAGE))
 }
@@ -156,10 +137,7 @@ mod tests {
 
     #[test]
     fn the_bucket_empties_with_use_and_refills_with_time() {
-        let size = BucketSize {
-            points: 100,
-            restored_per_second: 50,
-        };
+        let size = BucketSize { points: 100, restored_per_second: 50 };
         let mut bucket = Bucket::full(size, at(0));
         assert!(bucket.affords(100, at(0)));
         bucket.pay(100);

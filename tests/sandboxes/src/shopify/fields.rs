@@ -10,39 +10,24 @@ use super::order::{Fulfillment, FulfillmentOrder, Hold, Order, Tracking};
 use super::payload::{gid, is_refunded, presented};
 use super::template::FinancialStatus;
 
-pub(super) fn order_field<'a>(
-    desk: &'a Desk<'_>,
-    view: &View,
-    info: &'a ResolveInfo<'a>,
-) -> Option<Answer<'a>> {
+pub(super) fn order_field<'a>(desk: &'a Desk<'_>, view: &View, info: &'a ResolveInfo<'a>) -> Option<Answer<'a>> {
     let order = &view.order;
     let arguments = arguments(info);
     let value = match info.field_name() {
         "fulfillmentOrders" => {
             let parts = 0..order.fulfillment_orders.len();
-            let kinds = parts
-                .map(|index| Kind::FulfillmentOrder(view.clone(), index))
-                .collect();
+            let kinds = parts.map(|index| Kind::FulfillmentOrder(view.clone(), index)).collect();
             return Some(desk.connection("FulfillmentOrder", kinds, &arguments));
         }
         "lineItems" => {
-            let kinds = (0..order.lines.len())
-                .map(|index| Kind::LineItem(view.clone(), index))
-                .collect();
+            let kinds = (0..order.lines.len()).map(|index| Kind::LineItem(view.clone(), index)).collect();
             return Some(desk.connection("LineItem", kinds, &arguments));
         }
         "fulfillments" => {
-            let first = arguments
-                .get("first")
-                .and_then(Value::as_u64)
-                .unwrap_or(u64::MAX);
+            let first = arguments.get("first").and_then(Value::as_u64).unwrap_or(u64::MAX);
             let width = usize::try_from(first).unwrap_or(usize::MAX);
             let indexes = (0..order.fulfillments.len()).take(width);
-            desk.list(
-                indexes
-                    .map(|index| Kind::Fulfillment(view.clone(), index))
-                    .collect(),
-            )
+            desk.list(indexes.map(|index| Kind::Fulfillment(view.clone(), index)).collect())
         }
         name => match order_money(order, name) {
             Some(minor) => desk.object(view.money(minor)),
@@ -82,14 +67,7 @@ fn order_leaf(order: &Order, field: &str) -> Option<Value> {
         "displayFulfillmentStatus" => json!(order.display_fulfillment_status()),
         "email" => json!(order.email),
         "note" => json!(order.note),
-        "tags" => json!(
-            order
-                .tags
-                .split(',')
-                .map(str::trim)
-                .filter(|tag| !tag.is_empty())
-                .collect::<Vec<_>>()
-        ),
+        "tags" => json!(order.tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect::<Vec<_>>()),
         "taxesIncluded" => json!(order.taxes_included),
         "test" => json!(order.test),
         "paymentGatewayNames" if order.total() == 0 => json!([]),
@@ -117,11 +95,7 @@ pub(super) fn line_field<'a>(
         "name" | "title" => json!(line.title),
         "quantity" => json!(line.quantity),
         "currentQuantity" => json!(if is_refunded { 0 } else { line.quantity }),
-        "fulfillableQuantity" => json!(if order.cancelled_at.is_some() {
-            0
-        } else {
-            fulfillable
-        }),
+        "fulfillableQuantity" => json!(if order.cancelled_at.is_some() { 0 } else { fulfillable }),
         "requiresShipping" => json!(line.requires_shipping),
         "isGiftCard" => json!(line.gift_card),
         "taxable" => json!(line.taxable),
@@ -141,25 +115,16 @@ pub(super) fn part_field<'a>(
     let part = order.fulfillment_orders.get(index)?;
     let value = match info.field_name() {
         "order" => desk.object(Kind::Order(view.clone())),
-        "assignedLocation" => {
-            desk.object(Kind::AssignedLocation(view.clone(), part.location.clone()))
-        }
+        "assignedLocation" => desk.object(Kind::AssignedLocation(view.clone(), part.location.clone())),
         "fulfillmentHolds" => desk.list(holds(part)),
         "lineItems" => {
-            let lines =
-                (0..part.lines.len()).map(|at| Kind::FulfillmentOrderLine(view.clone(), index, at));
-            return Some(desk.connection(
-                "FulfillmentOrderLineItem",
-                lines.collect(),
-                &arguments(info),
-            ));
+            let lines = (0..part.lines.len()).map(|at| Kind::FulfillmentOrderLine(view.clone(), index, at));
+            return Some(desk.connection("FulfillmentOrderLineItem", lines.collect(), &arguments(info)));
         }
         "fulfillments" => {
             let shipped = order.fulfillments.iter().enumerate();
             let ours = shipped.filter(|(_, it)| it.fulfillment_orders.contains(&part.id));
-            let kinds = ours
-                .map(|(at, _)| Kind::Fulfillment(view.clone(), at))
-                .collect();
+            let kinds = ours.map(|(at, _)| Kind::Fulfillment(view.clone(), at)).collect();
             return Some(desk.connection("Fulfillment", kinds, &arguments(info)));
         }
         name => leaf(part_leaf(order, part, name)?),
@@ -239,31 +204,18 @@ pub(super) fn fulfillment_field<'a>(
         "order" => desk.object(Kind::Order(view.clone())),
         "location" => nullable(desk, view.location(&fulfillment.location)),
         "trackingInfo" => {
-            let first = arguments(info)
-                .get("first")
-                .and_then(Value::as_u64)
-                .unwrap_or(u64::MAX);
+            let first = arguments(info).get("first").and_then(Value::as_u64).unwrap_or(u64::MAX);
             let width = usize::try_from(first).unwrap_or(usize::MAX);
-            desk.list(
-                fulfillment
-                    .tracking
-                    .iter()
-                    .take(width)
-                    .map(tracking)
-                    .collect(),
-            )
+            desk.list(fulfillment.tracking.iter().take(width).map(tracking).collect())
         }
         "fulfillmentLineItems" => {
-            let lines = (0..fulfillment.lines.len())
-                .map(|at| Kind::FulfillmentLine(view.clone(), index, at));
+            let lines = (0..fulfillment.lines.len()).map(|at| Kind::FulfillmentLine(view.clone(), index, at));
             return Some(desk.connection("FulfillmentLineItem", lines.collect(), &arguments(info)));
         }
         "fulfillmentOrders" => {
             let parts = order.fulfillment_orders.iter().enumerate();
             let ours = parts.filter(|(_, part)| fulfillment.fulfillment_orders.contains(&part.id));
-            let kinds = ours
-                .map(|(at, _)| Kind::FulfillmentOrder(view.clone(), at))
-                .collect();
+            let kinds = ours.map(|(at, _)| Kind::FulfillmentOrder(view.clone(), at)).collect();
             return Some(desk.connection("FulfillmentOrder", kinds, &arguments(info)));
         }
         name => leaf(fulfillment_leaf(order, (fulfillment, index), name)?),
@@ -271,11 +223,7 @@ pub(super) fn fulfillment_field<'a>(
     Some(Ok(value))
 }
 
-fn fulfillment_leaf(
-    order: &Order,
-    (fulfillment, index): (&Fulfillment, usize),
-    field: &str,
-) -> Option<Value> {
+fn fulfillment_leaf(order: &Order, (fulfillment, index): (&Fulfillment, usize), field: &str) -> Option<Value> {
     let value = match field {
         "id" => json!(gid("Fulfillment", fulfillment.id)),
         "legacyResourceId" => json!(fulfillment.id.to_string()),
@@ -283,21 +231,14 @@ fn fulfillment_leaf(
         "displayStatus" => json!("FULFILLED"),
         "name" => json!(format!("{}-F{}", order.name(), index + 1)),
         "createdAt" | "updatedAt" => json!(instant(fulfillment.created_at)),
-        "totalQuantity" => json!(
-            fulfillment
-                .lines
-                .iter()
-                .map(|line| line.quantity)
-                .sum::<i64>()
-        ),
+        "totalQuantity" => json!(fulfillment.lines.iter().map(|line| line.quantity).sum::<i64>()),
         _ => return None,
     };
     Some(value)
 }
 
 fn tracking(tracking: &Tracking) -> Kind {
-    let fields =
-        json!({ "company": tracking.company, "number": tracking.number, "url": tracking.url });
+    let fields = json!({ "company": tracking.company, "number": tracking.number, "url": tracking.url });
     Kind::Record("FulfillmentTrackingInfo", fields)
 }
 
@@ -325,10 +266,7 @@ pub(super) fn payload_field<'a>(
         "fulfillment" => Some(nullable(desk, outcome.as_ref().ok().cloned().flatten())),
         "userErrors" => {
             let error = |error: &UserError| {
-                Kind::Record(
-                    "UserError",
-                    json!({ "field": error.field, "message": error.message }),
-                )
+                Kind::Record("UserError", json!({ "field": error.field, "message": error.message }))
             };
             Some(desk.list(outcome.as_ref().err().map(error).into_iter().collect()))
         }
@@ -346,10 +284,7 @@ pub(super) fn connection_field<'a>(
     Ok(match field {
         "nodes" => Some(desk.list(page.items.iter().map(|(_, kind)| kind.clone()).collect())),
         "edges" => {
-            let edges = page
-                .items
-                .iter()
-                .map(|item| Kind::Edge(of, Rc::new(item.clone())));
+            let edges = page.items.iter().map(|item| Kind::Edge(of, Rc::new(item.clone())));
             Some(desk.list(edges.collect()))
         }
         "pageInfo" => Some(desk.record(

@@ -33,18 +33,13 @@ pub(super) struct UserError {
 
 impl UserError {
     fn on_fulfillment(message: impl Into<String>) -> Self {
-        Self {
-            field: vec!["fulfillment".to_owned()],
-            message: message.into(),
-        }
+        Self { field: vec!["fulfillment".to_owned()], message: message.into() }
     }
 }
 
 impl FulfillmentRequest {
     pub(super) fn read(input: &Value) -> Self {
-        let groups = input
-            .get("lineItemsByFulfillmentOrder")
-            .and_then(Value::as_array);
+        let groups = input.get("lineItemsByFulfillmentOrder").and_then(Value::as_array);
         let notify = input.get("notifyCustomer").and_then(Value::as_bool);
         Self {
             groups: groups.into_iter().flatten().map(group).collect(),
@@ -78,18 +73,14 @@ impl FulfillmentRequest {
 }
 
 fn group(input: &Value) -> Group {
-    let lines = input
-        .get("fulfillmentOrderLineItems")
-        .and_then(Value::as_array);
+    let lines = input.get("fulfillmentOrderLineItems").and_then(Value::as_array);
     let line = |line: &Value| {
         let quantity = line.get("quantity").and_then(Value::as_i64).unwrap_or(0);
         (gid_of(line.get("id"), "FulfillmentOrderLineItem"), quantity)
     };
     Group {
         fulfillment_order: gid_of(input.get("fulfillmentOrderId"), "FulfillmentOrder"),
-        lines: lines
-            .filter(|lines| !lines.is_empty())
-            .map(|lines| lines.iter().map(line).collect()),
+        lines: lines.filter(|lines| !lines.is_empty()).map(|lines| lines.iter().map(line).collect()),
     }
 }
 
@@ -102,11 +93,7 @@ pub(super) fn gid_of(value: Option<&Value>, kind: &str) -> Option<u64> {
 fn tracking(input: &Value) -> Vec<Tracking> {
     let text = |name: &str| input.get(name).and_then(Value::as_str).map(str::to_owned);
     let list = |one: &str, many: &str| -> Vec<String> {
-        let many = input
-            .get(many)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
+        let many = input.get(many).and_then(Value::as_array).into_iter().flatten();
         let mut all: Vec<String> = many.filter_map(Value::as_str).map(str::to_owned).collect();
         if let Some(one) = text(one).filter(|one| !all.contains(one)) {
             all.insert(0, one);
@@ -137,21 +124,14 @@ struct Taken {
 
 impl Shop {
     /// Creates a fulfilment; the ids of the order and of the fulfilment.
-    pub(super) fn fulfill(
-        &mut self,
-        request: &FulfillmentRequest,
-        now: Timestamp,
-    ) -> Result<(u64, u64), UserError> {
+    pub(super) fn fulfill(&mut self, request: &FulfillmentRequest, now: Timestamp) -> Result<(u64, u64), UserError> {
         if let Some(error) = request.first_bad_quantity() {
             return Err(error);
         }
         let order_id = self.order_of(request)?;
         let order = self.orders.get(&order_id).ok_or_else(does_not_exist)?;
         self.check_location(order, request)?;
-        let picked = Picked {
-            order: order_id,
-            taken: take(order, request)?,
-        };
+        let picked = Picked { order: order_id, taken: take(order, request)? };
         let fulfillment = self.ship(&picked, request, now);
         self.tell_of_fulfillment(order_id, now);
         Ok((order_id, fulfillment))
@@ -161,9 +141,8 @@ impl Shop {
     fn order_of(&self, request: &FulfillmentRequest) -> Result<u64, UserError> {
         let mut found: Vec<u64> = Vec::new();
         for group in &request.groups {
-            let order = group
-                .fulfillment_order
-                .and_then(|id| self.orders.values().find(|order| part(order, id).is_some()));
+            let order =
+                group.fulfillment_order.and_then(|id| self.orders.values().find(|order| part(order, id).is_some()));
             let id = order.ok_or_else(does_not_exist)?.id;
             if !found.contains(&id) {
                 found.push(id);
@@ -223,9 +202,7 @@ impl Shop {
                 continue;
             };
             line.remaining -= taken.quantity;
-            merge(&mut shipped.lines, line.line, taken.quantity, || {
-                ids.document()
-            });
+            merge(&mut shipped.lines, line.line, taken.quantity, || ids.document());
             part.status = part.unheld_status();
             part.updated_at = now;
         }
@@ -242,13 +219,8 @@ impl Shop {
             return;
         };
         let newest = order.fulfillments.iter().enumerate().next_back();
-        let body =
-            newest.map(|(index, it)| payload::fulfillment(order, index, it, &self.letterhead));
-        let topic = if order.is_fully_fulfilled() {
-            "orders/fulfilled"
-        } else {
-            "orders/partially_fulfilled"
-        };
+        let body = newest.map(|(index, it)| payload::fulfillment(order, index, it, &self.letterhead));
+        let topic = if order.is_fully_fulfilled() { "orders/fulfilled" } else { "orders/partially_fulfilled" };
         if let Some(body) = body {
             self.send((order_id, "fulfillments/create"), &body, &news);
         }
@@ -262,21 +234,11 @@ fn does_not_exist() -> UserError {
 }
 
 fn part(order: &Order, id: u64) -> Option<(usize, &FulfillmentOrder)> {
-    order
-        .fulfillment_orders
-        .iter()
-        .enumerate()
-        .find(|(_, part)| part.id == id)
+    order.fulfillment_orders.iter().enumerate().find(|(_, part)| part.id == id)
 }
 
-fn parts<'a>(
-    order: &'a Order,
-    request: &'a FulfillmentRequest,
-) -> impl Iterator<Item = (usize, &'a FulfillmentOrder)> {
-    request
-        .groups
-        .iter()
-        .filter_map(|group| part(order, group.fulfillment_order?))
+fn parts<'a>(order: &'a Order, request: &'a FulfillmentRequest) -> impl Iterator<Item = (usize, &'a FulfillmentOrder)> {
+    request.groups.iter().filter_map(|group| part(order, group.fulfillment_order?))
 }
 
 /// What the request takes from each line, after the checks of status, existence and quantity.
@@ -292,16 +254,11 @@ fn take(order: &Order, request: &FulfillmentRequest) -> Result<Vec<Taken>, UserE
     }
     let mut taken: Vec<Taken> = Vec::new();
     for group in &request.groups {
-        let Some((order_index, part)) = group.fulfillment_order.and_then(|id| part(order, id))
-        else {
+        let Some((order_index, part)) = group.fulfillment_order.and_then(|id| part(order, id)) else {
             continue;
         };
         for (line_index, quantity) in wanted(group, part)? {
-            taken.push(Taken {
-                order_index,
-                line_index,
-                quantity,
-            });
+            taken.push(Taken { order_index, line_index, quantity });
         }
     }
     check_remaining(order, &taken)?;
@@ -310,11 +267,7 @@ fn take(order: &Order, request: &FulfillmentRequest) -> Result<Vec<Taken>, UserE
 
 fn wanted(group: &Group, part: &FulfillmentOrder) -> Result<Vec<(usize, i64)>, UserError> {
     let Some(lines) = &group.lines else {
-        let open = part
-            .lines
-            .iter()
-            .enumerate()
-            .filter(|(_, line)| line.remaining > 0);
+        let open = part.lines.iter().enumerate().filter(|(_, line)| line.remaining > 0);
         return Ok(open.map(|(index, line)| (index, line.remaining)).collect());
     };
     let found = lines.iter().map(|(id, quantity)| {
@@ -330,12 +283,9 @@ fn wanted(group: &Group, part: &FulfillmentOrder) -> Result<Vec<(usize, i64)>, U
 fn check_remaining(order: &Order, taken: &[Taken]) -> Result<(), UserError> {
     for (order_index, part) in order.fulfillment_orders.iter().enumerate() {
         for (line_index, line) in part.lines.iter().enumerate() {
-            let of_line = taken
-                .iter()
-                .filter(|taken| (taken.order_index, taken.line_index) == (order_index, line_index));
-            let asked: i64 = of_line
-                .map(|taken| taken.quantity)
-                .fold(0, i64::saturating_add);
+            let of_line =
+                taken.iter().filter(|taken| (taken.order_index, taken.line_index) == (order_index, line_index));
+            let asked: i64 = of_line.map(|taken| taken.quantity).fold(0, i64::saturating_add);
             if asked > line.remaining {
                 let message = "Invalid fulfillment order line item quantity requested.";
                 return Err(UserError::on_fulfillment(message));
@@ -346,18 +296,9 @@ fn check_remaining(order: &Order, taken: &[Taken]) -> Result<(), UserError> {
 }
 
 /// Two fulfilment orders of one line make one line of the fulfilment.
-fn merge(
-    lines: &mut Vec<FulfillmentLine>,
-    line: usize,
-    quantity: i64,
-    mut id: impl FnMut() -> u64,
-) {
+fn merge(lines: &mut Vec<FulfillmentLine>, line: usize, quantity: i64, mut id: impl FnMut() -> u64) {
     match lines.iter_mut().find(|shipped| shipped.line == line) {
         Some(shipped) => shipped.quantity += quantity,
-        None => lines.push(FulfillmentLine {
-            id: id(),
-            line,
-            quantity,
-        }),
+        None => lines.push(FulfillmentLine { id: id(), line, quantity }),
     }
 }

@@ -63,19 +63,14 @@ impl AdminSchema {
     /// The file cannot be read or is no valid schema.
     pub fn load(path: &Path) -> Result<Arc<Self>, SchemaError> {
         let shown = path.display().to_string();
-        let mut sdl = std::fs::read_to_string(path).map_err(|source| SchemaError::Unreadable {
-            path: shown.clone(),
-            source,
-        })?;
+        let mut sdl =
+            std::fs::read_to_string(path).map_err(|source| SchemaError::Unreadable { path: shown.clone(), source })?;
         if sdl.contains("@oneOf") && !sdl.contains(ONE_OF) {
             sdl.push_str(ONE_OF);
         }
         Schema::parse_and_validate(sdl, path)
             .map(|schema| Arc::new(Self(schema)))
-            .map_err(|problems| SchemaError::Invalid {
-                path: shown,
-                first_problem: first_problem(&problems.errors),
-            })
+            .map_err(|problems| SchemaError::Invalid { path: shown, first_problem: first_problem(&problems.errors) })
     }
 
     /// What is wrong with a document, in the vendor's error form; empty when it is valid.
@@ -95,20 +90,14 @@ impl AdminSchema {
 }
 
 fn first_problem(problems: &DiagnosticList) -> String {
-    problems
-        .iter()
-        .next()
-        .map(|problem| problem.to_json().message)
-        .unwrap_or_default()
+    problems.iter().next().map(|problem| problem.to_json().message).unwrap_or_default()
 }
 
 /// The schema that requests are executed with.
 pub(super) fn simulated() -> Result<&'static Valid<Schema>, String> {
     static SCHEMA: OnceLock<Result<Valid<Schema>, String>> = OnceLock::new();
-    let parse = || {
-        Schema::parse_and_validate(SIMULATED, "admin.graphql")
-            .map_err(|problems| problems.errors.to_string())
-    };
+    let parse =
+        || Schema::parse_and_validate(SIMULATED, "admin.graphql").map_err(|problems| problems.errors.to_string());
     SCHEMA.get_or_init(parse).as_ref().map_err(Clone::clone)
 }
 
@@ -143,9 +132,7 @@ impl Counter<'_> {
         let operation = document
             .operations
             .get(request.operation_name.as_deref())
-            .map_err(|error| {
-                only_errors(vec![json!({ "message": error.message().to_string() })])
-            })?;
+            .map_err(|error| only_errors(vec![json!({ "message": error.message().to_string() })]))?;
         let variables = coerced(schema, operation, request)?;
         let requested = self.admitted(&document, operation)?;
         let planned = self.shop.planned_errors.pop_front();
@@ -153,11 +140,7 @@ impl Counter<'_> {
             return Err(self.refused(&error.code, requested));
         }
         let desk = Desk::new(self.shop, self.now);
-        let root = if operation.is_mutation() {
-            Root::Mutation(&desk)
-        } else {
-            Root::Query(&desk)
-        };
+        let root = if operation.is_mutation() { Root::Mutation(&desk) } else { Root::Query(&desk) };
         let execution = Execution::new(schema, &document)
             .operation(operation)
             .coerced_variable_values(&variables)
@@ -167,8 +150,7 @@ impl Counter<'_> {
         if let Some(error) = planned {
             return Err(self.refused(&error.code, requested));
         }
-        let response =
-            execution.map_err(|error| only_errors(vec![internal(&error.message().to_string())]))?;
+        let response = execution.map_err(|error| only_errors(vec![internal(&error.message().to_string())]))?;
         let mut body = json!({
             "data": response.data,
             "extensions": self.bucket.extensions(requested, Some(actual)),
@@ -180,11 +162,7 @@ impl Counter<'_> {
         Ok(body)
     }
 
-    fn valid_document(
-        &self,
-        schema: &Valid<Schema>,
-        query: &str,
-    ) -> Result<Valid<ExecutableDocument>, Value> {
+    fn valid_document(&self, schema: &Valid<Schema>, query: &str) -> Result<Valid<ExecutableDocument>, Value> {
         if let Some(published) = self.published {
             validated(&published.0, query)?;
         }
@@ -192,11 +170,7 @@ impl Counter<'_> {
     }
 
     /// The cost that the query may have, once the bucket can pay it.
-    fn admitted(
-        &mut self,
-        document: &ExecutableDocument,
-        operation: &Operation,
-    ) -> Result<u64, Value> {
+    fn admitted(&mut self, document: &ExecutableDocument, operation: &Operation) -> Result<u64, Value> {
         let requested = estimate(document, operation);
         if requested > LARGEST_QUERY {
             return Err(only_errors(vec![json!({
@@ -206,11 +180,7 @@ impl Counter<'_> {
                 "extensions": { "code": "MAX_COST_EXCEEDED", "cost": requested, "maxCost": LARGEST_QUERY },
             })]));
         }
-        if self.bucket.affords(requested, self.now) {
-            Ok(requested)
-        } else {
-            Err(self.refused("THROTTLED", requested))
-        }
+        if self.bucket.affords(requested, self.now) { Ok(requested) } else { Err(self.refused("THROTTLED", requested)) }
     }
 
     fn refused(&self, code: &str, requested: u64) -> Value {
@@ -236,16 +206,9 @@ fn validated(schema: &Valid<Schema>, query: &str) -> Result<Valid<ExecutableDocu
         .map_err(|problems| only_errors(validation_errors(&problems.errors)))
 }
 
-fn coerced(
-    schema: &Valid<Schema>,
-    operation: &Operation,
-    request: &GraphqlRequest,
-) -> Result<Valid<JsonMap>, Value> {
+fn coerced(schema: &Valid<Schema>, operation: &Operation, request: &GraphqlRequest) -> Result<Valid<JsonMap>, Value> {
     let given = request.variables.clone().unwrap_or_default();
-    let raw: JsonMap = given
-        .into_iter()
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
+    let raw: JsonMap = given.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
     coerce_variable_values(schema, operation, &raw).map_err(|error| {
         only_errors(vec![json!({
             "message": error.message().to_string(),
@@ -265,8 +228,7 @@ fn internal(message: &str) -> Value {
 fn validation_errors(problems: &DiagnosticList) -> Vec<Value> {
     let error = |problem: apollo_compiler::diagnostic::Diagnostic<'_, _>| {
         let shown: GraphQLError = problem.to_json();
-        let mut error =
-            json!({ "message": shown.message, "locations": locations(&shown.locations) });
+        let mut error = json!({ "message": shown.message, "locations": locations(&shown.locations) });
         if let (Value::Object(fields), Some(code)) = (&mut error, code_of(&shown.message)) {
             fields.insert("extensions".to_owned(), json!({ "code": code }));
         }
@@ -289,19 +251,13 @@ fn code_of(message: &str) -> Option<&'static str> {
 }
 
 fn locations(locations: &[LineColumn]) -> Vec<Value> {
-    locations
-        .iter()
-        .map(|at| json!({ "line": at.line, "column": at.column }))
-        .collect()
+    locations.iter().map(|at| json!({ "line": at.line, "column": at.column })).collect()
 }
 
 /// An error of one field, with the code that its message has at the vendor's.
 fn execution_error(error: &GraphQLError) -> Value {
     // The engine says where the error comes from; the vendor does not.
-    let message = error
-        .message
-        .strip_prefix("resolver error: ")
-        .unwrap_or(&error.message);
+    let message = error.message.strip_prefix("resolver error: ").unwrap_or(&error.message);
     const CODES: [(&str, &str); 3] = [
         ("Access denied", "ACCESS_DENIED"),
         ("Invalid id", "RESOURCE_NOT_FOUND"),

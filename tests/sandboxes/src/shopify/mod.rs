@@ -63,8 +63,7 @@ use webhook::{Sender, Uuids};
 
 /// A token of the client-credentials grant lives a day.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(86_399);
-const NO_TOKEN: &str =
-    "[API] Invalid API key or access token (unrecognized login or wrong password)";
+const NO_TOKEN: &str = "[API] Invalid API key or access token (unrecognized login or wrong password)";
 /// The vendor retries eight times over four hours; here the same number of times, within a minute.
 const RETRY_AFTER_MS: [u64; 8] = [500, 1000, 2000, 4000, 8000, 8000, 16000, 16000];
 
@@ -112,10 +111,7 @@ impl Default for ShopifyConfig {
             supported_versions: texts(&["2026-01", "2026-04", "2026-07", "2026-10"]),
             currency: "GBP".to_owned(),
             time_zone: TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC),
-            locations: vec![
-                ("LON1".to_owned(), 113_884_102_962),
-                ("MAN1".to_owned(), 114_038_047_026),
-            ],
+            locations: vec![("LON1".to_owned(), 113_884_102_962), ("MAN1".to_owned(), 114_038_047_026)],
             first_order_id: 820_982_911_946_154_500,
             bucket: BucketSize::default(),
             topics: texts(&["orders/create", "orders/paid", "orders/cancelled"]),
@@ -169,10 +165,7 @@ fn open_shop(config: &ShopifyConfig, desk: &FrontDesk) -> Shop {
             time_zone: config.time_zone.clone(),
             locations: config.locations.clone(),
         },
-        sender: Sender {
-            shop_domain: config.shop_domain.clone(),
-            api_version: config.api_version.clone(),
-        },
+        sender: Sender { shop_domain: config.shop_domain.clone(), api_version: config.api_version.clone() },
         currency: config.currency.clone(),
         secrets: vec![config.client_secret.clone()],
         sign_with: 0,
@@ -193,11 +186,7 @@ impl Shopify {
     pub fn new(config: ShopifyConfig, clock: Clock) -> Self {
         let desk = FrontDesk::new(clock, &RETRY_AFTER_MS.map(Duration::from_millis));
         let inner = Inner::new(&config, &desk);
-        Self {
-            config: Arc::new(config),
-            desk,
-            inner: Arc::new(Mutex::new(inner)),
-        }
+        Self { config: Arc::new(config), desk, inner: Arc::new(Mutex::new(inner)) }
     }
 
     /// The vendor's API and the control routes, for in-process calls and for serving.
@@ -243,11 +232,7 @@ impl Shopify {
         let is = |token: &str| bool::from(given.as_bytes().ct_eq(token.as_bytes()));
         let now = self.desk.now();
         let inner = lock(&self.inner);
-        is(&self.config.access_token)
-            || inner
-                .tokens
-                .iter()
-                .any(|(token, expires_at)| is(token) && now < *expires_at)
+        is(&self.config.access_token) || inner.tokens.iter().any(|(token, expires_at)| is(token) && now < *expires_at)
     }
 
     /// The version that answers a request for `asked`; none when it is no version at all.
@@ -267,43 +252,23 @@ impl Shopify {
         };
         let mut inner = lock(&self.inner);
         let Inner { shop, bucket, .. } = &mut *inner;
-        let mut counter = Counter {
-            shop,
-            bucket,
-            published: self.config.schema.as_deref(),
-            now: self.desk.now(),
-        };
+        let mut counter = Counter { shop, bucket, published: self.config.schema.as_deref(), now: self.desk.now() };
         answer(StatusCode::OK, &counter.answer(&request))
     }
 
     fn grant(&self, form: &BTreeMap<String, String>) -> Response {
         let given = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-        let is =
-            |name: &str, value: &str| bool::from(given(name).as_bytes().ct_eq(value.as_bytes()));
+        let is = |name: &str, value: &str| bool::from(given(name).as_bytes().ct_eq(value.as_bytes()));
         if given("grant_type") != "client_credentials" {
-            return answer(
-                StatusCode::BAD_REQUEST,
-                &json!({ "error": "unsupported_grant_type" }),
-            );
+            return answer(StatusCode::BAD_REQUEST, &json!({ "error": "unsupported_grant_type" }));
         }
         let mut inner = lock(&self.inner);
-        let secret_fits = inner
-            .shop
-            .secrets
-            .iter()
-            .any(|secret| is("client_secret", secret));
+        let secret_fits = inner.shop.secrets.iter().any(|secret| is("client_secret", secret));
         if !is("client_id", &self.config.client_id) || !secret_fits {
-            return answer(
-                StatusCode::UNAUTHORIZED,
-                &json!({ "error": "invalid_client" }),
-            );
+            return answer(StatusCode::UNAUTHORIZED, &json!({ "error": "invalid_client" }));
         }
         let token = format!("shpat_{}", inner.shop.uuids.token());
-        let expires_at = self
-            .desk
-            .now()
-            .saturating_add(TOKEN_LIFE)
-            .unwrap_or(Timestamp::MAX);
+        let expires_at = self.desk.now().saturating_add(TOKEN_LIFE).unwrap_or(Timestamp::MAX);
         inner.tokens.insert(token.clone(), expires_at);
         let granted = json!({
             "access_token": token,
@@ -425,27 +390,20 @@ async fn graphql_route(
     let Some(served) = shopify.served_version(&version) else {
         return not_found();
     };
-    let mut response = if shopify.is_authorized(&headers) {
-        shopify.graphql(&body)
-    } else {
-        shopify.error(401, None)
-    };
+    let mut response = if shopify.is_authorized(&headers) { shopify.graphql(&body) } else { shopify.error(401, None) };
     let headers = response.headers_mut();
     if let Ok(value) = served.parse() {
         headers.insert("x-shopify-api-version", value);
     }
     if served != version {
-        let warning =
-            http::HeaderValue::from_static("https://shopify.dev/concepts/about-apis/versioning");
+        let warning = http::HeaderValue::from_static("https://shopify.dev/concepts/about-apis/versioning");
         headers.insert("x-shopify-api-version-warning", warning);
     }
     response
 }
 
 async fn grant_route(State(shopify): State<Shopify>, headers: HeaderMap, body: Bytes) -> Response {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let form = if kind.is_some_and(|kind| kind.starts_with("application/json")) {
         serde_json::from_slice(&body).unwrap_or_default()
     } else {

@@ -17,10 +17,7 @@ impl Currency {
         let exponent = iso_currency::Currency::from_code(code)
             .and_then(iso_currency::Currency::exponent)
             .ok_or_else(|| format!("{code:?} is no ISO 4217 currency with minor units"))?;
-        Ok(Self {
-            code: code.to_owned(),
-            exponent: u32::from(exponent),
-        })
+        Ok(Self { code: code.to_owned(), exponent: u32::from(exponent) })
     }
 
     /// `2499` is written `24.99` in pounds, `2499` in yen and `2.499` in dinars.
@@ -56,9 +53,7 @@ impl Currency {
         if !shifted.fract().is_zero() {
             return Err(format!("{decimal} has more decimals than {}", self.code));
         }
-        shifted
-            .to_i64()
-            .ok_or_else(|| format!("{decimal} is too large"))
+        shifted.to_i64().ok_or_else(|| format!("{decimal} is too large"))
     }
 }
 
@@ -86,9 +81,7 @@ impl Amount {
     pub(super) fn read(value: &Value) -> Result<Self, String> {
         let integer = value.as_i64().map(Self::Minor);
         let decimal = || value.as_str()?.parse().ok().map(Self::Decimal);
-        integer
-            .or_else(decimal)
-            .ok_or_else(|| format!("{value} is no amount: write \"24.99\", or 2499 minor units"))
+        integer.or_else(decimal).ok_or_else(|| format!("{value} is no amount: write \"24.99\", or 2499 minor units"))
     }
 }
 
@@ -110,11 +103,7 @@ impl Rate {
     /// The tax on `minor`: on top of it, or the part of it that is tax. Half a minor unit rounds up.
     pub(super) fn tax(self, minor: i64, included: bool) -> i64 {
         let amount = Decimal::from(minor);
-        let exact = if included {
-            amount - amount / (Decimal::ONE + self.0)
-        } else {
-            amount * self.0
-        };
+        let exact = if included { amount - amount / (Decimal::ONE + self.0) } else { amount * self.0 };
         rounded(exact)
     }
 
@@ -125,10 +114,7 @@ impl Rate {
 }
 
 fn rounded(exact: Decimal) -> i64 {
-    exact
-        .round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero)
-        .to_i64()
-        .unwrap_or(i64::MAX)
+    exact.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero).to_i64().unwrap_or(i64::MAX)
 }
 
 /// Spreads `total` over `weights` in proportion; the shares add up to `total` to the minor unit.

@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::fields::{
-    connection_field, connection_name, edge_field, edge_name, fulfilled_line_field,
-    fulfillment_field, line_field, location_field, order_field, part_field, part_line_field,
-    payload_field,
+    connection_field, connection_name, edge_field, edge_name, fulfilled_line_field, fulfillment_field, line_field,
+    location_field, order_field, part_field, part_line_field, payload_field,
 };
 use super::fulfillment::{FulfillmentRequest, UserError, gid_of};
 use super::order::Order;
@@ -46,10 +45,7 @@ impl ObjectValue for Root<'_, '_> {
         let arguments = arguments(info);
         let (Self::Query(desk) | Self::Mutation(desk)) = self;
         if desk.shop.borrow().denied.contains(info.field_name()) {
-            return Err(failed(format!(
-                "Access denied for {} field.",
-                info.field_name()
-            )));
+            return Err(failed(format!("Access denied for {} field.", info.field_name())));
         }
         match (self, info.field_name()) {
             (Self::Query(desk), "order") => desk.order(&arguments),
@@ -65,61 +61,38 @@ impl ObjectValue for Root<'_, '_> {
 
 impl<'s> Desk<'s> {
     pub(super) fn new(shop: &'s mut Shop, now: Timestamp) -> Self {
-        Self {
-            shop: RefCell::new(shop),
-            now,
-            objects: RefCell::new(0),
-            mutations: RefCell::new(0),
-        }
+        Self { shop: RefCell::new(shop), now, objects: RefCell::new(0), mutations: RefCell::new(0) }
     }
 
     fn order(&self, arguments: &Value) -> Answer<'_> {
         let id = required_gid(arguments, "Order")?;
-        Ok(ResolvedValue::nullable_object(
-            self.snapshot(id)
-                .map(|view| self.node_of(Kind::Order(view))),
-        ))
+        Ok(ResolvedValue::nullable_object(self.snapshot(id).map(|view| self.node_of(Kind::Order(view)))))
     }
 
     fn orders(&self, arguments: &Value) -> Answer<'_> {
         let search = OrderSearch::read(arguments).map_err(failed)?;
         let shop = self.shop.borrow();
         let found = search.find(shop.orders.values());
-        let views = found
-            .into_iter()
-            .map(|order| Kind::Order(View::of(order, &shop.letterhead)));
+        let views = found.into_iter().map(|order| Kind::Order(View::of(order, &shop.letterhead)));
         self.connection("Order", views.collect(), arguments)
     }
 
     fn fulfillment_order(&self, arguments: &Value) -> Answer<'_> {
         let id = required_gid(arguments, "FulfillmentOrder")?;
-        let found = self
-            .find_fulfillment_order(id)
-            .map(|kind| self.node_of(kind));
+        let found = self.find_fulfillment_order(id).map(|kind| self.node_of(kind));
         Ok(ResolvedValue::nullable_object(found))
     }
 
     fn find_fulfillment_order(&self, id: u64) -> Option<Kind> {
         let shop = self.shop.borrow();
-        let order = shop
-            .orders
-            .values()
-            .find(|order| order.fulfillment_orders.iter().any(|part| part.id == id))?;
-        let index = order
-            .fulfillment_orders
-            .iter()
-            .position(|part| part.id == id)?;
-        Some(Kind::FulfillmentOrder(
-            View::of(order, &shop.letterhead),
-            index,
-        ))
+        let order = shop.orders.values().find(|order| order.fulfillment_orders.iter().any(|part| part.id == id))?;
+        let index = order.fulfillment_orders.iter().position(|part| part.id == id)?;
+        Some(Kind::FulfillmentOrder(View::of(order, &shop.letterhead), index))
     }
 
     fn node(&self, arguments: &Value) -> Answer<'_> {
         let id = arguments.get("id");
-        let order = gid_of(id, "Order")
-            .and_then(|id| self.snapshot(id))
-            .map(Kind::Order);
+        let order = gid_of(id, "Order").and_then(|id| self.snapshot(id)).map(Kind::Order);
         let part = || gid_of(id, "FulfillmentOrder").and_then(|id| self.find_fulfillment_order(id));
         let found = order.or_else(part).map(|kind| self.node_of(kind));
         Ok(ResolvedValue::nullable_object(found))
@@ -140,8 +113,7 @@ impl<'s> Desk<'s> {
 
     fn fulfillment_create(&self, arguments: &Value) -> ResolvedValue<'_> {
         *self.mutations.borrow_mut() += 1;
-        let request =
-            FulfillmentRequest::read(arguments.get("fulfillment").unwrap_or(&Value::Null));
+        let request = FulfillmentRequest::read(arguments.get("fulfillment").unwrap_or(&Value::Null));
         let outcome = self.shop.borrow_mut().fulfill(&request, self.now);
         let outcome = outcome.map(|(order, id)| {
             let view = self.snapshot(order);
@@ -155,9 +127,7 @@ impl<'s> Desk<'s> {
 
     fn snapshot(&self, id: u64) -> Option<View> {
         let shop = self.shop.borrow();
-        shop.orders
-            .get(&id)
-            .map(|order| View::of(order, &shop.letterhead))
+        shop.orders.get(&id).map(|order| View::of(order, &shop.letterhead))
     }
 
     fn node_of(&self, kind: Kind) -> Node<'_, 's> {
@@ -177,12 +147,7 @@ impl<'s> Desk<'s> {
         ResolvedValue::list(kinds.into_iter().map(|kind| self.object(kind)))
     }
 
-    pub(super) fn connection(
-        &self,
-        of: &'static str,
-        items: Vec<Kind>,
-        arguments: &Value,
-    ) -> Answer<'_> {
+    pub(super) fn connection(&self, of: &'static str, items: Vec<Kind>, arguments: &Value) -> Answer<'_> {
         let page = Page::cut(items, arguments)?;
         Ok(self.object(Kind::Connection(of, Rc::new(page))))
     }
@@ -197,10 +162,7 @@ pub(super) struct View {
 
 impl View {
     fn of(order: &Order, letterhead: &Letterhead) -> Self {
-        Self {
-            order: Rc::new(order.clone()),
-            letterhead: Rc::new(letterhead.clone()),
-        }
+        Self { order: Rc::new(order.clone()), letterhead: Rc::new(letterhead.clone()) }
     }
 
     pub(super) fn money(&self, minor: i64) -> Kind {
@@ -253,10 +215,7 @@ impl Page {
         if first.is_none() && last.is_none() {
             return Err(failed("you must provide one of first or last"));
         }
-        let mut all: Vec<(String, Kind)> = items
-            .into_iter()
-            .map(|kind| (kind.cursor(), kind))
-            .collect();
+        let mut all: Vec<(String, Kind)> = items.into_iter().map(|kind| (kind.cursor(), kind)).collect();
         if arguments.get("reverse").and_then(Value::as_bool) == Some(true) {
             all.reverse();
         }
@@ -266,10 +225,7 @@ impl Page {
         };
         let from = place("after").map_or(0, |index| index + 1);
         let to = place("before").unwrap_or(all.len()).max(from);
-        let width = |size: Option<u64>| {
-            size.and_then(|size| usize::try_from(size).ok())
-                .unwrap_or(usize::MAX)
-        };
+        let width = |size: Option<u64>| size.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
         let to_first = to.min(from.saturating_add(width(first)));
         let from_last = from.max(to_first.saturating_sub(width(last)));
         Ok(Self {
@@ -285,9 +241,7 @@ impl Kind {
     fn cursor(&self) -> String {
         match self {
             Self::Order(view) => format!("order-{}", view.order.id),
-            Self::LineItem(_, index)
-            | Self::FulfillmentOrder(_, index)
-            | Self::Fulfillment(_, index) => {
+            Self::LineItem(_, index) | Self::FulfillmentOrder(_, index) | Self::Fulfillment(_, index) => {
                 format!("at-{index}")
             }
             Self::FulfillmentOrderLine(_, _, index) | Self::FulfillmentLine(_, _, index) => {
@@ -332,9 +286,7 @@ impl ObjectValue for Node<'_, '_> {
             Kind::Order(view) => order_field(desk, view, info),
             Kind::LineItem(view, index) => line_field(desk, view, *index, field).transpose(),
             Kind::FulfillmentOrder(view, index) => part_field(desk, (view, *index), info),
-            Kind::AssignedLocation(view, code) => {
-                location_field(desk, view, code, field).transpose()
-            }
+            Kind::AssignedLocation(view, code) => location_field(desk, view, code, field).transpose(),
             Kind::FulfillmentOrderLine(view, part, index) => {
                 part_line_field(desk, (view, *part, *index), field).transpose()
             }
@@ -342,12 +294,8 @@ impl ObjectValue for Node<'_, '_> {
             Kind::FulfillmentLine(view, fulfillment, index) => {
                 fulfilled_line_field(desk, (view, *fulfillment, *index), field).transpose()
             }
-            Kind::FulfillmentCreatePayload(outcome) => {
-                payload_field(desk, outcome, field).transpose()
-            }
-            Kind::MoneyBag(moneys) => moneys
-                .get(field)
-                .map(|money| Ok(desk.record("MoneyV2", money.clone()))),
+            Kind::FulfillmentCreatePayload(outcome) => payload_field(desk, outcome, field).transpose(),
+            Kind::MoneyBag(moneys) => moneys.get(field).map(|money| Ok(desk.record("MoneyV2", money.clone()))),
             Kind::Connection(of, page) => connection_field(desk, of, page, field).transpose(),
             Kind::Edge(_, edge) => edge_field(desk, edge, field).transpose(),
             Kind::Record(_, fields) => fields.get(field).map(|value| Ok(leaf(value.clone()))),
@@ -371,10 +319,7 @@ pub(super) fn arguments(info: &ResolveInfo<'_>) -> Value {
 }
 
 fn required_gid(arguments: &Value, kind: &str) -> Result<u64, FieldError> {
-    let given = arguments
-        .get("id")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let given = arguments.get("id").and_then(Value::as_str).unwrap_or_default();
     gid_of(arguments.get("id"), kind).ok_or_else(|| failed(format!("Invalid id: {given}")))
 }
 
@@ -384,9 +329,7 @@ pub(super) fn instant(at: Timestamp) -> String {
 }
 
 fn failed(message: impl Into<String>) -> FieldError {
-    FieldError {
-        message: message.into(),
-    }
+    FieldError { message: message.into() }
 }
 
 /// An index that leads nowhere would be a defect of this sandbox.

@@ -4,9 +4,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::money::{Currency, Rate, spread};
-use super::template::{
-    Address, DiscountTemplate, DiscountValue, Factor, FinancialStatus, LineTemplate, OrderTemplate,
-};
+use super::template::{Address, DiscountTemplate, DiscountValue, Factor, FinancialStatus, LineTemplate, OrderTemplate};
 
 /// No order here is worth more; below it no sum of an order overflows.
 const LARGEST_AMOUNT: i64 = 1_000_000_000_000_000;
@@ -226,11 +224,7 @@ const DOCUMENT_IDS: u64 = 9_825_095_713_074;
 
 impl Ids {
     pub(super) fn from(first_order: u64) -> Self {
-        Self {
-            next_order: first_order,
-            next_number: 1001,
-            serial: 0,
-        }
+        Self { next_order: first_order, next_number: 1001, serial: 0 }
     }
 
     fn order(&mut self) -> u64 {
@@ -326,10 +320,7 @@ impl Order {
     pub(super) fn taken_off_by(&self, application: usize) -> i64 {
         let lines = self.lines.iter().flat_map(|line| &line.discounts);
         let taken = lines.chain(&self.shipping.discounts);
-        taken
-            .filter(|(index, _)| *index == application)
-            .map(|(_, amount)| amount)
-            .sum()
+        taken.filter(|(index, _)| *index == application).map(|(_, amount)| amount).sum()
     }
 
     pub(super) fn total_tax(&self) -> i64 {
@@ -338,11 +329,7 @@ impl Order {
     }
 
     pub(super) fn total(&self) -> i64 {
-        let tax = if self.taxes_included {
-            0
-        } else {
-            self.total_tax()
-        };
+        let tax = if self.taxes_included { 0 } else { self.total_tax() };
         self.subtotal() + self.shipping.net() + tax
     }
 
@@ -355,14 +342,8 @@ impl Order {
     }
 
     pub(super) fn fulfilled_quantity(&self, line: usize) -> i64 {
-        let lines = self
-            .fulfillments
-            .iter()
-            .flat_map(|fulfillment| &fulfillment.lines);
-        lines
-            .filter(|shipped| shipped.line == line)
-            .map(|shipped| shipped.quantity)
-            .sum()
+        let lines = self.fulfillments.iter().flat_map(|fulfillment| &fulfillment.lines);
+        lines.filter(|shipped| shipped.line == line).map(|shipped| shipped.quantity).sum()
     }
 
     pub(super) fn is_fully_fulfilled(&self) -> bool {
@@ -374,17 +355,9 @@ impl Order {
     }
 
     pub(super) fn display_fulfillment_status(&self) -> &'static str {
-        let has = |status| {
-            self.fulfillment_orders
-                .iter()
-                .any(|order| order.status == status)
-        };
+        let has = |status| self.fulfillment_orders.iter().any(|order| order.status == status);
         if !self.fulfillments.is_empty() {
-            return if self.is_fully_fulfilled() {
-                "FULFILLED"
-            } else {
-                "PARTIALLY_FULFILLED"
-            };
+            return if self.is_fully_fulfilled() { "FULFILLED" } else { "PARTIALLY_FULFILLED" };
         }
         if has(FulfillmentOrderStatus::OnHold) {
             "ON_HOLD"
@@ -400,17 +373,11 @@ fn presentment(template: &OrderTemplate) -> Result<Option<(Currency, Factor)>, S
     match (&template.presentment_currency, template.exchange_rate) {
         (None, None) => Ok(None),
         (Some(code), Some(rate)) => Ok(Some((Currency::from_code(code)?, rate))),
-        (Some(_), None) | (None, Some(_)) => {
-            Err("presentment_currency and exchange_rate go together".to_owned())
-        }
+        (Some(_), None) | (None, Some(_)) => Err("presentment_currency and exchange_rate go together".to_owned()),
     }
 }
 
-fn priced_lines(
-    template: &OrderTemplate,
-    currency: &Currency,
-    ids: &mut Ids,
-) -> Result<Vec<Line>, String> {
+fn priced_lines(template: &OrderTemplate, currency: &Currency, ids: &mut Ids) -> Result<Vec<Line>, String> {
     if template.lines.is_empty() {
         return Err("an order has at least one line".to_owned());
     }
@@ -427,9 +394,7 @@ fn priced_lines(
 fn bounded(amount: Option<i64>) -> Result<i64, String> {
     amount
         .filter(|amount| (0..=LARGEST_AMOUNT).contains(amount))
-        .ok_or_else(|| {
-            format!("an amount of an order is below 0 or above {LARGEST_AMOUNT} minor units")
-        })
+        .ok_or_else(|| format!("an amount of an order is below 0 or above {LARGEST_AMOUNT} minor units"))
 }
 
 fn priced_line(
@@ -454,10 +419,7 @@ fn priced_line(
         requires_shipping: line.requires_shipping,
         gift_card: line.gift_card,
         grams: line.grams,
-        location: line
-            .location
-            .clone()
-            .unwrap_or_else(|| template.location.clone()),
+        location: line.location.clone().unwrap_or_else(|| template.location.clone()),
     })
 }
 
@@ -504,11 +466,7 @@ fn discount_all_lines(
             line.discounts.push((discounts.len(), share));
         }
     }
-    discounts.push(DiscountApplication {
-        code: discount.code.clone(),
-        value,
-        target: DiscountTarget::AllLines,
-    });
+    discounts.push(DiscountApplication { code: discount.code.clone(), value, target: DiscountTarget::AllLines });
     Ok(())
 }
 
@@ -558,16 +516,9 @@ fn one_per_location(order: &Order, ids: &mut Ids) -> Vec<FulfillmentOrder> {
         if !line.requires_shipping {
             continue;
         }
-        let part = FulfillmentOrderLine {
-            id: ids.document(),
-            line: index,
-            total: line.quantity,
-            remaining: line.quantity,
-        };
-        match orders
-            .iter_mut()
-            .find(|order| order.location == line.location)
-        {
+        let part =
+            FulfillmentOrderLine { id: ids.document(), line: index, total: line.quantity, remaining: line.quantity };
+        match orders.iter_mut().find(|order| order.location == line.location) {
             Some(order) => order.lines.push(part),
             None => orders.push(FulfillmentOrder {
                 id: ids.document(),
@@ -617,11 +568,8 @@ mod tests {
             { "sku": "E-BOOK", "quantity": 1, "price": 100, "requires_shipping": false },
         ]}))
         .unwrap();
-        let locations: Vec<(&str, i64)> = order
-            .fulfillment_orders
-            .iter()
-            .map(|order| (order.location.as_str(), order.total()))
-            .collect();
+        let locations: Vec<(&str, i64)> =
+            order.fulfillment_orders.iter().map(|order| (order.location.as_str(), order.total())).collect();
         assert_eq!(locations, [("LON1", 2), ("MAN1", 1)]);
     }
 
@@ -643,8 +591,7 @@ mod tests {
         assert!(place(json!({ "lines": [{ "sku": "A", "quantity": 1, "price": -1 }] })).is_err());
         let vast = json!({ "lines": [{ "sku": "A", "quantity": i64::MAX, "price": i64::MAX }] });
         assert!(place(vast).is_err());
-        let unknown =
-            json!({ "lines": [{ "sku": "A", "quantity": 1, "price": 1 }], "currency": "QQQ" });
+        let unknown = json!({ "lines": [{ "sku": "A", "quantity": 1, "price": 1 }], "currency": "QQQ" });
         assert!(place(unknown).is_err());
     }
 }

@@ -5,9 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::money::Currency;
-use super::order::{
-    AppliedValue, DiscountApplication, DiscountTarget, Fulfillment, Line, Order, Shipping, Tracking,
-};
+use super::order::{AppliedValue, DiscountApplication, DiscountTarget, Fulfillment, Line, Order, Shipping, Tracking};
 use super::template::Address;
 
 /// What the shop's settings add to a body.
@@ -21,9 +19,7 @@ pub(super) struct Letterhead {
 
 impl Letterhead {
     pub(super) fn time(&self, at: Timestamp) -> String {
-        at.to_zoned_datetime(self.time_zone.clone())
-            .strftime("%Y-%m-%dT%H:%M:%S%:z")
-            .to_string()
+        at.to_zoned_datetime(self.time_zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
     }
 
     pub(super) fn location_id(&self, code: &str) -> Option<u64> {
@@ -98,11 +94,7 @@ fn fulfillment_status(order: &Order) -> Option<&'static str> {
 
 /// A free order was paid through no gateway.
 fn payment_gateways(order: &Order) -> Vec<&str> {
-    if order.total() == 0 {
-        Vec::new()
-    } else {
-        vec![order.gateway.as_str()]
-    }
+    if order.total() == 0 { Vec::new() } else { vec![order.gateway.as_str()] }
 }
 
 /// What a storefront knows about a visit, most of it nothing.
@@ -148,10 +140,7 @@ fn people(order: &Order, letterhead: &Letterhead) -> Value {
 }
 
 fn customer(order: &Order, letterhead: &Letterhead) -> Value {
-    let address = order
-        .shipping_address
-        .as_ref()
-        .or(order.billing_address.as_ref());
+    let address = order.shipping_address.as_ref().or(order.billing_address.as_ref());
     json!({
         "id": order.customer_id,
         "admin_graphql_api_id": gid("Customer", order.customer_id),
@@ -231,11 +220,7 @@ fn totals(order: &Order) -> Value {
     let text = |minor| Value::String(order.currency.text(minor));
     body.insert("total_outstanding".to_owned(), text(order.outstanding()));
     body.insert("total_tip_received".to_owned(), text(0));
-    let grams: i64 = order
-        .lines
-        .iter()
-        .map(|line| i64::from(line.grams) * line.quantity)
-        .sum();
+    let grams: i64 = order.lines.iter().map(|line| i64::from(line.grams) * line.quantity).sum();
     body.insert("total_weight".to_owned(), json!(grams));
     body.insert("original_total_additional_fees_set".to_owned(), Value::Null);
     body.insert("original_total_duties_set".to_owned(), Value::Null);
@@ -280,10 +265,7 @@ fn money_set(order: &Order, minor: i64) -> Value {
 }
 
 fn presentment(order: &Order) -> &Currency {
-    order
-        .presentment
-        .as_ref()
-        .map_or(&order.currency, |(currency, _)| currency)
+    order.presentment.as_ref().map_or(&order.currency, |(currency, _)| currency)
 }
 
 /// An amount as the customer saw it.
@@ -311,11 +293,7 @@ fn contents(order: &Order, letterhead: &Letterhead) -> Value {
 
 fn line_item(order: &Order, index: usize, line: &Line) -> Value {
     let fulfilled = order.fulfilled_quantity(index);
-    let open = if order.cancelled_at.is_some() {
-        0
-    } else {
-        line.quantity - fulfilled
-    };
+    let open = if order.cancelled_at.is_some() { 0 } else { line.quantity - fulfilled };
     let mut body = json!({
         "id": line.id,
         "admin_graphql_api_id": gid("LineItem", line.id),
@@ -344,10 +322,7 @@ fn line_item(order: &Order, index: usize, line: &Line) -> Value {
         "vendor": null,
     });
     if let Value::Object(fields) = &mut body {
-        fields.insert(
-            "price".to_owned(),
-            Value::String(order.currency.text(line.unit_price)),
-        );
+        fields.insert("price".to_owned(), Value::String(order.currency.text(line.unit_price)));
         fields.insert("price_set".to_owned(), money_set(order, line.unit_price));
         // Discounts that came by code or by the shop are in the allocations; this field counts no others.
         priced(fields, order, "total_discount", 0);
@@ -393,14 +368,11 @@ fn shipping_line(order: &Order, shipping: &Shipping) -> Value {
 }
 
 fn tax_lines(order: &Order, tax: Option<i64>) -> Vec<Value> {
-    tax.map(|minor| tax_line(order, minor))
-        .into_iter()
-        .collect()
+    tax.map(|minor| tax_line(order, minor)).into_iter().collect()
 }
 
 fn order_tax_lines(order: &Order) -> Vec<Value> {
-    let is_taxed =
-        order.shipping.tax.is_some() || order.lines.iter().any(|line| line.tax.is_some());
+    let is_taxed = order.shipping.tax.is_some() || order.lines.iter().any(|line| line.tax.is_some());
     tax_lines(order, is_taxed.then(|| order.total_tax()))
 }
 
@@ -468,21 +440,11 @@ fn discount_codes(order: &Order) -> Vec<Value> {
 }
 
 /// The body of `fulfillments/*`, also part of an order's.
-pub(super) fn fulfillment(
-    order: &Order,
-    index: usize,
-    fulfillment: &Fulfillment,
-    letterhead: &Letterhead,
-) -> Value {
+pub(super) fn fulfillment(order: &Order, index: usize, fulfillment: &Fulfillment, letterhead: &Letterhead) -> Value {
     let at = letterhead.time(fulfillment.created_at);
     let first: Option<&Tracking> = fulfillment.tracking.first();
     let all = |part: fn(&Tracking) -> Option<&String>| -> Vec<String> {
-        fulfillment
-            .tracking
-            .iter()
-            .filter_map(part)
-            .cloned()
-            .collect()
+        fulfillment.tracking.iter().filter_map(part).cloned().collect()
     };
     json!({
         "id": fulfillment.id,

@@ -41,26 +41,18 @@ enum Comparison {
 
 impl OrderSearch {
     pub(super) fn read(arguments: &Value) -> Result<Self, String> {
-        let query = arguments
-            .get("query")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let query = arguments.get("query").and_then(Value::as_str).unwrap_or_default();
         let words = query.split_whitespace().filter(|word| *word != "AND");
         let sort = match arguments.get("sortKey").and_then(Value::as_str) {
             Some("UPDATED_AT") => Sort::UpdatedAt,
             Some("ID" | "ORDER_NUMBER") => Sort::Id,
             _ => Sort::CreatedAt,
         };
-        Ok(Self {
-            terms: words.map(term).collect::<Result<_, _>>()?,
-            sort,
-        })
+        Ok(Self { terms: words.map(term).collect::<Result<_, _>>()?, sort })
     }
 
     pub(super) fn find<'o>(&self, orders: impl Iterator<Item = &'o Order>) -> Vec<&'o Order> {
-        let mut found: Vec<&Order> = orders
-            .filter(|order| self.terms.iter().all(|term| term.holds(order)))
-            .collect();
+        let mut found: Vec<&Order> = orders.filter(|order| self.terms.iter().all(|term| term.holds(order))).collect();
         found.sort_by_key(|order| match self.sort {
             Sort::Id => (Timestamp::UNIX_EPOCH, order.id),
             Sort::CreatedAt => (order.created_at, order.id),
@@ -76,9 +68,7 @@ fn term(word: &str) -> Result<Term, String> {
     match name {
         "created_at" => time(Field::CreatedAt, value),
         "updated_at" => time(Field::UpdatedAt, value),
-        "name" => Ok(Term::Name(
-            unquoted(value).trim_start_matches('#').to_owned(),
-        )),
+        "name" => Ok(Term::Name(unquoted(value).trim_start_matches('#').to_owned())),
         "id" => unquoted(value).parse().map(Term::Id).map_err(|_| unknown()),
         _ => Err(unknown()),
     }
@@ -92,14 +82,10 @@ fn time(field: Field, value: &str) -> Result<Term, String> {
         ("<", Comparison::Below),
         ("", Comparison::AtLeast),
     ];
-    let split = signs
-        .iter()
-        .find_map(|(sign, comparison)| Some((comparison, value.strip_prefix(sign)?)));
+    let split = signs.iter().find_map(|(sign, comparison)| Some((comparison, value.strip_prefix(sign)?)));
     let (comparison, rest) = split.unwrap_or((&Comparison::AtLeast, value));
     let at = unquoted(rest);
-    let at = at
-        .parse()
-        .map_err(|error| format!("{at:?} is no time: {error}"))?;
+    let at = at.parse().map_err(|error| format!("{at:?} is no time: {error}"))?;
     Ok(Term::Time(field, *comparison, at))
 }
 

@@ -54,11 +54,7 @@ pub(super) struct PlannedError {
 
 impl Shop {
     /// A customer places an order.
-    pub(super) fn place(
-        &mut self,
-        template: &OrderTemplate,
-        now: Timestamp,
-    ) -> Result<u64, String> {
+    pub(super) fn place(&mut self, template: &OrderTemplate, now: Timestamp) -> Result<u64, String> {
         self.check_locations(template)?;
         let currency = template.currency.as_ref().unwrap_or(&self.currency);
         let currency = Currency::from_code(currency)?;
@@ -75,10 +71,7 @@ impl Shop {
     }
 
     fn check_locations(&self, template: &OrderTemplate) -> Result<(), String> {
-        let of_lines = template
-            .lines
-            .iter()
-            .filter_map(|line| line.location.as_ref());
+        let of_lines = template.lines.iter().filter_map(|line| line.location.as_ref());
         for location in of_lines.chain([&template.location]) {
             if self.letterhead.location_id(location).is_none() {
                 return Err(format!("the shop has no location {location:?}"));
@@ -93,13 +86,8 @@ impl Shop {
             FinancialStatus::Pending | FinancialStatus::Authorized => {
                 order.financial_status = FinancialStatus::Paid;
             }
-            status @ (FinancialStatus::Paid
-            | FinancialStatus::Refunded
-            | FinancialStatus::Voided) => {
-                return Err(format!(
-                    "order {id} is {} and cannot be paid",
-                    status.word()
-                ));
+            status @ (FinancialStatus::Paid | FinancialStatus::Refunded | FinancialStatus::Voided) => {
+                return Err(format!("order {id} is {} and cannot be paid", status.word()));
             }
         }
         order.updated_at = now;
@@ -175,35 +163,24 @@ impl Shop {
         let order = self.order_mut(parts.order)?;
         let mut changed = 0;
         for part in &mut order.fulfillment_orders {
-            let wanted = parts
-                .location
-                .as_ref()
-                .is_none_or(|location| part.location == *location);
+            let wanted = parts.location.as_ref().is_none_or(|location| part.location == *location);
             if wanted && part.status != FulfillmentOrderStatus::Closed {
                 change(part);
                 changed += 1;
             }
         }
         match changed {
-            0 => Err(format!(
-                "order {} has no such fulfilment order that is not closed",
-                parts.order
-            )),
+            0 => Err(format!("order {} has no such fulfilment order that is not closed", parts.order)),
             _ => Ok(changed),
         }
     }
 
     pub(super) fn order_mut(&mut self, id: u64) -> Result<&mut Order, String> {
-        self.orders
-            .get_mut(&id)
-            .ok_or_else(|| format!("the shop has no order {id}"))
+        self.orders.get_mut(&id).ok_or_else(|| format!("the shop has no order {id}"))
     }
 
     pub(super) fn news(&mut self, at: Timestamp) -> News {
-        News {
-            event_id: self.uuids.next(),
-            at,
-        }
+        News { event_id: self.uuids.next(), at }
     }
 
     /// Emits a webhook about an order, if its topic is subscribed to.
@@ -232,15 +209,9 @@ impl Shop {
     }
 
     /// Sends deliveries of an order (or of all orders) again; how many.
-    pub(super) fn redeliver(
-        &mut self,
-        order: Option<u64>,
-        topic: Option<&str>,
-        ids: WebhookIds,
-    ) -> usize {
+    pub(super) fn redeliver(&mut self, order: Option<u64>, topic: Option<&str>, ids: WebhookIds) -> usize {
         let wanted = |sent: &&Sent| {
-            order.is_none_or(|order| sent.order == order)
-                && topic.is_none_or(|topic| sent.topic == topic)
+            order.is_none_or(|order| sent.order == order) && topic.is_none_or(|topic| sent.topic == topic)
         };
         let mut again: Vec<Sent> = self.sent.iter().filter(wanted).cloned().collect();
         for sent in &mut again {
@@ -253,21 +224,14 @@ impl Shop {
     }
 
     fn dispatch(&self, sent: &Sent) {
-        let secret = self
-            .secrets
-            .get(self.sign_with)
-            .or_else(|| self.secrets.first());
+        let secret = self.secrets.get(self.sign_with).or_else(|| self.secrets.first());
         let secret = secret.map(String::as_str).unwrap_or_default();
         self.outbox.push(sent.delivery(&self.sender, secret));
     }
 
     /// Everything the shop holds, money in minor units.
     pub(super) fn documents(&self) -> Value {
-        let orders = self
-            .orders
-            .values()
-            .map(|order| self.document(order))
-            .collect::<Vec<_>>();
+        let orders = self.orders.values().map(|order| self.document(order)).collect::<Vec<_>>();
         json!({ "orders": orders })
     }
 

@@ -110,10 +110,7 @@ fn discount(value: &Value) -> Result<DiscountTemplate, String> {
         let value = DiscountValue::Fixed(Amount::read(value)?);
         return Ok(DiscountTemplate { code: None, value });
     };
-    let code = fields
-        .get("code")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
+    let code = fields.get("code").and_then(Value::as_str).map(str::to_owned);
     let value = match (fields.get("amount"), fields.get("percentage")) {
         (Some(amount), None) => DiscountValue::Fixed(Amount::read(amount)?),
         (None, Some(percentage)) => crate::json::decimal(percentage)
@@ -219,10 +216,7 @@ fn shopify_payments() -> String {
     "shopify_payments".to_owned()
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "serde wants the type of the field, and null means none"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "serde wants the type of the field, and null means none")]
 fn usual_address() -> Option<Address> {
     Some(Address::default())
 }
@@ -300,8 +294,7 @@ mod tests {
             (quantities, order.email)
         };
         assert_eq!(shape(7), shape(7));
-        let shapes: std::collections::BTreeSet<Vec<i64>> =
-            (0..50).map(|index| shape(index).0).collect();
+        let shapes: std::collections::BTreeSet<Vec<i64>> = (0..50).map(|index| shape(index).0).collect();
         assert!(shapes.len() > 5, "{shapes:?}");
         assert_eq!(shape(7).1.as_deref(), Some("buyer+7@example.com"));
     }

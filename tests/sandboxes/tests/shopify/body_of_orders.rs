@@ -13,36 +13,18 @@ async fn the_body_has_the_shape_of_the_vendors() {
     }));
     let order = body(&stage.shop.take_deliveries()[0]);
     assert_eq!(order["id"], json!(820_982_911_946_154_500_u64));
-    assert_eq!(
-        order["admin_graphql_api_id"],
-        "gid://shopify/Order/820982911946154500"
-    );
+    assert_eq!(order["admin_graphql_api_id"], "gid://shopify/Order/820982911946154500");
     assert_eq!(order["name"], "#1001");
-    assert_eq!(
-        order["created_at"], "2026-06-21T01:00:00+01:00",
-        "the shop's own offset, in summer"
-    );
+    assert_eq!(order["created_at"], "2026-06-21T01:00:00+01:00", "the shop's own offset, in summer");
     assert_eq!(order["total_line_items_price"], "34.97");
     assert_eq!(order["total_discounts"], "10.00");
     assert_eq!(order["subtotal_price"], "24.97");
     assert_eq!(order["total_price"], "29.92");
-    assert_eq!(
-        order["total_tax"], "5.00",
-        "3.57 and 0.60 of the lines, 0.83 of the shipping"
-    );
-    assert_eq!(
-        order["total_price_set"]["presentment_money"]["amount"],
-        "29.92"
-    );
+    assert_eq!(order["total_tax"], "5.00", "3.57 and 0.60 of the lines, 0.83 of the shipping");
+    assert_eq!(order["total_price_set"]["presentment_money"]["amount"], "29.92");
     assert_eq!(order["tax_lines"][0]["rate"], json!(0.2));
-    assert_eq!(
-        order["line_items"][0]["discount_allocations"][0]["amount"],
-        "8.58"
-    );
-    assert_eq!(
-        order["line_items"][1]["discount_allocations"][0]["amount"],
-        "1.42"
-    );
+    assert_eq!(order["line_items"][0]["discount_allocations"][0]["amount"], "8.58");
+    assert_eq!(order["line_items"][1]["discount_allocations"][0]["amount"], "1.42");
     assert_eq!(order["line_items"][1]["sku"], Value::Null);
     assert_eq!(order["discount_codes"][0]["code"], "TENOFF");
     assert_eq!(order["shipping_address"]["city"], "Leeds");
@@ -75,14 +57,8 @@ async fn the_customers_currency_stands_beside_the_shops() {
     }));
     let order = body(&stage.shop.take_deliveries()[0]);
     assert_eq!(order["presentment_currency"], "JPY");
-    assert_eq!(
-        order["total_price_set"]["shop_money"],
-        json!({ "amount": "10.00", "currency_code": "GBP" })
-    );
-    assert_eq!(
-        order["total_price_set"]["presentment_money"],
-        json!({ "amount": "1905", "currency_code": "JPY" })
-    );
+    assert_eq!(order["total_price_set"]["shop_money"], json!({ "amount": "10.00", "currency_code": "GBP" }));
+    assert_eq!(order["total_price_set"]["presentment_money"], json!({ "amount": "1905", "currency_code": "JPY" }));
 }
 
 #[tokio::test]
@@ -94,10 +70,7 @@ async fn a_series_of_orders_is_varied_and_repeatable() {
         let stage = Stage::new();
         let placed = stage.shop.act(series.clone()).unwrap();
         let orders = placed["orders"].as_array().unwrap().clone();
-        orders
-            .iter()
-            .map(|order| order["total"].as_i64().unwrap())
-            .collect::<Vec<_>>()
+        orders.iter().map(|order| order["total"].as_i64().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(totals(), totals());
     assert_eq!(totals().len(), 40);

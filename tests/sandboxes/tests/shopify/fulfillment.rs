@@ -8,8 +8,7 @@ async fn a_fulfilment_ships_what_remains_and_carries_its_tracking() {
     let id = stage.two_teas();
     let part = parts(&stage.order(&id).await)[0].clone();
     let mut input = whole(&part);
-    input["trackingInfo"] =
-        json!({ "company": "Royal Mail", "number": "RM1", "url": "https://example.com/RM1" });
+    input["trackingInfo"] = json!({ "company": "Royal Mail", "number": "RM1", "url": "https://example.com/RM1" });
     let outcome = stage.fulfill(input).await;
     assert_eq!(outcome["userErrors"], json!([]));
     assert_eq!(outcome["fulfillment"]["status"], "SUCCESS");
@@ -24,10 +23,7 @@ async fn a_fulfilment_ships_what_remains_and_carries_its_tracking() {
     let documents = stage.shop.documents();
     let fulfillment = &documents["orders"][0]["fulfillments"][0];
     assert_eq!(fulfillment["tracking_numbers"], json!(["RM1"]));
-    assert_eq!(
-        fulfillment["lines"],
-        json!([{ "sku": "TEA", "quantity": 2 }])
-    );
+    assert_eq!(fulfillment["lines"], json!([{ "sku": "TEA", "quantity": 2 }]));
 }
 
 #[tokio::test]
@@ -40,22 +36,9 @@ async fn a_repeat_ships_the_rest_and_fails_only_when_nothing_is_left() {
     let order = stage.order(&id).await;
     assert_eq!(order["displayFulfillmentStatus"], "PARTIALLY_FULFILLED");
     assert_eq!(parts(&order)[0]["status"], "IN_PROGRESS");
-    assert_eq!(
-        parts(&order)[0]["lineItems"]["nodes"][0]["remainingQuantity"],
-        1
-    );
-    assert_eq!(
-        stage.fulfill(one.clone()).await["userErrors"],
-        json!([]),
-        "it is not idempotent"
-    );
-    assert_eq!(
-        stage.order(&id).await["fulfillments"]
-            .as_array()
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(parts(&order)[0]["lineItems"]["nodes"][0]["remainingQuantity"], 1);
+    assert_eq!(stage.fulfill(one.clone()).await["userErrors"], json!([]), "it is not idempotent");
+    assert_eq!(stage.order(&id).await["fulfillments"].as_array().unwrap().len(), 2);
     let number = part["id"].as_str().unwrap().rsplit('/').next().unwrap();
     let refused = stage.fulfill(one).await;
     assert_eq!(refused["fulfillment"], Value::Null);
@@ -72,28 +55,16 @@ async fn a_repeat_ships_the_rest_and_fails_only_when_nothing_is_left() {
 async fn a_held_fulfilment_order_cannot_be_shipped_until_it_is_released() {
     let stage = Stage::new();
     let id = stage.two_teas();
-    stage
-        .shop
-        .act(json!({ "hold_fulfillment_order": { "order": id, "reason": "HIGH_RISK_OF_FRAUD" } }))
-        .unwrap();
+    stage.shop.act(json!({ "hold_fulfillment_order": { "order": id, "reason": "HIGH_RISK_OF_FRAUD" } })).unwrap();
     let order = stage.order(&id).await;
     let part = parts(&order)[0].clone();
     assert_eq!(part["status"], "ON_HOLD");
-    assert_eq!(
-        part["fulfillmentHolds"],
-        json!([{ "reason": "HIGH_RISK_OF_FRAUD" }])
-    );
+    assert_eq!(part["fulfillmentHolds"], json!([{ "reason": "HIGH_RISK_OF_FRAUD" }]));
     assert_eq!(order["displayFulfillmentStatus"], "ON_HOLD");
     let refused = stage.fulfill(whole(&part)).await;
     let said = refused["userErrors"][0]["message"].as_str().unwrap();
-    assert!(
-        said.ends_with("has an unfulfillable status= on_hold."),
-        "{said}"
-    );
-    stage
-        .shop
-        .act(json!({ "release_hold": { "order": id } }))
-        .unwrap();
+    assert!(said.ends_with("has an unfulfillable status= on_hold."), "{said}");
+    stage.shop.act(json!({ "release_hold": { "order": id } })).unwrap();
     assert_eq!(stage.fulfill(whole(&part)).await["userErrors"], json!([]));
 }
 
@@ -134,28 +105,14 @@ async fn each_precondition_is_checked_in_the_vendors_order_and_words() {
         assert_eq!(refused["userErrors"], json!([{ "field": ["fulfillment"], "message": message }]));
         assert_eq!(refused["fulfillment"], Value::Null);
     }
-    let zero = stage
-        .fulfill(groups(json!([unknown, with_line(&here[0], line, 0)])))
-        .await;
-    let field = [
-        "fulfillment",
-        "lineItemsByFulfillmentOrder",
-        "1",
-        "fulfillmentOrderLineItems",
-        "0",
-        "quantity",
-    ];
+    let zero = stage.fulfill(groups(json!([unknown, with_line(&here[0], line, 0)]))).await;
+    let field = ["fulfillment", "lineItemsByFulfillmentOrder", "1", "fulfillmentOrderLineItems", "0", "quantity"];
     assert_eq!(
         zero["userErrors"],
         json!([{ "field": field, "message": "Quantity must be greater than 0" }]),
         "quantities are looked at first"
     );
-    assert!(
-        stage.order(&both).await["fulfillments"]
-            .as_array()
-            .unwrap()
-            .is_empty()
-    );
+    assert!(stage.order(&both).await["fulfillments"].as_array().unwrap().is_empty());
 }
 
 proptest! {

@@ -1,9 +1,6 @@
 //! The Shopify sandbox behaves as the vendor's published API does.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy knows test functions, not what they call"
-)]
+#![expect(clippy::unwrap_used, reason = "clippy knows test functions, not what they call")]
 
 mod access;
 mod body_of_orders;
@@ -76,37 +73,21 @@ impl Stage {
     fn with(config: ShopifyConfig) -> Self {
         let now_ms = Arc::new(AtomicI64::new(1_782_000_000_000));
         let shown = now_ms.clone();
-        let clock: Clock = Arc::new(move || {
-            jiff::Timestamp::from_millisecond(shown.load(Ordering::Relaxed)).unwrap()
-        });
-        Self {
-            shop: Shopify::new(config, clock),
-            now_ms,
-        }
+        let clock: Clock = Arc::new(move || jiff::Timestamp::from_millisecond(shown.load(Ordering::Relaxed)).unwrap());
+        Self { shop: Shopify::new(config, clock), now_ms }
     }
 
     fn wait_ms(&self, ms: i64) {
         self.now_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
-    async fn post(
-        &self,
-        path: &str,
-        token: Option<&str>,
-        body: &Value,
-    ) -> (StatusCode, Response<()>, Value) {
+    async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> (StatusCode, Response<()>, Value) {
         let mut request = Request::post(path).header("content-type", "application/json");
         if let Some(token) = token {
             request = request.header("X-Shopify-Access-Token", token);
         }
         let request = request.body(Body::from(body.to_string())).unwrap();
-        let (parts, body) = self
-            .shop
-            .router()
-            .oneshot(request)
-            .await
-            .unwrap()
-            .into_parts();
+        let (parts, body) = self.shop.router().oneshot(request).await.unwrap().into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         let value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         (parts.status, Response::from_parts(parts, ()), value)
@@ -120,9 +101,7 @@ impl Stage {
     }
 
     async fn order(&self, id: &str) -> Value {
-        let answer = self
-            .ask(READ_ORDER, json!({ "id": gid("Order", id) }))
-            .await;
+        let answer = self.ask(READ_ORDER, json!({ "id": gid("Order", id) })).await;
         assert!(answer.get("errors").is_none(), "{answer}");
         answer["data"]["order"].clone()
     }
@@ -138,9 +117,7 @@ impl Stage {
     }
 
     async fn fulfill(&self, fulfillment: Value) -> Value {
-        let answer = self
-            .ask(FULFILL, json!({ "fulfillment": fulfillment }))
-            .await;
+        let answer = self.ask(FULFILL, json!({ "fulfillment": fulfillment })).await;
         assert!(answer.get("errors").is_none(), "{answer}");
         answer["data"]["fulfillmentCreate"].clone()
     }
@@ -151,10 +128,7 @@ fn gid(kind: &str, id: &str) -> String {
 }
 
 fn parts(order: &Value) -> Vec<Value> {
-    order["fulfillmentOrders"]["nodes"]
-        .as_array()
-        .unwrap()
-        .clone()
+    order["fulfillmentOrders"]["nodes"].as_array().unwrap().clone()
 }
 
 fn whole(part: &Value) -> Value {

@@ -29,10 +29,7 @@ fn check_sums(order: &Value, exponent: u32) {
     let at = |name: &str| minor(&order[name], exponent);
     let (lines, shipping) = (list(order, "line_items"), list(order, "shipping_lines"));
     let price = |line: &Value| minor(&line["price"], exponent);
-    let gross: i64 = lines
-        .iter()
-        .map(|line| price(line) * line["quantity"].as_i64().unwrap())
-        .sum();
+    let gross: i64 = lines.iter().map(|line| price(line) * line["quantity"].as_i64().unwrap()).sum();
     let freight: i64 = shipping.iter().map(price).sum();
     let off_lines = over(lines, ALLOCATED, exponent);
     let discounts = off_lines + over(shipping, ALLOCATED, exponent);
@@ -51,16 +48,8 @@ fn check_sums(order: &Value, exponent: u32) {
 
 /// Every amount is said twice or three times, and each time the same.
 fn check_sets(order: &Value) {
-    for name in [
-        "total_price",
-        "subtotal_price",
-        "total_tax",
-        "total_discounts",
-    ] {
-        assert_eq!(
-            order[name],
-            order[format!("{name}_set")]["shop_money"]["amount"]
-        );
+    for name in ["total_price", "subtotal_price", "total_tax", "total_discounts"] {
+        assert_eq!(order[name], order[format!("{name}_set")]["shop_money"]["amount"]);
         assert_eq!(order[name], order[format!("current_{name}")]);
     }
 }

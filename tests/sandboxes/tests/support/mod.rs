@@ -1,9 +1,6 @@
 //! A NetSuite account in-process, and the documents of an ordinary order.
 #![allow(dead_code, missing_docs, reason = "each test binary uses its part")]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test stops where something is not as it must be"
-)]
+#![allow(clippy::unwrap_used, reason = "a test stops where something is not as it must be")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -39,12 +36,7 @@ impl Answer {
     pub fn refusal(&self) -> (u16, String, String, String) {
         let detail = &self.body["o:errorDetails"][0];
         let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
-        (
-            self.status,
-            text("o:errorCode"),
-            text("detail"),
-            text("o:errorPath"),
-        )
+        (self.status, text("o:errorCode"), text("detail"), text("o:errorPath"))
     }
 
     /// Asserts a refusal whose detail contains `words`.
@@ -62,9 +54,7 @@ pub struct Watch(Arc<AtomicI64>);
 
 impl Watch {
     pub fn at(text: &str) -> Self {
-        Self(Arc::new(AtomicI64::new(
-            text.parse::<Timestamp>().unwrap().as_second(),
-        )))
+        Self(Arc::new(AtomicI64::new(text.parse::<Timestamp>().unwrap().as_second())))
     }
 
     pub fn clock(&self) -> Clock {
@@ -112,12 +102,7 @@ impl Erp {
         let netsuite = NetSuite::new(config, watch.clock());
         let router = netsuite.router();
         let token = netsuite.issue_token();
-        Self {
-            netsuite,
-            router,
-            watch,
-            token,
-        }
+        Self { netsuite, router, watch, token }
     }
 
     /// A call to a record's path, with strict property names.
@@ -128,23 +113,13 @@ impl Erp {
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/json")
             .header("x-netsuite-propertynamevalidation", "Error")
-            .body(if body.is_null() {
-                Body::empty()
-            } else {
-                Body::from(body.to_string())
-            })
+            .body(if body.is_null() { Body::empty() } else { Body::from(body.to_string()) })
             .unwrap();
         call(&self.router, request).await
     }
 
     pub async fn get(&self, path: &str) -> Value {
-        let answer = self
-            .call(
-                "GET",
-                &format!("{path}?expandSubResources=true"),
-                &Value::Null,
-            )
-            .await;
+        let answer = self.call("GET", &format!("{path}?expandSubResources=true"), &Value::Null).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.body
     }
@@ -160,20 +135,13 @@ impl Erp {
             "subsidiary": { "id": "1" },
             "currency": { "id": currency },
         });
-        self.put(&format!("/customer/eid:GUEST-{currency}"), &body)
-            .await
-            .id()
+        self.put(&format!("/customer/eid:GUEST-{currency}"), &body).await.id()
     }
 
     /// Two tees and a mug, shipping, 20 % tax as the shop charged it: 70.00 + 5.00 + 15.00 = 90.00 GBP.
     pub async fn order(&self, reference: &str) -> String {
         let customer = self.customer("1").await;
-        self.put(
-            &format!("/salesOrder/eid:{reference}?replace=item"),
-            &order_body(&customer),
-        )
-        .await
-        .id()
+        self.put(&format!("/salesOrder/eid:{reference}?replace=item"), &order_body(&customer)).await.id()
     }
 
     /// Ships lines of an order, all of each if no quantity is given.
@@ -184,12 +152,7 @@ impl Erp {
     }
 
     pub async fn bill(&self, order: &str, body: &Value) -> Answer {
-        self.call(
-            "POST",
-            &format!("/salesOrder/{order}/!transform/invoice?replace=item"),
-            body,
-        )
-        .await
+        self.call("POST", &format!("/salesOrder/{order}/!transform/invoice?replace=item"), body).await
     }
 
     pub async fn pay(&self, order: &str, reference: &str, amount: &Value) -> Answer {
@@ -198,8 +161,7 @@ impl Erp {
             "customer": { "id": customer }, "currency": { "id": "1" }, "salesOrder": { "id": order },
             "payment": amount, "account": { "id": "120" }, "undepFunds": { "id": "F" },
         });
-        self.put(&format!("/customerDeposit/eid:{reference}"), &body)
-            .await
+        self.put(&format!("/customerDeposit/eid:{reference}"), &body).await
     }
 
     pub async fn apply(&self, deposit: &str, invoice: &str, apply: (&str, &Value)) -> Answer {
@@ -208,29 +170,18 @@ impl Erp {
             "externalId": reference,
             "apply": { "items": [{ "doc": { "id": invoice }, "apply": true, "amount": amount }] },
         });
-        self.call(
-            "POST",
-            &format!("/customerDeposit/{deposit}/!transform/depositApplication"),
-            &body,
-        )
-        .await
+        self.call("POST", &format!("/customerDeposit/{deposit}/!transform/depositApplication"), &body).await
     }
 
     /// Documents of a record type.
     pub fn documents(&self, record: &str) -> Vec<Value> {
         let all = self.netsuite.documents();
         let documents = all["documents"].as_array().unwrap();
-        documents
-            .iter()
-            .filter(|document| document["record"] == record)
-            .cloned()
-            .collect()
+        documents.iter().filter(|document| document["record"] == record).cloned().collect()
     }
 
     pub fn balance(&self, currency: &str, account: &str) -> i64 {
-        self.netsuite.ledger()["currencies"][currency]["accounts"][account]
-            .as_i64()
-            .unwrap_or(0)
+        self.netsuite.ledger()["currencies"][currency]["accounts"][account].as_i64().unwrap_or(0)
     }
 }
 
