@@ -107,7 +107,13 @@ impl AuthorizeCaller {
                     *self.keys.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, keys));
                     return found.ok_or_else(|| "the token's key is not the issuer's".into());
                 }
-                Err(failure) => tracing::error!(%failure, "the issuer's keys cannot be fetched"),
+                Err(failure) => {
+                    tracing::error!(%failure, "the issuer's keys cannot be fetched");
+                    // Not asked again at once: callers must not wait for an issuer that hangs, one after the other.
+                    let mut keys = self.keys.0.lock().unwrap_or_else(PoisonError::into_inner);
+                    let old = keys.take().map_or_else(HashMap::new, |(_, old)| old);
+                    *keys = Some((now, old));
+                }
             }
         }
         known.ok_or_else(|| "the token's key is not known".into())

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use crossdock_connectors::{InboundFact, webhook};
 use crossdock_domain::accept::{Context, Inbound, storefront_order, unreadable_order};
+use crossdock_domain::canonical::hash_of;
 use crossdock_domain::event::{Decision, FailureClass};
 use crossdock_domain::ids::{ChannelOrderId, ConnectionId, split_reference};
 use crossdock_domain::item::Item;
@@ -98,8 +99,9 @@ impl TranslateInbound {
         origin: &Origin,
     ) -> Result<(), Failure> {
         let mut order = self.load(connection, channel).await?;
-        let paid = inbound.order.captured().map_or(0, crossdock_domain::Minor::get);
-        let cause = format!("fact:{connection}:order:{}:{paid}:{}", inbound.source_version, inbound.cancelled);
+        // The version alone is not enough: storefronts count in seconds.
+        let content = hash_of(&(&inbound.order, inbound.cancelled));
+        let cause = format!("fact:{connection}:order:{}:{content}", inbound.source_version);
         if order.causes.contains(&cause) {
             return Ok(());
         }

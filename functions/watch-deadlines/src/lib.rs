@@ -38,6 +38,9 @@ const FIRST_WALK_MINUTES: i64 = 60;
 /// At most so many minutes are walked in one call; the next call goes on.
 const WALK_MINUTES: i64 = 120;
 
+/// A bucket of which something fails is walked again for so long.
+const PATIENCE_MINUTES: i64 = 30;
+
 /// Orders looked at at the same time.
 const CONCURRENCY: usize = 8;
 
@@ -68,23 +71,26 @@ impl WatchDeadlines {
         let from = cursor.unwrap_or(this_minute - FIRST_WALK_MINUTES) - OVERLAP_MINUTES;
         let until = this_minute.min(from + WALK_MINUTES);
         let mut walk = Walk::default();
-        let mut walked = Ok(());
-        let mut reached = None;
+        let (mut reached, mut stuck) = (None, None);
         for minute in from..=until {
             if self.now() + RESERVE > deadline {
                 break;
             }
-            walked = self.walk_minute(minute, &mut walk).await;
-            if walked.is_err() {
-                break;
-            }
             reached = Some(minute);
+            if let Err(failure) = self.walk_minute(minute, &mut walk).await {
+                tracing::error!(minute, %failure, "not everything that was due could be looked at");
+                stuck = stuck.or(Some((minute, failure)));
+            }
         }
+        // What failed is walked again, but not for ever: one order that nobody can read must not hold up the others.
+        let again = stuck.as_ref().map(|(minute, _)| *minute).filter(|minute| this_minute - minute < PATIENCE_MINUTES);
         // Once per walk: who dies before it walks the same minutes again, which is harmless.
-        if let Some(minute) = reached {
-            self.markers.set_marker(CURSOR, &minute.to_string()).await.map_err(retry)?;
+        if let Some(cursor) = again.map(|minute| minute - 1 + OVERLAP_MINUTES).or(reached) {
+            self.markers.set_marker(CURSOR, &cursor.min(this_minute).to_string()).await.map_err(retry)?;
         }
-        walked?;
+        if let Some((_, failure)) = stuck {
+            return Err(failure);
+        }
         tracing::info!(looked_at = walk.looked_at, triggered = walk.triggered, "walked");
         Ok(walk)
     }
@@ -93,7 +99,9 @@ impl WatchDeadlines {
         self.recorder.clock().now()
     }
 
+    /// Looks at every order of a minute; one that fails keeps nobody else from being looked at.
     async fn walk_minute(&self, minute: i64, walk: &mut Walk) -> Result<(), Failure> {
+        let mut failed = Ok(());
         for shard in 0..DUE_SHARDS {
             let due = self.recorder.log().due(&format!("{minute}#{shard}")).await.map_err(retry)?;
             walk.looked_at += due.len();
@@ -101,10 +109,13 @@ impl WatchDeadlines {
             let outcomes: Vec<Result<usize, Failure>> =
                 futures_util::stream::iter(looks).buffer_unordered(CONCURRENCY).collect().await;
             for outcome in outcomes {
-                walk.triggered += outcome?;
+                match outcome {
+                    Ok(triggered) => walk.triggered += triggered,
+                    Err(failure) => failed = Err(failure),
+                }
             }
         }
-        Ok(())
+        failed
     }
 
     /// Looks at one order; gives back how many tasks were triggered again.

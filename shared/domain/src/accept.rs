@@ -1,6 +1,6 @@
 //! Whether an order is ours to fulfil, has to wait, or is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -14,6 +14,9 @@ use crate::settings::{ChannelSettings, PROCESS_VERSION};
 
 /// The most lines one order may have.
 pub const MAX_LINES: usize = 500;
+
+/// The most different SKUs one order may have: stock moves in the transaction of the fact, which holds 100 items.
+pub const MAX_SKUS: usize = 99;
 
 /// An order as it came in, translated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +132,10 @@ fn size_concerns(order: &CanonicalOrder, settings: &ChannelSettings) -> Vec<Hold
     if order.lines.len() > MAX_LINES {
         holds.push(Hold::new(HoldCode::Limit, format!("more than {MAX_LINES} lines")));
     }
+    let skus: BTreeSet<&Sku> = order.lines.iter().filter_map(|line| line.sku.as_ref()).collect();
+    if skus.len() > MAX_SKUS {
+        holds.push(Hold::new(HoldCode::Limit, format!("more than {MAX_SKUS} different SKUs")));
+    }
     let most = settings.limits.quantity_per_line;
     if let Some(line) = order.lines.iter().find(|line| line.quantity > most) {
         holds.push(Hold::new(HoldCode::Limit, format!("line {} has more than {most} units", line.id)));
@@ -225,7 +232,8 @@ pub fn storefront_order(order: &Order, inbound: &Inbound, context: Context<'_>) 
         return events.into();
     };
     let mut events = late_payments(order, inbound);
-    let newer = inbound.source_version > known.fact.source_version;
+    // Storefronts count in seconds: of two contents with one version nobody knows which is newer, so a person looks.
+    let newer = inbound.source_version >= known.fact.source_version;
     let changed = newer && inbound.order.content_hash() != known.fact.order.content_hash();
     let holds: Vec<Hold> = [
         (inbound.cancelled, HoldCode::CancelledAtStorefront, "the storefront has cancelled the order"),
@@ -304,16 +312,11 @@ pub fn liftable_holds(order: &Order, recipient: Option<&Recipient>, context: Con
     let mut current = known.fact.order.clone();
     current.tenders = order.captured_tenders().map(|(_, tender)| tender.clone()).collect();
     let remaining: Vec<HoldCode> = concerns(&current, recipient, context).into_iter().map(|hold| hold.code).collect();
+    // Not `Currency` and `Address`: the translation finds some of these itself, in a payload that is gone by now.
     let checked = |code: &HoldCode| {
         matches!(
             code,
-            HoldCode::Unpaid
-                | HoldCode::UnknownSku
-                | HoldCode::Unmapped
-                | HoldCode::Currency
-                | HoldCode::Country
-                | HoldCode::Limit
-                | HoldCode::Address
+            HoldCode::Unpaid | HoldCode::UnknownSku | HoldCode::Unmapped | HoldCode::Country | HoldCode::Limit
         )
     };
     order
