@@ -44,6 +44,7 @@ fn an_announcement_whose_function_dies_every_time_is_parked_and_a_retry_does_it(
     let world = told_in_every_way(async |world: &mut World| {
         place(world, two_lines());
         world.settle().await;
+        world.plan.from_here();
         ship_all(world);
         with_a_deadly("shopify-uk.sandbox", world).await;
         goes_its_way(world).await;

@@ -165,6 +165,7 @@ fn a_token_that_expires_in_between_is_renewed() {
     let world = told_in_every_way(async |world: &mut World| {
         place(world, two_lines());
         world.settle().await;
+        world.plan.from_here();
         world.netsuite.act(json!({ "expire_tokens": {} })).unwrap();
         ship_all(world);
         world.settle().await;

@@ -1,12 +1,12 @@
 //! Orders that go straight through, in every kind of money.
 
 use crossdock_domain::order::Status;
-use crossdock_world::{Style, World};
+use crossdock_world::{Phase, Style, World};
 use serde_json::{Value, json};
 
 use crate::acts::{but, goes_its_way, one_mug, place, two_lines};
 use crate::books::{assert_all_closed, rows, text};
-use crate::telling::{told, told_in_every_way};
+use crate::telling::{same_as_calm, told, told_in_every_way, told_with_deaths};
 
 async fn two_lines_shipped_at_once(world: &mut World) {
     place(world, two_lines());
@@ -20,7 +20,30 @@ fn an_ordinary_order_goes_all_the_way() {
 
 #[test]
 fn an_ordinary_order_survives_everything() {
-    assert_all_closed(&told_in_every_way(two_lines_shipped_at_once));
+    let sides = [Phase::Before, Phase::After];
+    assert_all_closed(&told_with_deaths(two_lines_shipped_at_once, &sides, same_as_calm(two_lines_shipped_at_once)));
+}
+
+/// Two deaths in one story: the second may hit whoever repairs what the first has left.
+#[test]
+fn an_ordinary_order_survives_any_two_deaths() {
+    let same = same_as_calm(two_lines_shipped_at_once);
+    let effects = told(two_lines_shipped_at_once, Style::Calm).plan.effects();
+    let mut random = fastrand::Rng::with_seed(10);
+    for _ in 0..60 {
+        let (first, second) = (random.u64(1..effects), random.u64(1..effects));
+        let sides = [Phase::Before, Phase::After];
+        let sides = [sides[random.usize(..2)], sides[random.usize(..2)]];
+        let world = told(
+            async |world: &mut World| {
+                world.plan.at(first, sides[0]);
+                world.plan.at(second, sides[1]);
+                two_lines_shipped_at_once(world).await;
+            },
+            Style::Calm,
+        );
+        same(&world, &format!("crashed {sides:?} effects {first} and {second}"));
+    }
 }
 
 fn erp_totals(world: &World) -> Vec<(String, i64)> {

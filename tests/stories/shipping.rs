@@ -24,6 +24,7 @@ fn an_order_split_over_two_locations_is_two_parcels_and_two_invoices() {
     let world = told_in_every_way(async |world: &mut World| {
         let id = place(world, cap_and_poster());
         world.settle().await;
+        world.plan.from_here();
         ship_part(world, &format!("UK-{id}-F1"), json!([{ "sku": "CAP-RED", "quantity": 1 }]));
         world.settle().await;
         ship_all(world);
@@ -50,6 +51,7 @@ fn one_allocation_may_leave_in_parts() {
     let world = told_in_every_way(async |world: &mut World| {
         let id = place(world, units_of("MUG-WHT", 3));
         world.settle().await;
+        world.plan.from_here();
         ship_part(world, &format!("UK-{id}-F1"), json!([{ "sku": "MUG-WHT", "quantity": 2 }]));
         world.settle().await;
         ship_all(world);
@@ -76,7 +78,8 @@ fn a_shipment_that_is_told_again_days_later_is_still_one() {
     let world = told_in_every_way(async |world: &mut World| {
         place(world, one_mug());
         goes_its_way(world).await;
-        world.wait(SignedDuration::from_hours(72)).await;
+        world.plan.from_here();
+        world.clock.pass(SignedDuration::from_hours(72));
         for new_webhook_id in [false, true] {
             world.shipbob.act(json!({ "redeliver": { "order": "all", "new_webhook_id": new_webhook_id } })).unwrap();
             world.settle().await;
@@ -91,7 +94,8 @@ fn an_order_that_is_told_again_with_another_delivery_is_still_one() {
     let world = told_in_every_way(async |world: &mut World| {
         place(world, one_mug());
         goes_its_way(world).await;
-        world.wait(SignedDuration::from_hours(72)).await;
+        world.plan.from_here();
+        world.clock.pass(SignedDuration::from_hours(72));
         world.shopify.act(json!({ "redeliver": { "order": "all", "new_webhook_id": true } })).unwrap();
         world.settle().await;
     });
@@ -104,6 +108,7 @@ fn a_shipment_that_nobody_told_of_is_found_by_asking() {
     let world = told_in_every_way(async |world: &mut World| {
         place(world, two_lines());
         world.settle().await;
+        world.plan.from_here();
         ship_all(world);
         let untold = world.shipbob.take_deliveries();
         assert!(!untold.is_empty());

@@ -19,6 +19,7 @@ fn a_backorder_waits_for_its_sku_and_goes_when_stock_has_arrived() {
         place(world, units_of("SOCKS-3PK", 2));
         world.settle().await;
         assert_eq!(attention(world).await, ["allocate:A1 stock"]);
+        world.plan.from_here();
         for _ in 0..2 {
             let reply = world.receive_stock(&receipt("GR-1", "SOCKS-3PK", 5)).await;
             assert!(matches!(reply.status, 200 | 201), "{}", reply.body);
@@ -88,6 +89,7 @@ fn of_two_orders_for_the_last_unit_exactly_one_is_promised() {
 fn the_order_that_came_too_late_goes_with_the_next_unit() {
     let story = async |world: &mut World| {
         two_want_the_last_one(world).await;
+        world.plan.from_here();
         world.receive_stock(&receipt("GR-1", "MUG-WHT", 1)).await;
         world.wait(SignedDuration::from_hours(7)).await;
         goes_its_way(world).await;

@@ -13,6 +13,7 @@ fn a_fulfilment_that_the_shop_holds_is_told_once_the_hold_is_released() {
     let world = told_in_every_way(async |world: &mut World| {
         let id = place(world, one_mug());
         world.settle().await;
+        world.plan.from_here();
         world.shopify.act(json!({ "hold_fulfillment_order": { "order": id } })).unwrap();
         ship_all(world);
         world.settle().await;
@@ -28,6 +29,7 @@ fn a_throttled_shop_is_left_alone_and_told_later() {
     let world = told_in_every_way(async |world: &mut World| {
         place(world, one_mug());
         world.settle().await;
+        world.plan.from_here();
         world.shopify.act(json!({ "fail_next": { "code": "THROTTLED", "times": 4 } })).unwrap();
         goes_its_way(world).await;
     });
@@ -41,6 +43,7 @@ fn a_lost_answer_never_fulfils_what_has_not_left() {
     let world = told_in_every_way(async |world: &mut World| {
         let id = place(world, units_of("MUG-WHT", 3));
         world.settle().await;
+        world.plan.from_here();
         let lost = fault("POST /admin/api", "timeout_after_commit", 1).only_when_body_contains("fulfillmentCreate");
         world.shopify.add_fault(lost);
         ship_part(world, &format!("UK-{id}-F1"), json!([{ "sku": "MUG-WHT", "quantity": 1 }]));
@@ -66,6 +69,7 @@ fn an_outage_of_the_shop_delays_only_its_own_news() {
     let world = told_in_every_way(async |world: &mut World| {
         place(world, one_mug());
         world.settle().await;
+        world.plan.from_here();
         world.shopify.add_fault(fault("POST /admin/api", "status:503", 9));
         goes_its_way(world).await;
         world.wait(SignedDuration::from_hours(2)).await;

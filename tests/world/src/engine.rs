@@ -102,6 +102,7 @@ pub struct World {
     webhooks: VecDeque<(&'static str, Delivery)>,
     messages: u64,
     opening: BTreeMap<(Sku, LocationId), i64>,
+    folded: BTreeMap<String, Order>,
     /// Every line of what happened, for a story's reader.
     pub transcript: Vec<String>,
 }
@@ -137,7 +138,7 @@ impl World {
         seed(&store);
         let now = clock.clone();
         let sandbox_clock: crossdock_sandboxes::Clock = Arc::new(move || now.now());
-        let key = signing_key();
+        let key = key_pair();
         let netsuite = NetSuite::new(certified(options.netsuite, key), sandbox_clock.clone());
         let shopify = Shopify::new(options.shopify.clone(), sandbox_clock.clone());
         let shipbob = ShipBob::new(options.shipbob.clone(), sandbox_clock);
@@ -171,6 +172,7 @@ impl World {
             webhooks: VecDeque::new(),
             messages: 0,
             opening,
+            folded: BTreeMap::new(),
             transcript: Vec::new(),
             store,
             shopify,
@@ -295,7 +297,7 @@ impl World {
     /// Loses what the log's stream has not handed over yet, as a stream does after 24 hours; gives back how many
     /// commits that were.
     pub fn lose_stream(&mut self) -> usize {
-        let lost = self.stream.len() + self.store.take_stream().len();
+        let lost = self.stream.len() + self.take_stream().len();
         self.stream.clear();
         lost
     }
@@ -333,7 +335,7 @@ impl World {
     /// To the next moment at which something is due; false when that is later.
     async fn let_time_pass(&mut self, (messages_until, deadlines_until): (Timestamp, Timestamp)) -> bool {
         let hidden = self.queues.values().flatten().map(|message| message.visible_at);
-        let due = self.orders().iter().filter_map(Order::next_due).min().map(|due| due + SignedDuration::from_secs(61));
+        let due = self.folded.values().filter_map(Order::next_due).min().map(|due| due + SignedDuration::from_secs(61));
         let near = due.filter(|due| *due < deadlines_until);
         match (hidden.min().filter(|visible| *visible < messages_until), near) {
             (Some(visible), due) if due.is_none_or(|due| visible <= due) => {
@@ -352,7 +354,7 @@ impl World {
 
     /// Collects what was said since the last move.
     fn gather(&mut self) {
-        for commit in self.store.take_stream() {
+        for commit in self.take_stream() {
             let copies = self.copies();
             self.stream.extend(std::iter::repeat_n(commit, copies));
         }
@@ -373,6 +375,16 @@ impl World {
             let copies = self.copies();
             self.webhooks.extend(std::iter::repeat_n(delivery, copies));
         }
+    }
+
+    /// Commits since the last look, folded into what the world knows of its orders.
+    fn take_stream(&mut self) -> Vec<Commit> {
+        let commits = self.store.take_stream();
+        for commit in &commits {
+            let Ok(id) = OrderId::from_stream(&commit.stream) else { continue };
+            self.folded.entry(commit.stream.clone()).or_insert_with(|| Order::new(id)).apply(commit);
+        }
+        commits
     }
 
     /// How often the next thing is delivered.
@@ -567,21 +579,16 @@ fn stream_event(commit: &Commit) -> StreamEvent {
     event
 }
 
-fn certified(mut config: NetSuiteConfig, key: &SigningKey) -> NetSuiteConfig {
-    let public_key_pem = match key.public_pem() {
-        Ok(pem) => pem,
-        Err(error) => panic!("the key cannot be written: {error}"),
-    };
-    let (client_id, kid) = (CLIENT.0.to_owned(), CLIENT.1.to_owned());
+fn certified(mut config: NetSuiteConfig, key: &KeyPair) -> NetSuiteConfig {
+    let (client_id, kid, public_key_pem) = (CLIENT.0.to_owned(), CLIENT.1.to_owned(), key.public.clone());
     config.certificates.push(Certificate { kid, client_id, public_key_pem });
     config
 }
 
-fn secrets(shopify: &ShopifyConfig, shipbob: &ShipBobConfig, key: &SigningKey) -> WorldSecrets {
-    let private_key = key.private_pem().unwrap_or_default();
+fn secrets(shopify: &ShopifyConfig, shipbob: &ShipBobConfig, key: &KeyPair) -> WorldSecrets {
     let shop = json!({ "webhook_secrets": [shopify.client_secret], "access_token": shopify.access_token });
     let warehouse = json!({ "webhook_secrets": [shipbob.webhook_secret], "token": shipbob.token });
-    let erp = json!({ "client_id": CLIENT.0, "certificate_id": CLIENT.1, "private_key": private_key });
+    let erp = json!({ "client_id": CLIENT.0, "certificate_id": CLIENT.1, "private_key": key.private });
     let all = [("shopify-uk", shop), ("shipbob", warehouse), ("netsuite", erp)];
     WorldSecrets(all.into_iter().map(|(name, secret)| (name.to_owned(), Secret::new(secret))).collect())
 }
@@ -596,10 +603,22 @@ fn template() -> &'static Template {
     TEMPLATE.get_or_init(Template::read)
 }
 
+/// What the ERP's integration signs in with, as PEM.
+struct KeyPair {
+    private: String,
+    public: String,
+}
+
 /// Made once per run: nothing that signs is ever checked in.
-fn signing_key() -> &'static SigningKey {
-    static KEY: OnceLock<SigningKey> = OnceLock::new();
-    KEY.get_or_init(SigningKey::generate)
+fn key_pair() -> &'static KeyPair {
+    static KEY: OnceLock<KeyPair> = OnceLock::new();
+    KEY.get_or_init(|| {
+        let key = SigningKey::generate();
+        match (key.private_pem(), key.public_pem()) {
+            (Ok(private), Ok(public)) => KeyPair { private, public },
+            (Err(error), _) | (_, Err(error)) => panic!("the key cannot be written: {error}"),
+        }
+    })
 }
 
 /// The same seed as the local stack's, with the sandboxes under host names of the world.

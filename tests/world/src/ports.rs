@@ -32,6 +32,7 @@ pub enum Phase {
 #[derive(Debug, Default)]
 pub struct CrashPlan {
     effects: AtomicU64,
+    begun: AtomicU64,
     planned: Mutex<BTreeMap<u64, Phase>>,
     deadly: Mutex<Option<String>>,
     crashed: AtomicBool,
@@ -42,6 +43,17 @@ impl CrashPlan {
     /// Plans one more death, at the effect with this number, from 1.
     pub fn at(&self, effect: u64, phase: Phase) {
         locked(&self.planned).insert(effect, phase);
+    }
+
+    /// What is told from here on is this story's own: deaths before here are another story's.
+    pub fn from_here(&self) {
+        self.begun.store(self.effects(), Ordering::SeqCst);
+    }
+
+    /// Effects before the story's own part.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::SeqCst)
     }
 
     /// From now on whoever calls this host dies before its call, until it is `None` again.
