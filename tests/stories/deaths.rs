@@ -12,7 +12,7 @@ use crate::telling::told_in_every_way;
 
 async fn with_a_deadly(host: &str, world: &mut World) {
     world.plan.deadly_host(Some(host));
-    world.wait(SignedDuration::from_hours(3)).await;
+    world.wait(SignedDuration::from_hours(2)).await;
     let exceptions = attention(world).await;
     assert!(exceptions.iter().any(|exception| exception.ends_with(" exhausted")), "{exceptions:?}");
     world.plan.deadly_host(None);

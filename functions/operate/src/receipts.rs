@@ -4,7 +4,7 @@
 use crossdock_connectors::api::parse_receipt;
 use crossdock_domain::canonical::hash_of;
 use crossdock_domain::commit::{Summary, due_bucket};
-use crossdock_domain::event::StockReceipt;
+use crossdock_domain::event::{ReceiptLine, StockReceipt};
 use crossdock_domain::item::StockMove;
 use crossdock_domain::{Commit, Event, Sku};
 use crossdock_log::AppendError;
@@ -84,23 +84,13 @@ impl Operate {
     }
 }
 
-/// One move per SKU: a transaction may touch an item only once.
+/// One move per line: parsing has seen to it that no SKU is named twice.
 fn moves(receipt: &StockReceipt) -> Vec<StockMove> {
-    let mut moves: Vec<StockMove> = Vec::new();
-    for line in &receipt.lines {
-        let quantity = i64::from(line.quantity);
-        match moves.iter_mut().find(|known| known.sku == line.sku) {
-            Some(known) => {
-                known.on_hand += quantity;
-                known.available += quantity;
-            }
-            None => moves.push(StockMove {
-                sku: line.sku.clone(),
-                location: receipt.location.clone(),
-                on_hand: quantity,
-                available: quantity,
-            }),
-        }
-    }
-    moves
+    let arrived = |line: &ReceiptLine| StockMove {
+        sku: line.sku.clone(),
+        location: receipt.location.clone(),
+        on_hand: i64::from(line.quantity),
+        available: i64::from(line.quantity),
+    };
+    receipt.lines.iter().map(arrived).collect()
 }
