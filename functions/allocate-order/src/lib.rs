@@ -7,7 +7,7 @@ use crossdock_domain::event::{FailureClass, Parked, WaitsOn};
 use crossdock_domain::sourcing::{Sourcing, source};
 use crossdock_domain::{Event, Order, OrderId, Sku, Task, TaskKind};
 use crossdock_log::{Items, Page, ViewQuery, Views};
-use crossdock_runner::{Directory, Done, Origin, Recorder, Runner, Step};
+use crossdock_runner::{Directory, Done, Origin, Recorder, Runner, Step, store_failure};
 use crossdock_step::Failure;
 use crossdock_step::batch::Trigger;
 use jiff::Timestamp;
@@ -36,7 +36,7 @@ impl Step for AllocateOrder {
             )
         })?;
         let skus: Vec<Sku> = order.unallocated().filter_map(|(_, line, _)| line.sku.clone()).collect();
-        let items = self.items.items(&skus).await.map_err(|error| Failure::retry(error.to_string()))?;
+        let items = self.items.items(&skus).await.map_err(store_failure)?;
         match source(order, &items, &settings) {
             Sourcing::Promised(decision) => Ok(Done::Decided(decision)),
             Sourcing::Short { sku, missing } => Ok(Done::Decided(backorder(task, sku, missing).into())),
@@ -93,8 +93,7 @@ impl Function {
         let query = ViewQuery::Waiting(format!("sku#{sku}"));
         let mut page = Page { limit: PAGE, after: None };
         loop {
-            let (waiting, next) =
-                self.views.list(&query, &page).await.map_err(|error| Failure::retry(error.to_string()))?;
+            let (waiting, next) = self.views.list(&query, &page).await.map_err(store_failure)?;
             for row in waiting {
                 let id: OrderId = row.order_id.parse().map_err(|error| Failure::retry(format!("{error}")))?;
                 self.release(&id, sku, (trigger, deadline)).await?;
@@ -120,10 +119,7 @@ impl Function {
         };
         let cause = format!("release:{}", trigger.stream);
         let decide = |order: &Order| waits(order).map(|task| Event::TaskReleased { task }.into()).unwrap_or_default();
-        self.recorder
-            .record(&mut order, (&cause, &origin), decide)
-            .await
-            .map_err(|error| Failure::retry(error.to_string()))?;
+        self.recorder.record(&mut order, (&cause, &origin), decide).await?;
         let again = Trigger { stream: id.stream(), event_id: trigger.event_id.clone(), task: None };
         self.runner.run(&self.step, &again, deadline).await
     }

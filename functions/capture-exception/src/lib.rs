@@ -6,9 +6,9 @@ use std::sync::Arc;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use crossdock_domain::event::{Decision, FailureClass, Parked, WaitsOn};
 use crossdock_domain::{Attention, Event, Order, OrderId, TaskKind};
-use crossdock_log::{OrderView, People, StoreError, Views};
+use crossdock_log::{OrderView, People, Views};
 use crossdock_runner::inbound::InboundMessage;
-use crossdock_runner::{CommitError, Origin, Recorder};
+use crossdock_runner::{Origin, Recorder, store_failure};
 use crossdock_step::Failure;
 use crossdock_step::batch::{self, Limits, Message, Trigger};
 use crossdock_step::ports::Untouched;
@@ -53,10 +53,6 @@ pub const STOREFRONT: &[TaskKind] = &[TaskKind::AnnounceShipment];
 /// Allocation.
 pub const ALLOCATION: &[TaskKind] = &[TaskKind::Allocate];
 
-fn retry(error: StoreError) -> Failure {
-    Failure::retry(error.to_string())
-}
-
 impl CaptureException {
     /// Handles one batch of dead letters.
     pub async fn handle(&self, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
@@ -98,16 +94,13 @@ impl CaptureException {
         let cause = format!("dead-letter:{}", message.id);
         let recorded = self.recorder.record(&mut order, (&cause, &origin), |order| give_up(order, kinds)).await;
         tracing::error!(order = %id, correlation_id = order.correlation_id.as_deref(), "a message died; its tasks are parked");
-        match recorded {
-            Ok(_) => Ok(()),
-            Err(CommitError::Failed(failure)) => Err(failure),
-            Err(error) => Err(Failure::retry(error.to_string())),
-        }
+        recorded?;
+        Ok(())
     }
 
     /// Keeps a delivery that names no order, and shows it as an exception of its connection.
     async fn keep(&self, message: &Message) -> Result<(), Failure> {
-        self.people.keep_delivery(&message.id, &message.body).await.map_err(retry)?;
+        self.people.keep_delivery(&message.id, &message.body).await.map_err(store_failure)?;
         let inbound: Option<InboundMessage> = serde_json::from_str(&message.body).ok();
         let connection =
             inbound.as_ref().map_or_else(|| "unknown".to_owned(), |inbound| inbound.connection.to_string());
@@ -121,7 +114,7 @@ impl CaptureException {
             attempts: message.receives,
         };
         tracing::error!(connection, message = message.id, "a delivery could not be understood");
-        self.views.show(&delivery_row((&message.id, &connection), exception, now)).await.map_err(retry)
+        self.views.show(&delivery_row((&message.id, &connection), exception, now)).await.map_err(store_failure)
     }
 }
 

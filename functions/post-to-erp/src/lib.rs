@@ -9,7 +9,7 @@ use crossdock_domain::event::{Application, Document, FailureClass};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::{Event, Order, Sku, Task, TaskKind};
 use crossdock_log::Items;
-use crossdock_runner::{Calls, Connectors, Directory, Done, Step};
+use crossdock_runner::{Calls, Connectors, Directory, Done, Step, store_failure};
 use crossdock_step::Failure;
 
 /// The step.
@@ -65,7 +65,7 @@ impl PostToErp {
     async fn item_identities(&self, order: &Order) -> Result<BTreeMap<Sku, String>, Failure> {
         let Some(erp) = route(order) else { return Ok(BTreeMap::new()) };
         let skus: Vec<Sku> = order.goods().filter_map(|(_, line)| line.sku.clone()).collect();
-        let items = self.items.items(&skus).await.map_err(|error| Failure::retry(error.to_string()))?;
+        let items = self.items.items(&skus).await.map_err(store_failure)?;
         let unmapped = skus.iter().find(|sku| items.get(sku).is_none_or(|item| !item.identities.contains_key(&erp)));
         if let Some(sku) = unmapped {
             return Err(Failure::permanent(

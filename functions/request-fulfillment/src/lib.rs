@@ -9,7 +9,7 @@ use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::shipping::record_shipment;
 use crossdock_domain::{Event, Order, Recipient, Sku, Task, TaskKind};
 use crossdock_log::{Items, People};
-use crossdock_runner::{Calls, Connectors, Directory, Done, Step};
+use crossdock_runner::{Calls, Connectors, Directory, Done, Step, store_failure};
 use crossdock_step::Failure;
 
 /// The step.
@@ -83,7 +83,7 @@ impl RequestFulfillment {
         system: &ConnectionId,
     ) -> Result<Vec<FulfillmentLine>, Failure> {
         let skus: Vec<Sku> = allocation.lines.iter().filter_map(|line| order.sku(line.line).cloned()).collect();
-        let items = self.items.items(&skus).await.map_err(|error| Failure::retry(error.to_string()))?;
+        let items = self.items.items(&skus).await.map_err(store_failure)?;
         let mut lines: Vec<FulfillmentLine> = Vec::new();
         for (quantity, sku) in allocation.lines.iter().filter_map(|line| Some((line.quantity, order.sku(line.line)?))) {
             let identity = items.get(sku).and_then(|item| item.identities.get(system)).cloned();
@@ -105,8 +105,7 @@ impl RequestFulfillment {
     async fn recipient(&self, order: &Order, task: &Task) -> Result<Recipient, Failure> {
         let hash = order.accepted.as_ref().and_then(|accepted| accepted.fact.recipient.as_deref());
         let hash = hash.ok_or_else(|| missing(task, "recipient"))?;
-        let found =
-            self.people.find(&order.id.stream(), hash).await.map_err(|error| Failure::retry(error.to_string()))?;
+        let found = self.people.find(&order.id.stream(), hash).await.map_err(store_failure)?;
         found.ok_or_else(|| missing(task, "recipient (was it erased?)"))
     }
 }

@@ -14,9 +14,9 @@ use crossdock_domain::item::Item;
 use crossdock_domain::settings::ChannelSettings;
 use crossdock_domain::shipping::{ShipmentReport, record_shipment};
 use crossdock_domain::{Order, OrderId, Sku};
-use crossdock_log::{ConnectionRecord, Items, People, StoreError};
+use crossdock_log::{ConnectionRecord, Items, People};
 use crossdock_runner::inbound::InboundMessage;
-use crossdock_runner::{CommitError, Directory, Origin, Recorder};
+use crossdock_runner::{CommitError, Directory, Origin, Recorder, store_failure};
 use crossdock_step::batch::{self, Limits};
 use crossdock_step::{Failure, Queue};
 use jiff::Timestamp;
@@ -37,10 +37,6 @@ pub struct TranslateInbound {
 
 /// Deliveries of a batch that are worked on at the same time.
 const CONCURRENCY: usize = 10;
-
-fn retry(error: StoreError) -> Failure {
-    Failure::retry(error.to_string())
-}
 
 impl TranslateInbound {
     /// Handles one batch of deliveries.
@@ -113,7 +109,7 @@ impl TranslateInbound {
             items = self.known_items(inbound).await?;
             // Before the commit that names it: a commit must never point at nobody.
             if let Some(recipient) = &inbound.recipient {
-                self.people.keep(&stream, recipient).await.map_err(retry)?;
+                self.people.keep(&stream, recipient).await.map_err(store_failure)?;
             }
         }
         let decide = |order: &Order| storefront_order(order, inbound, context(&settings, &items));
@@ -122,7 +118,7 @@ impl TranslateInbound {
 
     async fn known_items(&self, inbound: &Inbound) -> Result<BTreeMap<Sku, Item>, Failure> {
         let skus: Vec<Sku> = inbound.order.lines.iter().filter_map(|line| line.sku.clone()).collect();
-        self.items.items(&skus).await.map_err(retry)
+        self.items.items(&skus).await.map_err(store_failure)
     }
 
     async fn record_shipment(
@@ -146,7 +142,7 @@ impl TranslateInbound {
                 let without = |order: &Order| Decision { moves: Vec::new(), ..record_shipment(order, report) };
                 self.commit(&mut order, (&cause, origin), without).await
             }
-            Err(error) => Err(failure_of(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -156,7 +152,7 @@ impl TranslateInbound {
         what: (&str, &Origin),
         decide: impl Fn(&Order) -> Decision + Send,
     ) -> Result<(), Failure> {
-        let committed = self.recorder.record(order, what, decide).await.map_err(failure_of)?;
+        let committed = self.recorder.record(order, what, decide).await?;
         tracing::info!(order = %order.id, cause = what.0, correlation_id = order.correlation_id.as_deref(), outcome = committed.word(), "translated");
         Ok(())
     }
@@ -164,13 +160,6 @@ impl TranslateInbound {
 
 const fn context<'a>(settings: &'a ChannelSettings, items: &'a BTreeMap<Sku, Item>) -> Context<'a> {
     Context { settings, items }
-}
-
-fn failure_of(error: CommitError) -> Failure {
-    match error {
-        CommitError::Failed(failure) => failure,
-        CommitError::StockShort | CommitError::MovedOn => Failure::retry(error.to_string()),
-    }
 }
 
 /// The order that a reference of ours names: the 3PL's settings say which channel a prefix belongs to.

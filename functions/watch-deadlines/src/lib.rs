@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crossdock_domain::commit::DUE_SHARDS;
 use crossdock_domain::event::WaitsOn;
 use crossdock_domain::{Event, Order, OrderId, Task};
-use crossdock_log::{Items, Markers, StoreError, Views};
-use crossdock_runner::{CommitError, Origin, Recorder, publish};
+use crossdock_log::{Items, Markers, Views};
+use crossdock_runner::{CommitError, Origin, Recorder, publish, store_failure};
 use crossdock_step::{Bus, BusEntry, Failure};
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -56,10 +56,6 @@ pub struct Walk {
     pub triggered: usize,
 }
 
-fn retry(error: StoreError) -> Failure {
-    Failure::retry(error.to_string())
-}
-
 impl WatchDeadlines {
     /// Walks the buckets from the cursor to now.
     ///
@@ -67,7 +63,8 @@ impl WatchDeadlines {
     /// The store or the bus does not answer; the cursor stays before the minute that could not be walked.
     pub async fn handle(&self, deadline: Timestamp) -> Result<Walk, Failure> {
         let this_minute = self.now().as_second().div_euclid(60);
-        let cursor = self.markers.marker(CURSOR).await.map_err(retry)?.and_then(|minute| minute.parse::<i64>().ok());
+        let cursor =
+            self.markers.marker(CURSOR).await.map_err(store_failure)?.and_then(|minute| minute.parse::<i64>().ok());
         let from = cursor.unwrap_or(this_minute - FIRST_WALK_MINUTES) - OVERLAP_MINUTES;
         let until = this_minute.min(from + WALK_MINUTES);
         let mut walk = Walk::default();
@@ -86,7 +83,7 @@ impl WatchDeadlines {
         let again = stuck.as_ref().map(|(minute, _)| *minute).filter(|minute| this_minute - minute < PATIENCE_MINUTES);
         // Once per walk: who dies before it walks the same minutes again, which is harmless.
         if let Some(cursor) = again.map(|minute| minute - 1 + OVERLAP_MINUTES).or(reached) {
-            self.markers.set_marker(CURSOR, &cursor.min(this_minute).to_string()).await.map_err(retry)?;
+            self.markers.set_marker(CURSOR, &cursor.min(this_minute).to_string()).await.map_err(store_failure)?;
         }
         if let Some((_, failure)) = stuck {
             return Err(failure);
@@ -103,7 +100,7 @@ impl WatchDeadlines {
     async fn walk_minute(&self, minute: i64, walk: &mut Walk) -> Result<(), Failure> {
         let mut failed = Ok(());
         for shard in 0..DUE_SHARDS {
-            let due = self.recorder.log().due(&format!("{minute}#{shard}")).await.map_err(retry)?;
+            let due = self.recorder.log().due(&format!("{minute}#{shard}")).await.map_err(store_failure)?;
             walk.looked_at += due.len();
             let looks = due.into_iter().map(|(stream, seq)| async move { self.look(&stream, seq).await });
             let outcomes: Vec<Result<usize, Failure>> =
@@ -121,11 +118,11 @@ impl WatchDeadlines {
     /// Looks at one order; gives back how many tasks were triggered again.
     async fn look(&self, stream: &str, seq: u64) -> Result<usize, Failure> {
         // A later commit carries a deadline of its own.
-        if self.recorder.log().last_seq(stream).await.map_err(retry)? != seq {
+        if self.recorder.log().last_seq(stream).await.map_err(store_failure)? != seq {
             return Ok(0);
         }
         let Ok(id) = OrderId::from_stream(stream) else { return self.republish(stream, 0).await.map(|()| 0) };
-        let seen = self.views.seen(&id.to_string()).await.map_err(retry)?.map_or(0, |view| view.seq);
+        let seen = self.views.seen(&id.to_string()).await.map_err(store_failure)?.map_or(0, |view| view.seq);
         if seen < seq {
             self.republish(stream, seen).await?;
         }
@@ -140,7 +137,7 @@ impl WatchDeadlines {
     }
 
     async fn republish(&self, stream: &str, seen: u64) -> Result<(), Failure> {
-        let commits = self.recorder.log().load(stream, seen + 1).await.map_err(retry)?;
+        let commits = self.recorder.log().load(stream, seen + 1).await.map_err(store_failure)?;
         tracing::warn!(stream, commits = commits.len(), "the stream has not published these");
         publish(&commits, self.bus.as_ref(), self.views.as_ref()).await
     }
@@ -173,7 +170,7 @@ impl WatchDeadlines {
     }
 
     async fn is_in_stock(&self, sku: &crossdock_domain::Sku) -> Result<bool, Failure> {
-        let items = self.items.items(std::slice::from_ref(sku)).await.map_err(retry)?;
+        let items = self.items.items(std::slice::from_ref(sku)).await.map_err(store_failure)?;
         Ok(items.values().any(|item| item.stock.values().any(|stock| stock.available > 0)))
     }
 }

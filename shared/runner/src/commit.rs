@@ -59,6 +59,16 @@ pub enum CommitError {
     Failed(#[from] Failure),
 }
 
+impl From<CommitError> for Failure {
+    /// What was not committed because others were faster is tried again later.
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Failed(failure) => failure,
+            CommitError::StockShort | CommitError::MovedOn => Self::retry(error.to_string()),
+        }
+    }
+}
+
 /// Reads and appends orders.
 #[derive(Clone)]
 pub struct Recorder {
@@ -66,7 +76,9 @@ pub struct Recorder {
     clock: Clock,
 }
 
-pub(crate) fn store_failure(error: StoreError) -> Failure {
+/// A store that does not answer is tried again later.
+#[must_use]
+pub fn store_failure(error: StoreError) -> Failure {
     Failure::retry(error.to_string())
 }
 

@@ -9,7 +9,7 @@ mod publication;
 mod run;
 pub mod wiring;
 
-pub use commit::{CommitError, Committed, Origin, Recorder};
+pub use commit::{CommitError, Committed, Origin, Recorder, store_failure};
 pub use directory::{Calls, Connectors, Directory};
 pub use publication::{bus_entries, publish};
 pub use run::{Done, Runner, Step, StepFunction};

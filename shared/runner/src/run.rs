@@ -140,12 +140,8 @@ impl Runner {
         if let Some(connection) = &connection {
             self.directory.check(connection).await?;
         }
-        let claimed = match run.step.lease(task) {
-            Some(lease) => self.claim(run, order, (task, lease)).await?,
-            None => true,
-        };
-        if !claimed {
-            return Ok(());
+        if let Some(lease) = run.step.lease(task) {
+            self.claim(run, order, (task, lease)).await?;
         }
         let performed = run.step.perform(order, task).await;
         if let (Some(connection), Ok(_)) = (&connection, &performed) {
@@ -206,22 +202,14 @@ impl Runner {
         self.recorder.record(order, (&cause, &run.origin), decide).await.map(|_| ())
     }
 
-    /// Claims a task for a while; false when somebody else holds it, or has done it.
-    async fn claim(
-        &self,
-        run: &Run<'_>,
-        order: &mut Order,
-        what: (&Task, SignedDuration),
-    ) -> Result<bool, CommitError> {
+    /// Claims a task for a while; whoever is not the first finds that the order has moved on.
+    async fn claim(&self, run: &Run<'_>, order: &mut Order, what: (&Task, SignedDuration)) -> Result<(), CommitError> {
         let (task, lease) = what;
         let attempt = order.claims.get(&task.id).map_or(1, |claim| claim.attempt + 1);
         let until = self.now() + lease;
         let claim = Event::TaskClaimed { task: task.id.clone(), attempt, until };
         let cause = format!("claim:{}:{attempt}", task.id);
-        match self.recorder.append(order, (&cause, &run.origin), &claim.into()).await {
-            Ok(_) => Ok(true),
-            Err(error) => Err(error),
-        }
+        self.recorder.append(order, (&cause, &run.origin), &claim.into()).await.map(|_| ())
     }
 
     /// Ends our claim early when the call certainly had no effect.
