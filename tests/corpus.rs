@@ -77,7 +77,11 @@ fn judge(body: &[u8]) -> (Outcome, Option<Box<Inbound>>) {
             let id = OrderId { connection: "shopify-uk".parse().unwrap(), channel: channel.clone() };
             (outcome(&unreadable_order(&Order::new(id), detail)), None)
         }
-        InboundFact::Shipment { .. } | InboundFact::Ignored { .. } => panic!("an order payload became {fact:?}"),
+        InboundFact::Shipment { .. }
+        | InboundFact::Changed { .. }
+        | InboundFact::Returned { .. }
+        | InboundFact::FulfillmentStopped { .. }
+        | InboundFact::Ignored { .. } => panic!("an order payload became {fact:?}"),
     }
 }
 

@@ -77,6 +77,9 @@ impl TranslateInbound {
             InboundFact::Shipment { reference, report } => {
                 self.record_shipment((&reference, record), &report, origin).await
             }
+            InboundFact::Changed { .. } | InboundFact::Returned { .. } | InboundFact::FulfillmentStopped { .. } => {
+                Ok(())
+            }
             InboundFact::Ignored { topic } => {
                 tracing::info!(connection = %record.connection, topic, "ignored");
                 Ok(())

@@ -16,8 +16,14 @@ use crossdock_domain::accept::Inbound;
 use crossdock_domain::event::{LineQuantity, Tracking};
 use crossdock_domain::ids::{ChannelOrderId, LocationId};
 use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, SalesDraft};
+use crossdock_domain::returns::ReturnReport;
+use crossdock_domain::reversing::{
+    AdjustmentDraft, AmendmentDraft, CreditApplicationDraft, CreditDraft, JournalDraft, ReceiptDraft, RefundDraft,
+    ReturnDraft,
+};
+use crossdock_domain::sales::{Restock, SalesReport, ToldRefund};
 use crossdock_domain::shipping::ShipmentReport;
-use crossdock_domain::{Minor, Recipient, Sku};
+use crossdock_domain::{Currency, Minor, Recipient, Sku};
 use crossdock_step::outbound::Http;
 use crossdock_step::{Clock, Failure, Secrets};
 use jiff::Timestamp;
@@ -60,6 +66,29 @@ pub enum InboundFact {
         reference: String,
         /// What left.
         report: ShipmentReport,
+    },
+    /// The storefront has changed something about an order; what, its sales ledger says.
+    Changed {
+        /// Which.
+        channel: ChannelOrderId,
+        /// What happened, by the vendor's identity of it: `refund:929361463`.
+        what: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Goods that came back to the 3PL.
+    Returned {
+        /// Our reference: that of the return, or, for what nobody announced, that of the 3PL order it left with.
+        reference: String,
+        /// What came.
+        report: ReturnReport,
+    },
+    /// The 3PL has stopped units of an order of ours by itself.
+    FulfillmentStopped {
+        /// Our reference.
+        reference: String,
+        /// What it will and will not ship.
+        outcome: StopOutcome,
     },
     /// Nothing that concerns us.
     Ignored {
@@ -120,6 +149,48 @@ pub trait Fulfillment: Send + Sync {
 
     /// What has left of an order of ours so far; empty when nothing has.
     async fn shipments(&self, reference: &str) -> Result<Vec<ShipmentReport>, Failure>;
+
+    /// Stops whatever of an order has not been picked. Safe to repeat: what is stopped stays stopped.
+    async fn cancel(&self, reference: &str) -> Result<StopOutcome, Failure> {
+        Err(unsupported("cancelling orders", reference))
+    }
+
+    /// Announces goods that will come back. Idempotent by reference: a repeat finds the first.
+    async fn announce_return(&self, notice: &ReturnNotice) -> Result<Posted, Failure> {
+        Err(unsupported("announcing returns", &notice.reference))
+    }
+
+    /// What has come back under a reference of ours so far; nothing where nothing has.
+    async fn returned(&self, reference: &str) -> Result<Option<ReturnReport>, Failure> {
+        Err(unsupported("asking for returns", reference))
+    }
+}
+
+/// What a 3PL did when it was asked to stop an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopOutcome {
+    /// SKU and units that will not leave.
+    pub stopped: Vec<(Sku, u32)>,
+    /// SKU and units that will leave, or have left: it was too late.
+    pub kept: Vec<(Sku, u32)>,
+}
+
+/// Goods that will come back to a 3PL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnNotice {
+    /// Our reference, unique for ever: `UK-820982911946154508-RMA1`. The buyer writes it on the parcel.
+    pub reference: String,
+    /// Where to.
+    pub location: LocationId,
+    /// The 3PL's identity of the shipment that the goods left with, where it is one.
+    pub shipment: Option<String>,
+    /// What: the item's identity at the 3PL, the SKU and units.
+    pub lines: Vec<FulfillmentLine>,
+}
+
+fn unsupported(what: &str, reference: &str) -> Failure {
+    let reason = format!("{reference}: this connector does not know {what} yet: do it by hand there");
+    Failure::permanent(crossdock_domain::event::FailureClass::Refused, reason)
 }
 
 /// A deposit applied to an invoice.
@@ -154,6 +225,59 @@ pub trait Erp: Send + Sync {
 
     /// Applies a part of a deposit to an invoice.
     async fn apply_deposit(&self, draft: &ApplicationDraft) -> Result<Posted, Failure>;
+
+    /// Makes a sales order read as the order does now. `items` maps SKUs to the ERP's items.
+    async fn amend_sales_order(
+        &self,
+        draft: &AmendmentDraft,
+        _sales_order: &str,
+        _items: &BTreeMap<Sku, String>,
+    ) -> Result<Posted, Failure> {
+        Err(unsupported("amending sales orders", &draft.header.reference))
+    }
+
+    /// Posts a return authorization for a sales order.
+    async fn post_return_authorization(&self, draft: &ReturnDraft, _sales_order: &str) -> Result<Posted, Failure> {
+        Err(unsupported("return authorizations", &draft.header.reference))
+    }
+
+    /// Posts what came back under a return authorization.
+    async fn post_item_receipt(&self, draft: &ReceiptDraft, _return_authorization: &str) -> Result<Posted, Failure> {
+        Err(unsupported("item receipts", &draft.header.reference))
+    }
+
+    /// Posts goods that no document announced.
+    async fn post_adjustment(
+        &self,
+        draft: &AdjustmentDraft,
+        _items: &BTreeMap<Sku, String>,
+    ) -> Result<Posted, Failure> {
+        Err(unsupported("inventory adjustments", &draft.header.reference))
+    }
+
+    /// Posts a credit memo: for a return authorization, or standing alone.
+    async fn post_credit_memo(
+        &self,
+        draft: &CreditDraft,
+        _return_authorization: Option<&str>,
+    ) -> Result<Posted, Failure> {
+        Err(unsupported("credit memos", &draft.header.reference))
+    }
+
+    /// Posts money that went back.
+    async fn post_customer_refund(&self, draft: &RefundDraft) -> Result<Posted, Failure> {
+        Err(unsupported("customer refunds", &draft.header.reference))
+    }
+
+    /// Settles an invoice by a credit memo.
+    async fn apply_credit(&self, draft: &CreditApplicationDraft) -> Result<Posted, Failure> {
+        Err(unsupported("applying credit", &draft.header.reference))
+    }
+
+    /// Posts a journal entry.
+    async fn post_journal(&self, draft: &JournalDraft) -> Result<Posted, Failure> {
+        Err(unsupported("journal entries", &draft.header.reference))
+    }
 }
 
 /// A shipment to be told to a storefront.
@@ -177,6 +301,56 @@ pub trait Storefront: Send + Sync {
     /// fulfilment with the shipment's tracking number and takes that for its own. A shipment without tracking is
     /// found by its quantities.
     async fn announce_shipment(&self, announcement: &Announcement) -> Result<Posted, Failure>;
+
+    /// Pays money back. Idempotent by reference, which becomes the call's key and the refund's note: a refund that
+    /// carries it already is the answer. The caller holds a claim besides, because settling a return has no key.
+    async fn refund(&self, instruction: &RefundInstruction) -> Result<ToldRefund, Failure> {
+        Err(unsupported("refunds", &instruction.reference))
+    }
+
+    /// Cancels an order of which nothing is left to ship, without paying anything back: `refund` does that. An order
+    /// that is cancelled already is the answer.
+    async fn cancel(&self, instruction: &CancelInstruction) -> Result<Posted, Failure> {
+        Err(unsupported("cancelling orders", instruction.channel.as_str()))
+    }
+
+    /// What the storefront's own sales ledger says has become of an order. Amounts are in `currency`.
+    async fn sales(&self, channel: &ChannelOrderId, _currency: Currency) -> Result<SalesReport, Failure> {
+        Err(unsupported("reading sales", channel.as_str()))
+    }
+}
+
+/// Money to be paid back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundInstruction {
+    /// The storefront's order.
+    pub channel: ChannelOrderId,
+    /// Our reference of the refund: `UK-820982911946154508-R1`.
+    pub reference: String,
+    /// The order's currency.
+    pub currency: Currency,
+    /// Line identity, units, and what becomes of them.
+    pub lines: Vec<(String, u32, Restock)>,
+    /// Shipping that is given back, with its tax.
+    pub shipping: Minor,
+    /// What the buyer gets in all; where it differs from what the storefront would compute, the difference is an
+    /// adjustment of the refund.
+    pub amount: Minor,
+    /// The storefront's return that it settles, where there is one.
+    pub return_id: Option<String>,
+    /// When the caller's claim ends.
+    pub claimed_until: Timestamp,
+}
+
+/// An order to be cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelInstruction {
+    /// The storefront's order.
+    pub channel: ChannelOrderId,
+    /// The reason: `customer`, `inventory`, `fraud`, `declined`, `staff` or `other`.
+    pub reason: String,
+    /// When the caller's claim ends.
+    pub claimed_until: Timestamp,
 }
 
 /// The 3PL behind a connection's settings.

@@ -369,6 +369,18 @@ pub struct Parked {
     pub waits_on: WaitsOn,
 }
 
+/// What becomes of units that came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disposition {
+    /// Sellable again.
+    Restock,
+    /// There, but not sellable: to be looked at, repaired, or sent back to the buyer.
+    Quarantine,
+    /// Thrown away.
+    Scrap,
+}
+
 /// Goods that arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockReceipt {
