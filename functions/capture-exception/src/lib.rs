@@ -39,17 +39,11 @@ pub struct CaptureException {
 }
 
 /// The ERP's kinds.
-pub const ERP: &[TaskKind] = &[
-    TaskKind::PostSalesOrder,
-    TaskKind::PostDeposit,
-    TaskKind::PostItemFulfillment,
-    TaskKind::PostInvoice,
-    TaskKind::ApplyDeposit,
-];
+pub const ERP: &[TaskKind] = &TaskKind::ERP;
 /// The 3PL's kinds.
-pub const FULFILLMENT: &[TaskKind] = &[TaskKind::RequestFulfillment, TaskKind::ConfirmShipment];
+pub const FULFILLMENT: &[TaskKind] = &TaskKind::FULFILLMENT;
 /// The storefront's kinds.
-pub const STOREFRONT: &[TaskKind] = &[TaskKind::AnnounceShipment];
+pub const STOREFRONT: &[TaskKind] = &TaskKind::STOREFRONT;
 /// Allocation.
 pub const ALLOCATION: &[TaskKind] = &[TaskKind::Allocate];
 
@@ -142,8 +136,7 @@ pub fn delivery_row(what: (&str, &str), exception: Attention, now: Timestamp) ->
 fn give_up(order: &Order, kinds: &[TaskKind]) -> Decision {
     let undone = order.outstanding().into_iter().filter(|task| kinds.contains(&task.id.kind));
     // What is only waited for is not what died.
-    let undone =
-        undone.filter(|task| task.id.kind != TaskKind::ConfirmShipment && !order.parked.contains_key(&task.id));
+    let undone = undone.filter(|task| !task.id.kind.is_waited_for() && !order.parked.contains_key(&task.id));
     let park = |task: crossdock_domain::Task| {
         Event::TaskParked(Parked {
             task: task.id,

@@ -1,11 +1,12 @@
-//! Posts an order's documents to its ERP: sales order, deposits, item fulfilments, invoices, applications of deposits.
+//! Posts an order's documents to its ERP: sales order, deposits, item fulfilments, invoices, applications of deposits;
+//! and those that take a sale back: amendments, return authorizations, receipts, credit memos, refunds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossdock_connectors::{ApplicationDraft, Erp, Posted};
-use crossdock_domain::event::{Application, Document, FailureClass};
+use crossdock_domain::event::{Application, CreditApplication, Document, FailureClass};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::{Event, Order, Sku, Task, TaskKind};
 use crossdock_log::Items;
@@ -27,13 +28,7 @@ pub struct PostToErp {
 #[async_trait]
 impl Step for PostToErp {
     fn kinds(&self) -> &'static [TaskKind] {
-        &[
-            TaskKind::PostSalesOrder,
-            TaskKind::PostDeposit,
-            TaskKind::PostItemFulfillment,
-            TaskKind::PostInvoice,
-            TaskKind::ApplyDeposit,
-        ]
+        &TaskKind::ERP
     }
 
     fn connection(&self, order: &Order, _task: &Task) -> Option<ConnectionId> {
@@ -46,6 +41,13 @@ impl Step for PostToErp {
         let posting = Posting { erp: erp.as_ref(), order, system };
         let event = match task.id.kind {
             TaskKind::PostSalesOrder => posting.sales_order(&self.item_identities(order).await?, task).await?,
+            TaskKind::AmendSalesOrder => posting.amendment(&self.item_identities(order).await?, task).await?,
+            TaskKind::PostReturnAuthorization => posting.return_authorization(task).await?,
+            TaskKind::PostItemReceipt => posting.item_receipt(task).await?,
+            TaskKind::PostAdjustment => posting.adjustment(&self.found_identities(order, task).await?, task).await?,
+            TaskKind::PostCreditMemo => posting.credit_memo(task).await?,
+            TaskKind::PostCustomerRefund => posting.customer_refund(task).await?,
+            TaskKind::ApplyCredit => posting.credit_application(task).await?,
             TaskKind::PostDeposit => posting.deposit(task).await?,
             TaskKind::PostItemFulfillment => posting.item_fulfillment(task).await?,
             TaskKind::PostInvoice => posting.invoice(task).await?,
@@ -53,7 +55,13 @@ impl Step for PostToErp {
             TaskKind::Allocate
             | TaskKind::RequestFulfillment
             | TaskKind::ConfirmShipment
-            | TaskKind::AnnounceShipment => {
+            | TaskKind::AnnounceShipment
+            | TaskKind::CancelFulfillment
+            | TaskKind::AnnounceReturn
+            | TaskKind::AwaitReturn
+            | TaskKind::ReadSales
+            | TaskKind::IssueRefund
+            | TaskKind::CancelAtStorefront => {
                 return Err(gone(task));
             }
         };
@@ -63,9 +71,20 @@ impl Step for PostToErp {
 
 impl PostToErp {
     async fn item_identities(&self, order: &Order) -> Result<BTreeMap<Sku, String>, Failure> {
-        let Some(erp) = route(order) else { return Ok(BTreeMap::new()) };
         let skus: Vec<Sku> = order.goods().filter_map(|(_, line)| line.sku.clone()).collect();
-        let items = self.items.items(&skus).await.map_err(store_failure)?;
+        self.identities(order, &skus).await
+    }
+
+    /// Identities of what came back and belongs to no line of the order.
+    async fn found_identities(&self, order: &Order, task: &Task) -> Result<BTreeMap<Sku, String>, Failure> {
+        let draft = order.adjustment_draft(task.number).ok_or_else(|| gone(task))?;
+        let skus: Vec<Sku> = draft.lines.into_iter().map(|(sku, ..)| sku).collect();
+        self.identities(order, &skus).await
+    }
+
+    async fn identities(&self, order: &Order, skus: &[Sku]) -> Result<BTreeMap<Sku, String>, Failure> {
+        let Some(erp) = route(order) else { return Ok(BTreeMap::new()) };
+        let items = self.items.items(skus).await.map_err(store_failure)?;
         let unmapped = skus.iter().find(|sku| items.get(sku).is_none_or(|item| !item.identities.contains_key(&erp)));
         if let Some(sku) = unmapped {
             return Err(Failure::permanent(
@@ -141,5 +160,59 @@ impl Posting<'_> {
         let document = self.document(posted, draft.header.reference);
         let (number, shipment) = (plan.number, plan.shipment);
         Ok(Event::DepositApplied(Application { number, shipment, tender: plan.tender, amount: plan.amount, document }))
+    }
+
+    async fn amendment(&self, items: &BTreeMap<Sku, String>, task: &Task) -> Result<Event, Failure> {
+        let draft = self.order.amendment_draft()?.ok_or_else(|| gone(task))?;
+        let posted = self.erp.amend_sales_order(&draft, self.sales_order_id(task)?, items).await?;
+        let document = self.document(posted, draft.header.reference);
+        Ok(Event::SalesOrderAmended { revision: task.number, document })
+    }
+
+    async fn return_authorization(&self, task: &Task) -> Result<Event, Failure> {
+        let draft = self.order.return_draft(task.number)?.ok_or_else(|| gone(task))?;
+        let posted = self.erp.post_return_authorization(&draft, self.sales_order_id(task)?).await?;
+        let document = self.document(posted, draft.header.reference);
+        Ok(Event::ReturnAuthorizationPosted { number: task.number, document })
+    }
+
+    fn authorization_id(&self, of_return: u32, task: &Task) -> Result<&str, Failure> {
+        let known = self.order.reversals.return_authorizations.get(&of_return).ok_or_else(|| gone(task))?;
+        Ok(&known.fact.id)
+    }
+
+    async fn item_receipt(&self, task: &Task) -> Result<Event, Failure> {
+        let (of_return, draft) = self.order.receipt_draft(task.number).ok_or_else(|| gone(task))?;
+        let posted = self.erp.post_item_receipt(&draft, self.authorization_id(of_return, task)?).await?;
+        Ok(Event::ItemReceiptPosted { receipt: task.number, document: self.document(posted, draft.header.reference) })
+    }
+
+    async fn adjustment(&self, items: &BTreeMap<Sku, String>, task: &Task) -> Result<Event, Failure> {
+        let draft = self.order.adjustment_draft(task.number).ok_or_else(|| gone(task))?;
+        let posted = self.erp.post_adjustment(&draft, items).await?;
+        Ok(Event::AdjustmentPosted { receipt: task.number, document: self.document(posted, draft.header.reference) })
+    }
+
+    async fn credit_memo(&self, task: &Task) -> Result<Event, Failure> {
+        let (of_return, draft) = self.order.credit_draft(task.number)?.ok_or_else(|| gone(task))?;
+        let authorization = of_return.map(|number| self.authorization_id(number, task)).transpose()?;
+        let posted = self.erp.post_credit_memo(&draft, authorization).await?;
+        Ok(Event::CreditMemoPosted { refund: task.number, document: self.document(posted, draft.header.reference) })
+    }
+
+    async fn customer_refund(&self, task: &Task) -> Result<Event, Failure> {
+        let draft = self.order.customer_refund_draft(task.number).ok_or_else(|| gone(task))?;
+        let posted = self.erp.post_customer_refund(&draft).await?;
+        let document = self.document(posted, draft.header.reference);
+        Ok(Event::CustomerRefundPosted { number: task.number, document })
+    }
+
+    async fn credit_application(&self, task: &Task) -> Result<Event, Failure> {
+        let plan = self.order.next_credit_application().ok_or_else(|| gone(task))?;
+        let draft = self.order.credit_application_draft(&plan).ok_or_else(|| gone(task))?;
+        let posted = self.erp.apply_credit(&draft).await?;
+        let document = self.document(posted, draft.header.reference);
+        let (number, refund, shipment, amount) = (plan.number, plan.refund, plan.shipment, plan.amount);
+        Ok(Event::CreditApplied(CreditApplication { number, refund, shipment, amount, document }))
     }
 }

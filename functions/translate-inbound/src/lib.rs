@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use crossdock_connectors::{InboundFact, webhook};
-use crossdock_domain::accept::{Context, Inbound, storefront_order, unreadable_order};
+use crossdock_connectors::{InboundFact, StopOutcome, webhook};
+use crossdock_domain::accept::{Context, Inbound, storefront_changed, storefront_order, unreadable_order};
+use crossdock_domain::cancel::stopped_by_3pl;
 use crossdock_domain::canonical::hash_of;
 use crossdock_domain::event::{Decision, FailureClass};
 use crossdock_domain::ids::{ChannelOrderId, ConnectionId, split_reference};
 use crossdock_domain::item::Item;
+use crossdock_domain::returns::{ReturnReport, record_return, return_number};
 use crossdock_domain::settings::ChannelSettings;
 use crossdock_domain::shipping::{ShipmentReport, record_shipment};
 use crossdock_domain::{Order, OrderId, Sku};
@@ -77,8 +79,16 @@ impl TranslateInbound {
             InboundFact::Shipment { reference, report } => {
                 self.record_shipment((&reference, record), &report, origin).await
             }
-            InboundFact::Changed { .. } | InboundFact::Returned { .. } | InboundFact::FulfillmentStopped { .. } => {
-                Ok(())
+            InboundFact::Changed { channel, what, at } => {
+                let mut order = self.load(&record.connection, channel).await?;
+                let cause = format!("fact:{}:changed:{what}:{at}", record.connection);
+                self.commit(&mut order, (&cause, origin), |order| storefront_changed(order, &what)).await
+            }
+            InboundFact::Returned { reference, report } => {
+                self.record_return((&reference, record), &report, origin).await
+            }
+            InboundFact::FulfillmentStopped { reference, outcome } => {
+                self.record_stop((&reference, record), &outcome, origin).await
             }
             InboundFact::Ignored { topic } => {
                 tracing::info!(connection = %record.connection, topic, "ignored");
@@ -110,10 +120,10 @@ impl TranslateInbound {
         let (mut items, stream) = (BTreeMap::new(), order.id.stream());
         if order.accepted.is_none() {
             items = self.known_items(inbound).await?;
-            // Before the commit that names it: a commit must never point at nobody.
-            if let Some(recipient) = &inbound.recipient {
-                self.people.keep(&stream, recipient).await.map_err(store_failure)?;
-            }
+        }
+        // Before the commit that names it: a commit must never point at nobody.
+        if let Some(recipient) = inbound.recipient.as_ref().filter(|r| order.recipient() != Some(r.hash().as_str())) {
+            self.people.keep(&stream, recipient).await.map_err(store_failure)?;
         }
         let decide = |order: &Order| storefront_order(order, inbound, context(&settings, &items));
         self.commit(&mut order, (&cause, origin), decide).await
@@ -147,6 +157,53 @@ impl TranslateInbound {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Goods that came back, for a return of ours or for a 3PL order that they left with.
+    async fn record_return(
+        &self,
+        (reference, record): (&str, &ConnectionRecord),
+        report: &ReturnReport,
+        origin: &Origin,
+    ) -> Result<(), Failure> {
+        let Some((connection, channel)) = channel_of(reference, record) else {
+            tracing::info!(connection = %record.connection, "a return of an order that is not ours");
+            return Ok(());
+        };
+        let named = split_reference(reference).and_then(|(_, _, document)| return_number(&document));
+        let mut order = self.load(&connection, channel).await?;
+        let told = (&report.location, &report.lines, report.completed);
+        let told = hash_of(&(told.0, told.1.iter().collect::<Vec<_>>(), told.2));
+        let cause = format!("fact:{}:return:{}:{told}", record.connection, report.id);
+        if order.causes.contains(&cause) {
+            return Ok(());
+        }
+        let skus: Vec<Sku> = report.lines.iter().map(|(sku, ..)| sku.clone()).collect();
+        let items = self.items.items(&skus).await.map_err(store_failure)?;
+        for (sku, item) in &items {
+            if !item.stock.contains_key(&report.location) {
+                self.items.open_location(sku, &report.location).await.map_err(store_failure)?;
+            }
+        }
+        self.commit(&mut order, (&cause, origin), |order| record_return(order, report, named, &items)).await
+    }
+
+    /// Units that the 3PL will not ship, by its own doing.
+    async fn record_stop(
+        &self,
+        (reference, record): (&str, &ConnectionRecord),
+        outcome: &StopOutcome,
+        origin: &Origin,
+    ) -> Result<(), Failure> {
+        let number = split_reference(reference).and_then(|(_, _, document)| document.strip_prefix('F')?.parse().ok());
+        let (Some((connection, channel)), Some(number)) = (channel_of(reference, record), number) else {
+            tracing::info!(connection = %record.connection, "a cancellation of an order that is not ours");
+            return Ok(());
+        };
+        let mut order = self.load(&connection, channel).await?;
+        let told = hash_of(&outcome.stopped.iter().collect::<Vec<_>>());
+        let cause = format!("fact:{}:stopped:{reference}:{told}", record.connection);
+        self.commit(&mut order, (&cause, origin), |order| stopped_by_3pl(order, number, &outcome.stopped)).await
     }
 
     async fn commit(

@@ -166,6 +166,7 @@ fn order(order: &Object<'_>) -> Option<ParsedOrder> {
         recipient: Some(recipient),
         source_version,
         cancelled: false,
+        refunds: Vec::new(),
         oddities: Vec::new(),
     };
     Some(ParsedOrder { connection: connection?, channel: channel?, inbound })

@@ -150,8 +150,9 @@ pub trait Fulfillment: Send + Sync {
     /// What has left of an order of ours so far; empty when nothing has.
     async fn shipments(&self, reference: &str) -> Result<Vec<ShipmentReport>, Failure>;
 
-    /// Stops whatever of an order has not been picked. Safe to repeat: what is stopped stays stopped.
-    async fn cancel(&self, reference: &str) -> Result<StopOutcome, Failure> {
+    /// Stops whatever of an order has not been picked. Safe to repeat: what is stopped stays stopped. `None`: the 3PL
+    /// knows no such order.
+    async fn cancel(&self, reference: &str) -> Result<Option<StopOutcome>, Failure> {
         Err(unsupported("cancelling orders", reference))
     }
 
@@ -400,6 +401,5 @@ fn not_a(role: &str, kind: &str) -> Failure {
 /// Units per line of a shipment by the storefront's identity of the line.
 #[must_use]
 pub fn by_line_id(order: &crossdock_domain::Order, lines: &[LineQuantity]) -> Vec<(String, u32)> {
-    let bought = order.accepted.iter().flat_map(|accepted| &accepted.fact.order.lines).collect::<Vec<_>>();
-    lines.iter().filter_map(|line| Some((bought.get(line.line)?.id.clone(), line.quantity))).collect()
+    lines.iter().filter_map(|line| Some((order.line(line.line)?.id.clone(), line.quantity))).collect()
 }

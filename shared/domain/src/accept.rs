@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::canonical::{CanonicalOrder, Charge, ChargeKind, Line, LineKind, Recipient, Tender, TenderStatus};
-use crate::event::{Accepted, Decision, Event, Hold, HoldCode, Refused};
+use crate::event::{Accepted, Decision, Event, Hold, HoldCode, Refused, RefusedChange};
 use crate::ids::Sku;
 use crate::item::Item;
 use crate::money::Minor;
 use crate::order::Order;
-use crate::settings::{ChannelSettings, PROCESS_VERSION};
+use crate::settings::{ChannelSettings, PROCESS_VERSION, ReturnPolicy};
 
 /// The most lines one order may have.
 pub const MAX_LINES: usize = 500;
@@ -29,6 +29,8 @@ pub struct Inbound {
     pub source_version: Timestamp,
     /// Whether the storefront has cancelled it.
     pub cancelled: bool,
+    /// Refunds that the storefront has made, by their identity there.
+    pub refunds: Vec<String>,
     /// What the translation itself found that needs a person.
     pub oddities: Vec<Hold>,
 }
@@ -182,12 +184,14 @@ fn accepted(inbound: &Inbound, context: Context<'_>, request_hash: Option<String
         process: PROCESS_VERSION,
         source_version: inbound.source_version,
         request_hash,
+        returns: (settings.returns != ReturnPolicy::default()).then(|| Box::new(settings.returns.clone())),
     }))
 }
 
 fn all_concerns(inbound: &Inbound, context: Context<'_>) -> Vec<Hold> {
     let mut holds = inbound.oddities.clone();
-    if inbound.cancelled {
+    // Where a storefront can be asked, it is read what exactly was cancelled before anything is sent out.
+    if inbound.cancelled && context.settings.routes.storefront.is_none() {
         holds.push(Hold::new(HoldCode::CancelledAtStorefront, "the storefront has cancelled the order"));
     }
     holds.extend(concerns(&inbound.order, inbound.recipient.as_ref(), context));
@@ -229,24 +233,79 @@ pub fn storefront_order(order: &Order, inbound: &Inbound, context: Context<'_>) 
         if !holds.is_empty() && !inbound.order.test {
             events.push(Event::OrderHeld { holds });
         }
+        events.extend(news(order, inbound, context.settings.routes.storefront.is_some()));
         return events.into();
     };
     let mut events = late_payments(order, inbound);
-    // Storefronts count in seconds: of two contents with one version nobody knows which is newer, so a person looks.
+    events.extend(changed_recipient(order, inbound));
+    // Storefronts count in seconds: of two contents with one version nobody knows which is newer, so it is looked up.
     let newer = inbound.source_version >= known.fact.source_version;
     let changed = newer && inbound.order.content_hash() != known.fact.order.content_hash();
+    if known.fact.routes.storefront.is_some() {
+        events.extend(news(order, inbound, true));
+        let what = format!("content:{}", inbound.order.content_hash());
+        if changed && !order.reversals.changes.contains(&what) {
+            events.push(Event::StorefrontChanged { what });
+        }
+    } else {
+        events.extend(changes_to_hold(order, (inbound.cancelled, changed)));
+    }
+    events.into()
+}
+
+/// What the storefront has taken back and nobody has read yet. What exactly, its own sales ledger says.
+fn news(order: &Order, inbound: &Inbound, can_be_read: bool) -> Vec<Event> {
+    if !can_be_read || inbound.order.test {
+        return Vec::new();
+    }
+    let cancelled = inbound.cancelled.then(|| "cancelled".to_owned());
+    let known = |id: &&String| !order.reversals.issued.values().any(|issued| issued.fact.id == **id);
+    let refunds = inbound.refunds.iter().filter(known).map(|id| format!("refund:{id}"));
+    let news = cancelled.into_iter().chain(refunds).filter(|what| !order.reversals.changes.contains(what));
+    news.map(|what| Event::StorefrontChanged { what }).collect()
+}
+
+/// Something that the storefront says has changed, whatever it is.
+#[must_use]
+pub fn storefront_changed(order: &Order, what: &str) -> Decision {
+    let issued = |id: &str| order.reversals.issued.values().any(|known| known.fact.id == id);
+    let known = order.reversals.changes.contains(what) || what.strip_prefix("refund:").is_some_and(issued);
+    if known { Decision::default() } else { Event::StorefrontChanged { what: what.to_owned() }.into() }
+}
+
+/// Where nobody can be asked what exactly has changed, somebody has to look.
+fn changes_to_hold(order: &Order, (cancelled, changed): (bool, bool)) -> Option<Event> {
     let holds: Vec<Hold> = [
-        (inbound.cancelled, HoldCode::CancelledAtStorefront, "the storefront has cancelled the order"),
-        (changed && !inbound.cancelled, HoldCode::ChangedAtStorefront, "the storefront has changed the order"),
+        (cancelled, HoldCode::CancelledAtStorefront, "the storefront has cancelled the order"),
+        (changed && !cancelled, HoldCode::ChangedAtStorefront, "the storefront has changed the order"),
     ]
     .into_iter()
     .filter(|(applies, code, _)| *applies && !order.holds.contains_key(code))
     .map(|(_, code, detail)| Hold::new(code, detail))
     .collect();
-    if !holds.is_empty() {
-        events.push(Event::OrderHeld { holds });
+    (!holds.is_empty()).then_some(Event::OrderHeld { holds })
+}
+
+/// Another address, told by a newer version of the order: taken over for what is not with the 3PL yet. Once all of it
+/// is there, somebody has to see that the parcels go to the old one.
+fn changed_recipient(order: &Order, inbound: &Inbound) -> Option<Event> {
+    let recipient = inbound.recipient.as_ref()?.hash();
+    let known_at = order.reversals.recipient.as_ref().map(|(at, _)| *at);
+    let known_at = known_at.or(order.accepted.as_ref().map(|accepted| accepted.fact.source_version))?;
+    if order.recipient() == Some(recipient.as_str()) || inbound.source_version <= known_at {
+        return None;
     }
-    events.into()
+    let id = format!("address:{}", inbound.source_version);
+    if !order.fulfillments.is_empty() {
+        let reason = "the address was changed after the order went to the 3PL: have the 3PL change it, then retry to \
+                      confirm"
+            .to_owned();
+        let refused = RefusedChange { id: id.clone(), reason, lines: Vec::new() };
+        let known = order.reversals.refused_changes.contains_key(&id)
+            || order.reversals.edits.iter().any(|edit| edit.fact.id == id);
+        return (!known).then_some(Event::ChangeRefused(refused));
+    }
+    Some(Event::RecipientChanged { recipient, source_version: inbound.source_version })
 }
 
 /// Payments that were captured after we accepted the order; the hold for them is lifted once all is paid.
@@ -263,7 +322,7 @@ fn late_payments(order: &Order, inbound: &Inbound) -> Vec<Event> {
         return Vec::new();
     }
     let paid = Minor::sum(captured.iter().chain(&fresh).map(|tender| tender.amount)).ok();
-    let total = order.accepted.as_ref().map(|a| a.fact.order.total);
+    let total = order.amount_due().ok();
     let tenders = order.tenders();
     let mut next = tenders.keys().max().map_or(1, |last| last + 1);
     let mut number_of = |tender: &Tender| {

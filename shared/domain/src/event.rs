@@ -10,7 +10,11 @@ use crate::ids::{ConnectionId, LocationId, ReferencePrefix};
 use crate::item::StockMove;
 use crate::money::Minor;
 use crate::outstanding::TaskId;
-use crate::settings::Routes;
+pub use crate::reversals::{
+    Cancellation, CancelledBy, CreditApplication, Disposition, Edit, IssuedRefund, Receipt,
+    ReceiptLine as ReturnedLine, Refund, RefusedChange, Resolution, Return, Stop,
+};
+use crate::settings::{ReturnPolicy, Routes};
 
 /// Something that has happened to an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +127,158 @@ pub enum Event {
         /// The task.
         task: TaskId,
     },
+    /// Units will not be delivered: a fact, whatever becomes of it. What has to be undone, `outstanding` says.
+    #[serde(rename = "OrderCancelled.v1")]
+    OrderCancelled(Cancellation),
+    /// The 3PL has stopped an allocation, or a part of it, or has said that it is too late.
+    #[serde(rename = "FulfillmentStopped.v1")]
+    FulfillmentStopped(Stop),
+    /// The storefront shows the order as cancelled, by our doing.
+    #[serde(rename = "StorefrontCancelled.v1")]
+    StorefrontCancelled {
+        /// The storefront's order.
+        document: Document,
+    },
+    /// Units were added to the order after it was placed.
+    #[serde(rename = "OrderEdited.v1")]
+    OrderEdited(Edit),
+    /// Something that the storefront has changed, and that comes too late to be followed; somebody has to see it.
+    #[serde(rename = "ChangeRefused.v1")]
+    ChangeRefused(RefusedChange),
+    /// The parcels go to another address; applies to whatever was not handed to the 3PL yet.
+    #[serde(rename = "RecipientChanged.v1")]
+    RecipientChanged {
+        /// Under which name the people table keeps the recipient.
+        recipient: String,
+        /// When the storefront changed it.
+        source_version: Timestamp,
+    },
+    /// The storefront has changed something; what, its sales ledger says.
+    #[serde(rename = "StorefrontChanged.v1")]
+    StorefrontChanged {
+        /// What, by its identity there.
+        what: String,
+    },
+    /// The storefront's sales ledger was read, and what it says is recorded.
+    #[serde(rename = "SalesRead.v1")]
+    SalesRead {
+        /// How many changes were known when it was read.
+        changes: u32,
+    },
+    /// Somebody wants to give goods back, or to be helped about them.
+    #[serde(rename = "ReturnRequested.v1")]
+    ReturnRequested(Return),
+    /// The goods may come back.
+    #[serde(rename = "ReturnAuthorized.v1")]
+    ReturnAuthorized {
+        /// Number of the return.
+        number: u32,
+    },
+    /// A return comes to nothing: declined, called off, or over.
+    #[serde(rename = "ReturnClosed.v1")]
+    ReturnClosed {
+        /// Number of the return.
+        number: u32,
+        /// Why.
+        reason: String,
+    },
+    /// What is done about a return that nobody had asked for.
+    #[serde(rename = "ReturnResolved.v1")]
+    ReturnResolved {
+        /// Number of the return.
+        number: u32,
+        /// What.
+        resolution: Resolution,
+    },
+    /// The 3PL expects the goods.
+    #[serde(rename = "ReturnAnnounced.v1")]
+    ReturnAnnounced {
+        /// Number of the return.
+        number: u32,
+        /// The 3PL's document.
+        document: Document,
+    },
+    /// Goods came back and were looked at.
+    #[serde(rename = "ReturnReceived.v1")]
+    ReturnReceived(Receipt),
+    /// The buyer gets money, or credit: decided by the order's own rules.
+    #[serde(rename = "RefundDecided.v1")]
+    RefundDecided(Refund),
+    /// The storefront has our refund, or says how its payments went.
+    #[serde(rename = "RefundIssued.v1")]
+    RefundIssued {
+        /// Number of the refund.
+        number: u32,
+        /// What was paid.
+        issued: IssuedRefund,
+    },
+    /// Somebody has paid money back without us: it is recorded as it is, whatever our rules say.
+    #[serde(rename = "RefundRecorded.v1")]
+    RefundRecorded {
+        /// What for.
+        refund: Refund,
+        /// What was paid.
+        issued: IssuedRefund,
+    },
+    /// A refund of ours is not made after all: others have paid it.
+    #[serde(rename = "RefundWithdrawn.v1")]
+    RefundWithdrawn {
+        /// Number of the refund.
+        number: u32,
+        /// Why.
+        reason: String,
+    },
+    /// The ERP's sales order reads as the order does now.
+    #[serde(rename = "SalesOrderAmended.v1")]
+    SalesOrderAmended {
+        /// Which state of the order it reads as.
+        revision: u32,
+        /// The sales order.
+        document: Document,
+    },
+    /// The ERP has the return authorization of a return.
+    #[serde(rename = "ReturnAuthorizationPosted.v1")]
+    ReturnAuthorizationPosted {
+        /// Number of the return.
+        number: u32,
+        /// The return authorization.
+        document: Document,
+    },
+    /// The ERP has the item receipt of what came back.
+    #[serde(rename = "ItemReceiptPosted.v1")]
+    ItemReceiptPosted {
+        /// Number of the receipt.
+        receipt: u32,
+        /// The item receipt.
+        document: Document,
+    },
+    /// The ERP has the inventory adjustment of what came back and belongs to no line of the order.
+    #[serde(rename = "AdjustmentPosted.v1")]
+    AdjustmentPosted {
+        /// Number of the receipt.
+        receipt: u32,
+        /// The adjustment.
+        document: Document,
+    },
+    /// The ERP has the credit memo of a refund.
+    #[serde(rename = "CreditMemoPosted.v1")]
+    CreditMemoPosted {
+        /// Number of the refund.
+        refund: u32,
+        /// The credit memo.
+        document: Document,
+    },
+    /// The ERP has the customer refund of one payment back.
+    #[serde(rename = "CustomerRefundPosted.v1")]
+    CustomerRefundPosted {
+        /// Number of the posting: the refund's number times a hundred, and its place among the refund's postings.
+        number: u32,
+        /// The customer refund.
+        document: Document,
+    },
+    /// An invoice was settled by a credit memo.
+    #[serde(rename = "CreditApplied.v1")]
+    CreditApplied(CreditApplication),
     /// Nothing is left to do.
     #[serde(rename = "OrderCompleted.v1")]
     OrderCompleted {},
@@ -169,6 +325,9 @@ pub struct Accepted {
     /// Hash of the request that brought it through our API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_hash: Option<String>,
+    /// What may be returned, if the channel says more than the defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returns: Option<Box<ReturnPolicy>>,
 }
 
 /// A "no" to a caller of our API.
@@ -369,18 +528,6 @@ pub struct Parked {
     pub waits_on: WaitsOn,
 }
 
-/// What becomes of units that came back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Disposition {
-    /// Sellable again.
-    Restock,
-    /// There, but not sellable: to be looked at, repaired, or sent back to the buyer.
-    Quarantine,
-    /// Thrown away.
-    Scrap,
-}
-
 /// Goods that arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockReceipt {
@@ -477,6 +624,31 @@ impl Event {
             Self::TaskParked(_) => "TaskParked.v1",
             Self::TaskReleased { .. } => "TaskReleased.v1",
             Self::TaskOverdue { .. } => "TaskOverdue.v1",
+            Self::OrderCancelled(_) => "OrderCancelled.v1",
+            Self::FulfillmentStopped(_) => "FulfillmentStopped.v1",
+            Self::StorefrontCancelled { .. } => "StorefrontCancelled.v1",
+            Self::OrderEdited(_) => "OrderEdited.v1",
+            Self::ChangeRefused(_) => "ChangeRefused.v1",
+            Self::RecipientChanged { .. } => "RecipientChanged.v1",
+            Self::StorefrontChanged { .. } => "StorefrontChanged.v1",
+            Self::SalesRead { .. } => "SalesRead.v1",
+            Self::ReturnRequested(_) => "ReturnRequested.v1",
+            Self::ReturnAuthorized { .. } => "ReturnAuthorized.v1",
+            Self::ReturnClosed { .. } => "ReturnClosed.v1",
+            Self::ReturnResolved { .. } => "ReturnResolved.v1",
+            Self::ReturnAnnounced { .. } => "ReturnAnnounced.v1",
+            Self::ReturnReceived(_) => "ReturnReceived.v1",
+            Self::RefundDecided(_) => "RefundDecided.v1",
+            Self::RefundIssued { .. } => "RefundIssued.v1",
+            Self::RefundRecorded { .. } => "RefundRecorded.v1",
+            Self::RefundWithdrawn { .. } => "RefundWithdrawn.v1",
+            Self::SalesOrderAmended { .. } => "SalesOrderAmended.v1",
+            Self::ReturnAuthorizationPosted { .. } => "ReturnAuthorizationPosted.v1",
+            Self::ItemReceiptPosted { .. } => "ItemReceiptPosted.v1",
+            Self::AdjustmentPosted { .. } => "AdjustmentPosted.v1",
+            Self::CreditMemoPosted { .. } => "CreditMemoPosted.v1",
+            Self::CustomerRefundPosted { .. } => "CustomerRefundPosted.v1",
+            Self::CreditApplied(_) => "CreditApplied.v1",
             Self::OrderCompleted {} => "OrderCompleted.v1",
             Self::StockReceived(_) => "StockReceived.v1",
             Self::Unknown(unknown) => &unknown.kind,
@@ -484,7 +656,7 @@ impl Event {
     }
 
     /// The type names this version writes.
-    pub const TYPES: [&'static str; 20] = [
+    pub const TYPES: [&'static str; 45] = [
         "OrderAccepted.v1",
         "OrderRefused.v1",
         "OrderHeld.v1",
@@ -505,6 +677,31 @@ impl Event {
         "TaskOverdue.v1",
         "OrderCompleted.v1",
         "StockReceived.v1",
+        "OrderCancelled.v1",
+        "FulfillmentStopped.v1",
+        "StorefrontCancelled.v1",
+        "OrderEdited.v1",
+        "ChangeRefused.v1",
+        "RecipientChanged.v1",
+        "StorefrontChanged.v1",
+        "SalesRead.v1",
+        "ReturnRequested.v1",
+        "ReturnAuthorized.v1",
+        "ReturnClosed.v1",
+        "ReturnResolved.v1",
+        "ReturnAnnounced.v1",
+        "ReturnReceived.v1",
+        "RefundDecided.v1",
+        "RefundIssued.v1",
+        "RefundRecorded.v1",
+        "RefundWithdrawn.v1",
+        "SalesOrderAmended.v1",
+        "ReturnAuthorizationPosted.v1",
+        "ItemReceiptPosted.v1",
+        "AdjustmentPosted.v1",
+        "CreditMemoPosted.v1",
+        "CustomerRefundPosted.v1",
+        "CreditApplied.v1",
     ];
 }
 

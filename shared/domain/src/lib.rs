@@ -5,17 +5,21 @@
 //! plain functions from an order and a command to facts ([`accept`], [`sourcing`], [`shipping`], [`posting`]).
 
 pub mod accept;
+pub mod cancel;
 pub mod canonical;
 pub mod checkout;
 pub mod commit;
 pub mod event;
+pub mod foresee;
 pub mod ids;
 pub mod item;
 pub mod money;
 pub mod order;
 pub mod outstanding;
 pub mod posting;
+pub mod refund;
 pub mod returns;
+pub mod reversals;
 pub mod reversing;
 pub mod sales;
 pub mod settings;

@@ -7,11 +7,13 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::canonical::Line;
 use crate::canonical::{Tender, TenderStatus};
 use crate::commit::{Attention, Commit, Summary, due_bucket};
 use crate::event::{Accepted, Allocation, Application, Document, Event, Hold, HoldCode, Parked, Refused, Shipment};
 use crate::ids::OrderId;
 use crate::outstanding::TaskId;
+use crate::reversals::Reversals;
 
 /// The most commits a stream may hold: one page of a query.
 pub const MAX_COMMITS: u64 = 200;
@@ -64,6 +66,8 @@ pub enum Status {
     Fulfilling,
     /// All of it has left.
     Shipped,
+    /// Nothing of it will be delivered, and nothing was.
+    Cancelled,
     /// Nothing is outstanding.
     Completed,
 }
@@ -127,7 +131,9 @@ pub struct Order {
     pub unparked: BTreeMap<TaskId, Timestamp>,
     /// Tasks that were found late.
     pub overdue: BTreeMap<TaskId, Overdue>,
-    /// When nothing was outstanding any more.
+    /// What has been taken back.
+    pub reversals: Reversals,
+    /// When nothing was outstanding any more; nothing while something is outstanding again.
     pub completed_at: Option<Timestamp>,
     /// A newer version of Crossdock has written facts that this one does not know.
     pub has_unknown_facts: bool,
@@ -163,6 +169,7 @@ impl Order {
             parkings: BTreeMap::new(),
             unparked: BTreeMap::new(),
             overdue: BTreeMap::new(),
+            reversals: Reversals::default(),
             completed_at: None,
             has_unknown_facts: false,
         }
@@ -221,6 +228,58 @@ impl Order {
             | Event::ItemFulfillmentPosted { .. }
             | Event::InvoicePosted { .. }
             | Event::DepositApplied(_) => self.evolve_posting(event, at),
+            Event::OrderCancelled(_)
+            | Event::FulfillmentStopped(_)
+            | Event::StorefrontCancelled { .. }
+            | Event::OrderEdited(_)
+            | Event::ChangeRefused(_)
+            | Event::RecipientChanged { .. }
+            | Event::StorefrontChanged { .. }
+            | Event::SalesRead { .. }
+            | Event::ReturnRequested(_)
+            | Event::ReturnAuthorized { .. }
+            | Event::ReturnClosed { .. }
+            | Event::ReturnResolved { .. }
+            | Event::ReturnAnnounced { .. }
+            | Event::ReturnReceived(_)
+            | Event::RefundDecided(_)
+            | Event::RefundIssued { .. }
+            | Event::RefundRecorded { .. }
+            | Event::RefundWithdrawn { .. }
+            | Event::SalesOrderAmended { .. }
+            | Event::ReturnAuthorizationPosted { .. }
+            | Event::ItemReceiptPosted { .. }
+            | Event::AdjustmentPosted { .. }
+            | Event::CreditMemoPosted { .. }
+            | Event::CustomerRefundPosted { .. }
+            | Event::CreditApplied(_) => self.evolve_reversal(event, at),
+        }
+    }
+
+    /// Lines as they were accepted, and then those that were added later.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        let accepted = self.accepted.iter().flat_map(|accepted| &accepted.fact.order.lines);
+        accepted.chain(self.reversals.edits.iter().flat_map(|edit| &edit.fact.lines))
+    }
+
+    /// The line at a position.
+    #[must_use]
+    pub fn line(&self, index: usize) -> Option<&Line> {
+        self.lines().nth(index)
+    }
+
+    /// Under which name the people table keeps the recipient: the newest that the storefront has told.
+    #[must_use]
+    pub fn recipient(&self) -> Option<&str> {
+        let changed = self.reversals.recipient.as_ref().map(|(_, recipient)| recipient.as_str());
+        changed.or_else(|| self.accepted.as_ref()?.fact.recipient.as_deref())
+    }
+
+    /// What is taken back can leave something to do again: then the order is not completed any more.
+    fn evolve_reversal(&mut self, event: &Event, at: Timestamp) {
+        self.reversals.evolve(event, at);
+        if self.completed_at.is_some() && !self.outstanding().is_empty() {
+            self.completed_at = None;
         }
     }
 
@@ -280,6 +339,8 @@ impl Order {
             Status::Test
         } else if !self.holds.is_empty() {
             Status::Held
+        } else if self.is_cancelled() {
+            Status::Cancelled
         } else if self.completed_at.is_some() {
             Status::Completed
         } else if self.is_shipped() {
@@ -300,9 +361,16 @@ impl Order {
     /// Whether nothing is left to do that was ever owed. False for orders that were held, refused or are tests.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        matches!(self.status(), Status::Accepted | Status::Fulfilling | Status::Shipped | Status::Completed)
-            && self.outstanding().is_empty()
-            && !self.has_unknown_facts
+        self.is_live() && self.outstanding().is_empty() && !self.has_unknown_facts
+    }
+
+    /// Whether work is done on it: accepted, not held, no test.
+    #[must_use]
+    pub(crate) fn is_live(&self) -> bool {
+        match self.status() {
+            Status::Accepted | Status::Fulfilling | Status::Shipped | Status::Cancelled | Status::Completed => true,
+            Status::Announced | Status::Refused | Status::Held | Status::Test => false,
+        }
     }
 
     /// Every tender with its number: those of the order as accepted by their place, later ones by the number that
@@ -348,7 +416,8 @@ impl Order {
                 attempts: overdue.times,
             })
         });
-        holds.chain(parked).chain(late).chain(self.structural_attention()).collect()
+        let reversals = self.reversal_attention();
+        holds.chain(parked).chain(late).chain(reversals).chain(self.structural_attention()).collect()
     }
 
     fn structural_attention(&self) -> Option<Attention> {

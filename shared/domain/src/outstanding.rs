@@ -32,11 +32,37 @@ pub enum TaskKind {
     PostInvoice,
     /// Settle an invoice by a deposit.
     ApplyDeposit,
+    /// Have the 3PL stop an allocation.
+    CancelFulfillment,
+    /// Tell the 3PL of goods that will come back.
+    AnnounceReturn,
+    /// Learn what came back: normally by webhook, else by asking.
+    AwaitReturn,
+    /// Read what the storefront's sales ledger says has changed.
+    ReadSales,
+    /// Pay money back through the storefront.
+    IssueRefund,
+    /// Have the storefront show the order as cancelled.
+    CancelAtStorefront,
+    /// Make the sales order read as the order does now.
+    AmendSalesOrder,
+    /// Post the return authorization of a return.
+    PostReturnAuthorization,
+    /// Post the item receipt of what came back.
+    PostItemReceipt,
+    /// Post what came back and belongs to no line.
+    PostAdjustment,
+    /// Post the credit memo of a refund.
+    PostCreditMemo,
+    /// Post money that went back.
+    PostCustomerRefund,
+    /// Settle an invoice by a credit memo.
+    ApplyCredit,
 }
 
 impl TaskKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 22] = [
         Self::Allocate,
         Self::RequestFulfillment,
         Self::ConfirmShipment,
@@ -46,7 +72,53 @@ impl TaskKind {
         Self::PostItemFulfillment,
         Self::PostInvoice,
         Self::ApplyDeposit,
+        Self::CancelFulfillment,
+        Self::AnnounceReturn,
+        Self::AwaitReturn,
+        Self::ReadSales,
+        Self::IssueRefund,
+        Self::CancelAtStorefront,
+        Self::AmendSalesOrder,
+        Self::PostReturnAuthorization,
+        Self::PostItemReceipt,
+        Self::PostAdjustment,
+        Self::PostCreditMemo,
+        Self::PostCustomerRefund,
+        Self::ApplyCredit,
     ];
+
+    /// Kinds that `post-to-erp` does.
+    pub const ERP: [Self; 12] = [
+        Self::PostSalesOrder,
+        Self::PostDeposit,
+        Self::PostItemFulfillment,
+        Self::PostInvoice,
+        Self::ApplyDeposit,
+        Self::AmendSalesOrder,
+        Self::PostReturnAuthorization,
+        Self::PostItemReceipt,
+        Self::PostAdjustment,
+        Self::PostCreditMemo,
+        Self::PostCustomerRefund,
+        Self::ApplyCredit,
+    ];
+    /// Kinds that `request-fulfillment` does.
+    pub const FULFILLMENT: [Self; 5] = [
+        Self::RequestFulfillment,
+        Self::ConfirmShipment,
+        Self::CancelFulfillment,
+        Self::AnnounceReturn,
+        Self::AwaitReturn,
+    ];
+    /// Kinds that `update-storefront` does.
+    pub const STOREFRONT: [Self; 4] =
+        [Self::AnnounceShipment, Self::ReadSales, Self::IssueRefund, Self::CancelAtStorefront];
+
+    /// Whether the task is done by somebody else's word and only asked after when that is late.
+    #[must_use]
+    pub const fn is_waited_for(self) -> bool {
+        matches!(self, Self::ConfirmShipment | Self::AwaitReturn)
+    }
 
     /// How long the fast path may take before the task is triggered again. The customer waits for allocation and
     /// parcels, the books can wait a little, a warehouse takes its hours.
@@ -54,13 +126,29 @@ impl TaskKind {
     pub const fn patience(self) -> SignedDuration {
         match self {
             Self::Allocate => SignedDuration::from_secs(60),
-            Self::RequestFulfillment | Self::AnnounceShipment => SignedDuration::from_secs(120),
+            // A parcel that should not leave is as urgent as one that should; a promised refund is waited for.
+            Self::CancelFulfillment => SignedDuration::from_secs(90),
+            Self::RequestFulfillment
+            | Self::AnnounceShipment
+            | Self::ReadSales
+            | Self::IssueRefund
+            | Self::CancelAtStorefront
+            | Self::AnnounceReturn => SignedDuration::from_secs(120),
             Self::PostSalesOrder
             | Self::PostDeposit
             | Self::PostItemFulfillment
             | Self::PostInvoice
-            | Self::ApplyDeposit => SignedDuration::from_secs(300),
+            | Self::ApplyDeposit
+            | Self::AmendSalesOrder
+            | Self::PostReturnAuthorization
+            | Self::PostItemReceipt
+            | Self::PostAdjustment
+            | Self::PostCreditMemo
+            | Self::PostCustomerRefund
+            | Self::ApplyCredit => SignedDuration::from_secs(300),
             Self::ConfirmShipment => SignedDuration::from_hours(12),
+            // Buyers take their time; after the second look somebody is told.
+            Self::AwaitReturn => SignedDuration::from_hours(24 * 14),
         }
     }
 }
@@ -73,14 +161,41 @@ impl TaskKind {
     #[must_use]
     pub const fn made_outstanding_by(self) -> &'static [&'static str] {
         match self {
-            Self::Allocate | Self::PostSalesOrder => &["OrderAccepted.v1", "OrderReleased.v1"],
-            Self::RequestFulfillment => &["OrderAllocated.v1", "OrderReleased.v1"],
+            Self::Allocate => &[
+                "FulfillmentStopped.v1",
+                "OrderAccepted.v1",
+                "OrderEdited.v1",
+                "OrderReleased.v1",
+                "ReturnAuthorized.v1",
+                "ReturnResolved.v1",
+                "SalesRead.v1",
+            ],
+            Self::PostSalesOrder => &["OrderAccepted.v1", "OrderReleased.v1"],
+            Self::RequestFulfillment => &["OrderAllocated.v1", "OrderReleased.v1", "SalesRead.v1"],
             // Waited for: the 3PL's webhook does it, or the deadline asks.
-            Self::ConfirmShipment => &[],
+            Self::ConfirmShipment | Self::AwaitReturn => &[],
             Self::AnnounceShipment | Self::PostItemFulfillment => &["OrderReleased.v1", "ShipmentRecorded.v1"],
             Self::PostDeposit => &["OrderReleased.v1", "TenderCaptured.v1"],
-            // After the sales order, the item fulfilment or the invoice, which the same function posts.
-            Self::PostInvoice | Self::ApplyDeposit => &["OrderReleased.v1"],
+            Self::CancelFulfillment => &["OrderCancelled.v1", "OrderReleased.v1"],
+            Self::AnnounceReturn => &["OrderReleased.v1", "ReturnAuthorized.v1", "ShipmentRecorded.v1"],
+            // A hold does not hide it: what the storefront says may end the hold.
+            Self::ReadSales => &["OrderAccepted.v1", "StorefrontChanged.v1"],
+            Self::IssueRefund => &["OrderReleased.v1", "RefundDecided.v1"],
+            Self::CancelAtStorefront => &["FulfillmentStopped.v1", "OrderCancelled.v1", "OrderReleased.v1"],
+            Self::AmendSalesOrder => &[
+                "FulfillmentStopped.v1",
+                "OrderCancelled.v1",
+                "OrderEdited.v1",
+                "OrderReleased.v1",
+                "ReturnAuthorized.v1",
+                "ReturnResolved.v1",
+            ],
+            Self::PostReturnAuthorization => &["OrderReleased.v1", "ReturnAuthorized.v1"],
+            Self::PostItemReceipt | Self::PostAdjustment => &["OrderReleased.v1", "ReturnReceived.v1"],
+            Self::PostCreditMemo => &["OrderReleased.v1", "RefundDecided.v1", "RefundIssued.v1", "RefundRecorded.v1"],
+            Self::PostCustomerRefund => &["OrderReleased.v1", "RefundIssued.v1", "RefundRecorded.v1"],
+            // After the sales order, the item fulfilment, the invoice or the credit memo, which the same function posts.
+            Self::PostInvoice | Self::ApplyDeposit | Self::ApplyCredit => &["OrderReleased.v1"],
         }
     }
 }
@@ -137,42 +252,86 @@ impl Order {
     /// and what it stands on is itself in the list until then, so an empty list means finished.
     #[must_use]
     pub fn outstanding(&self) -> Vec<Task> {
-        if matches!(self.status(), Status::Accepted | Status::Fulfilling | Status::Shipped | Status::Completed) {
-            self.owed()
-        } else {
-            Vec::new()
+        match self.status() {
+            Status::Accepted | Status::Fulfilling | Status::Shipped | Status::Cancelled | Status::Completed => {
+                self.owed()
+            }
+            // What the storefront says may be what ends the hold.
+            Status::Held => {
+                let mut tasks = Vec::new();
+                self.owe_reading(&mut tasks);
+                tasks
+            }
+            Status::Announced | Status::Refused | Status::Test => Vec::new(),
         }
     }
 
     /// What would be left to do if nothing held the order.
     fn owed(&self) -> Vec<Task> {
         let mut tasks = Vec::new();
+        self.owe_reading(&mut tasks);
         self.owe_allocation(&mut tasks);
         self.owe_fulfillment(&mut tasks);
+        self.owe_returns(&mut tasks);
         self.owe_announcements(&mut tasks);
+        self.owe_refunds(&mut tasks);
         self.owe_postings(&mut tasks);
         tasks
     }
 
+    fn owe_reading(&self, tasks: &mut Vec<Task>) {
+        let (reversals, known) = (&self.reversals, u32::try_from(self.reversals.changes.len()).unwrap_or(u32::MAX));
+        let Some(accepted) = self.accepted.as_ref().filter(|a| a.fact.routes.storefront.is_some()) else { return };
+        if let Some(changed_at) = reversals.changed_at.filter(|_| self.has_unread_changes()) {
+            tasks.push(Task::new(TaskKind::ReadSales, "V", known, changed_at.max(accepted.at)));
+        }
+    }
+
+    /// Whether the storefront has changed something that was not read yet: nothing more is sent out until then.
+    fn has_unread_changes(&self) -> bool {
+        self.reversals.changes.len() > self.reversals.read as usize
+    }
+
     fn owe_allocation(&self, tasks: &mut Vec<Task>) {
         let Some(accepted) = &self.accepted else { return };
-        if self.unallocated().next().is_some() {
+        if !self.has_unread_changes() && self.unallocated().next().is_some() {
             let since = self.released_at.unwrap_or(accepted.at);
             tasks.push(Task::new(TaskKind::Allocate, "A", self.next_allocation(), since));
         }
     }
 
     fn owe_fulfillment(&self, tasks: &mut Vec<Task>) {
+        let to_stop = self.to_stop();
         for allocation in self.allocations.values() {
             let number = allocation.fact.number;
             if self.unshipped_of(allocation).is_empty() {
                 continue;
             }
             let task = match self.fulfillments.get(&number) {
+                _ if to_stop.contains(&number) => {
+                    let since = self.last_cancelled_at().unwrap_or(allocation.at).max(allocation.at);
+                    Task::new(TaskKind::CancelFulfillment, "F", number, since)
+                }
+                None if self.has_unread_changes() => continue,
                 None => Task::new(TaskKind::RequestFulfillment, "F", number, allocation.at),
                 Some(fulfillment) => Task::new(TaskKind::ConfirmShipment, "F", number, fulfillment.at),
             };
             tasks.push(task);
+        }
+    }
+
+    fn owe_returns(&self, tasks: &mut Vec<Task>) {
+        let reversals = &self.reversals;
+        for known in self.authorized_returns().filter(|known| known.expects_goods && !self.is_return_over(known)) {
+            let number = known.number;
+            let since = reversals.authorized.get(&number).copied().unwrap_or(Timestamp::UNIX_EPOCH);
+            let left = known.lines.iter().all(|line| self.shipped(line.line) >= line.quantity);
+            if let Some(announced) = reversals.announced.get(&number) {
+                tasks.push(Task::new(TaskKind::AwaitReturn, "RMA", number, announced.at));
+            } else if left {
+                let last = self.shipments.values().map(|shipment| shipment.at).max().unwrap_or(since);
+                tasks.push(Task::new(TaskKind::AnnounceReturn, "RMA", number, since.max(last)));
+            }
         }
     }
 
@@ -181,14 +340,39 @@ impl Order {
             return;
         }
         let untold = self.shipments.values().filter(|s| !self.announcements.contains_key(&s.fact.number));
+        let untold = untold.filter(|s| !self.to_announce(s.fact.number).is_empty());
         tasks.extend(untold.map(|s| Task::new(TaskKind::AnnounceShipment, "S", s.fact.number, s.at)));
+    }
+
+    fn owe_refunds(&self, tasks: &mut Vec<Task>) {
+        if self.accepted.as_ref().is_none_or(|a| a.fact.routes.storefront.is_none()) {
+            return;
+        }
+        let reversals = &self.reversals;
+        let since = |number: u32| reversals.refunds.get(&number).map_or(Timestamp::UNIX_EPOCH, |known| known.at);
+        tasks.extend(self.refunds_to_issue().map(|r| Task::new(TaskKind::IssueRefund, "R", r.number, since(r.number))));
+        let by_us = reversals.cancellations.values().any(|known| known.fact.by.refunded_by_us());
+        let shown = reversals.storefront_cancelled.is_some() || self.is_cancelled_at_storefront();
+        if by_us
+            && self.is_cancelled()
+            && !shown
+            && self.to_stop().is_empty()
+            && self.refunds_to_issue().next().is_none()
+        {
+            let since = self.last_cancelled_at().unwrap_or(Timestamp::UNIX_EPOCH);
+            tasks.push(Task::new(TaskKind::CancelAtStorefront, "X", 1, since));
+        }
     }
 
     fn owe_postings(&self, tasks: &mut Vec<Task>) {
         let Some(accepted) = &self.accepted else { return };
         let Some(sales_order) = &self.sales_order else {
-            let since = self.released_at.unwrap_or(accepted.at);
-            tasks.push(Task::new(TaskKind::PostSalesOrder, "SO", 1, since));
+            // Where nothing was paid and nothing will leave, there is nothing to tell the books.
+            let paid = self.captured_tenders().any(|(_, tender)| tender.amount > Minor::ZERO);
+            if paid || !self.is_cancelled() {
+                let since = self.released_at.unwrap_or(accepted.at);
+                tasks.push(Task::new(TaskKind::PostSalesOrder, "SO", 1, since));
+            }
             return;
         };
         for (number, tender) in self.captured_tenders() {
@@ -197,7 +381,15 @@ impl Order {
                 tasks.push(Task::new(TaskKind::PostDeposit, "DEP", number, sales_order.at.max(tender.at)));
             }
         }
-        self.owe_shipment_postings(sales_order.at, tasks);
+        let revision = self.revision();
+        if self.reversals.amended < revision {
+            // What it says is what fulfilments and invoices stand on.
+            let since = self.revised_at().unwrap_or(sales_order.at).max(sales_order.at);
+            tasks.push(Task::new(TaskKind::AmendSalesOrder, "AM", revision, since));
+        } else {
+            self.owe_shipment_postings(sales_order.at, tasks);
+        }
+        self.owe_reversal_postings(sales_order.at, tasks);
     }
 
     /// Invoices and applications come one after the other: the amounts of each depend on those before it.
@@ -216,6 +408,50 @@ impl Order {
         if let Some(application) = self.next_application() {
             let since = self.invoices.get(&application.shipment).map_or(sales_order_at, |i| i.at);
             tasks.push(Task::new(TaskKind::ApplyDeposit, "DA", application.number, since));
+        }
+    }
+
+    fn owe_reversal_postings(&self, sales_order_at: Timestamp, tasks: &mut Vec<Task>) {
+        let reversals = &self.reversals;
+        // What came back stands on what left: the ERP refuses a return of units that it has not seen leave.
+        let in_order = self.shipments.keys().all(|number| self.invoices.contains_key(number));
+        for known in self.authorized_returns().filter(|known| self.goes_by_authorization(known)) {
+            let since = reversals.authorized.get(&known.number).copied().unwrap_or(sales_order_at).max(sales_order_at);
+            if in_order && !reversals.return_authorizations.contains_key(&known.number) && self.has_left(known) {
+                tasks.push(Task::new(TaskKind::PostReturnAuthorization, "RA", known.number, since));
+            }
+        }
+        for receipt in reversals.receipts.values() {
+            let (number, since) = (receipt.fact.number, receipt.at.max(sales_order_at));
+            let authorized = receipt.fact.of_return.is_some_and(|of| reversals.return_authorizations.contains_key(&of));
+            let (ours, foreign) = (self.has_units(&receipt.fact, true), self.has_units(&receipt.fact, false));
+            if ours && authorized && !reversals.item_receipts.contains_key(&number) {
+                tasks.push(Task::new(TaskKind::PostItemReceipt, "IR", number, since));
+            }
+            if foreign && !reversals.adjustments.contains_key(&number) {
+                tasks.push(Task::new(TaskKind::PostAdjustment, "IA", number, since));
+            }
+        }
+        self.owe_refund_postings(in_order, tasks);
+    }
+
+    fn owe_refund_postings(&self, in_order: bool, tasks: &mut Vec<Task>) {
+        let reversals = &self.reversals;
+        for refund in self.standing_refunds().filter(|refund| self.is_settled(refund)) {
+            let number = refund.number;
+            let decided = reversals.refunds.get(&number).map_or(Timestamp::UNIX_EPOCH, |known| known.at);
+            let since = reversals.issued.get(&number).map_or(decided, |issued| issued.at);
+            if self.owes_credit_memo(refund, in_order) {
+                tasks.push(Task::new(TaskKind::PostCreditMemo, "CM", number, since));
+            }
+            let ready = |posting: &&crate::reversing::RefundPosting| self.is_posting_ready(posting);
+            let postings = self.refund_postings();
+            let open = postings.iter().filter(|posting| posting.number / 100 == number).filter(ready);
+            tasks.extend(open.map(|posting| Task::new(TaskKind::PostCustomerRefund, "CR", posting.number, since)));
+        }
+        if let Some(plan) = self.next_credit_application() {
+            let since = self.invoices.get(&plan.shipment).map_or(Timestamp::UNIX_EPOCH, |invoice| invoice.at);
+            tasks.push(Task::new(TaskKind::ApplyCredit, "CA", plan.number, since));
         }
     }
 

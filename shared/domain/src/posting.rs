@@ -120,7 +120,7 @@ impl Order {
         Some(crate::ids::reference(&accepted.fact.prefix, &self.id.channel, document))
     }
 
-    fn header(&self, document: &str, at: Timestamp) -> Option<Header> {
+    pub(crate) fn header(&self, document: &str, at: Timestamp) -> Option<Header> {
         let accepted = &self.accepted.as_ref()?.fact;
         Some(Header {
             reference: self.reference(document)?,
@@ -141,7 +141,8 @@ impl Order {
         let Some(header) = self.header("SO", accepted.at) else { return Ok(None) };
         let order = &accepted.fact.order;
         let mut lines = Vec::new();
-        for (index, line) in self.goods() {
+        // As it was accepted: what was added or taken off since then, an amendment says.
+        for (index, line) in self.goods().filter(|(index, _)| *index < order.lines.len()) {
             lines.extend(self.part(index, (0, line.quantity))?);
         }
         let (shipping, shipping_taxes) = shipping_of(&order.charges, order.taxes_included)?;
@@ -200,13 +201,11 @@ impl Order {
         let applied = |wanted: &dyn Fn(&crate::event::Application) -> bool| -> i64 {
             self.applications.values().filter(|a| wanted(&a.fact)).map(|a| a.fact.amount.get()).sum()
         };
-        let open = |shipment: &u32, total: i64| total - applied(&|a| a.shipment == *shipment);
-        let (shipment, due) = self.invoices.iter().find_map(|(shipment, invoice)| {
-            let due = open(shipment, invoice.fact.total_minor?.get());
-            (due > 0).then_some((*shipment, due))
-        })?;
+        let (shipment, due) =
+            self.invoices.keys().map(|shipment| (*shipment, self.open_invoice(*shipment))).find(|(_, due)| *due > 0)?;
         let (tender, left) = self.captured_tenders().find_map(|(_, tender)| {
-            let left = tender.amount.get() - applied(&|a| a.tender == tender.id);
+            let refunded = self.refunded_of_deposit(&tender.id);
+            let left = tender.amount.get() - refunded - applied(&|a| a.tender == tender.id);
             (left > 0).then_some((tender.id.clone(), left))
         })?;
         self.deposits.get(&tender)?;
@@ -221,9 +220,9 @@ impl Order {
     }
 
     /// Units `done..done + quantity` of a line, with their exact share of its amounts.
-    fn part(&self, index: usize, units: (u32, u32)) -> Result<Option<PostingLine>, MoneyError> {
+    pub(crate) fn part(&self, index: usize, units: (u32, u32)) -> Result<Option<PostingLine>, MoneyError> {
         let Some(order) = self.accepted.as_ref().map(|a| &a.fact.order) else { return Ok(None) };
-        let Some((line, sku)) = order.lines.get(index).and_then(|line| Some((line, line.sku.clone()?))) else {
+        let Some((line, sku)) = self.line(index).and_then(|line| Some((line, line.sku.clone()?))) else {
             return Ok(None);
         };
         let (done, quantity) = units;
@@ -260,7 +259,7 @@ fn net_of(price: Minor, taxes: &[TaxLine], taxes_included: bool) -> Result<Minor
     if taxes_included { price.minus(tax) } else { Ok(price) }
 }
 
-fn posting_tax(tax: &TaxLine) -> PostingTax {
+pub(crate) fn posting_tax(tax: &TaxLine) -> PostingTax {
     PostingTax { title: tax.title.clone(), rate: tax.rate.clone(), amount: tax.amount }
 }
 

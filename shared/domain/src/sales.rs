@@ -4,8 +4,15 @@
 
 use jiff::Timestamp;
 
+use crate::cancel::{Units, cancelled_at_storefront};
 use crate::canonical::{Line, TaxLine};
+use crate::event::{Decision, Event, Hold, HoldCode};
 use crate::money::Minor;
+use crate::order::Order;
+use crate::reversals::{
+    Edit, Goods, IssuedRefund, Refund, RefundLine, RefundOrigin, RefusedChange, Resolution, Return, ReturnLine,
+    ReturnSource, next,
+};
 
 /// Everything that was agreed on an order since it was placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,4 +157,330 @@ pub struct ToldReturn {
     pub lines: Vec<(String, u32, String)>,
     /// Units that the buyer gets instead, with price and tax.
     pub exchange: Vec<Line>,
+}
+
+/// Records what a storefront's sales ledger says that is not known yet. What happened there is recorded as it is;
+/// what follows from it, the order's own rules say.
+#[must_use]
+pub fn record_sales(order: &Order, report: &SalesReport, changes: u32) -> Decision {
+    let mut reading = Reading { order: order.clone(), events: Vec::new(), at: report.version };
+    reading.edits(&report.edits);
+    reading.returns(&report.returns);
+    reading.refunds(&report.refunds);
+    reading.cancellation(report.cancelled.as_ref());
+    reading.say(Event::SalesRead { changes });
+    reading.events.into()
+}
+
+/// Whether a report shows everything that the storefront has told us of so far; if not, it was read too early.
+#[must_use]
+pub fn shows_all(order: &Order, report: &SalesReport) -> bool {
+    let told = order.reversals.changes.iter().filter_map(|what| what.strip_prefix("refund:"));
+    told.into_iter().all(|id| report.refunds.iter().any(|refund| refund.id == id))
+}
+
+/// A report on its way into the log: each fact is decided on the order as the ones before it leave it.
+struct Reading {
+    order: Order,
+    events: Vec<Event>,
+    at: Timestamp,
+}
+
+impl Reading {
+    fn say(&mut self, event: Event) {
+        self.order.evolve(&event, self.at);
+        self.events.push(event);
+    }
+
+    fn edits(&mut self, edits: &[ToldEdit]) {
+        for edit in edits {
+            self.removed(edit);
+            self.added(&edit.id, &edit.added);
+            let known = self.order.holds.contains_key(&HoldCode::ChangedAtStorefront);
+            if !edit.other.is_empty() && !known && !self.knows_change(&edit.id) {
+                let detail = format!("the storefront has changed {}", edit.other.join(", "));
+                self.say(Event::OrderHeld { holds: vec![Hold::new(HoldCode::ChangedAtStorefront, detail)] });
+                self.say(Event::OrderEdited(Edit { id: edit.id.clone(), lines: Vec::new() }));
+            }
+        }
+    }
+
+    fn knows_change(&self, id: &str) -> bool {
+        let reversals = &self.order.reversals;
+        reversals.edits.iter().any(|known| known.fact.id == id) || reversals.refused_changes.contains_key(id)
+    }
+
+    /// Units that an edit has taken off: cancelled, by their difference to what is known to be off already.
+    fn removed(&mut self, edit: &ToldEdit) {
+        let id = format!("{}:removed", edit.id);
+        if edit.removed.is_empty() || self.knows_change(&id) {
+            return;
+        }
+        let units = self.units_of(edit.removed.iter().map(|(line, units)| (line.as_str(), *units)));
+        if let Some(cancelled) = cancelled_at_storefront(&self.order, "edit", &units) {
+            self.say(cancelled);
+        }
+        self.say(Event::OrderEdited(Edit { id, lines: Vec::new() }));
+    }
+
+    /// Added units are taken over until a part of the order is with the 3PL; after that somebody has to say.
+    fn added(&mut self, id: &str, lines: &[Line]) {
+        if lines.is_empty() || self.knows_change(id) {
+            return;
+        }
+        if self.order.fulfillments.is_empty() && self.order.shipments.is_empty() {
+            self.say(Event::OrderEdited(Edit { id: id.to_owned(), lines: lines.to_vec() }));
+            self.hold_unless_paid();
+        } else {
+            let units: u32 = lines.iter().map(|line| line.quantity).sum();
+            let reason = format!(
+                "{units} units were added after the order went to the 3PL: retry to send them after it, or take them \
+                 off at the storefront"
+            );
+            self.say(Event::ChangeRefused(RefusedChange { id: id.to_owned(), reason, lines: lines.to_vec() }));
+        }
+    }
+
+    /// What was added has to be paid before it leaves.
+    fn hold_unless_paid(&mut self) {
+        let (Ok(due), Ok(paid)) = (self.order.amount_due(), self.order.tendered()) else { return };
+        if due > paid && !self.order.holds.contains_key(&HoldCode::Unpaid) {
+            let detail = format!("{} of {} minor units are paid since the order was edited", paid.get(), due.get());
+            self.say(Event::OrderHeld { holds: vec![Hold::new(HoldCode::Unpaid, detail)] });
+        }
+    }
+
+    /// Spreads units over the lines that bear the identities, as far as they are still to be delivered.
+    fn units_of<'a>(&self, told: impl Iterator<Item = (&'a str, u32)>) -> Units {
+        let mut units = Units::new();
+        let open = |index: usize| self.order.wanted(index).saturating_sub(self.order.shipped(index));
+        for (line_id, quantity) in told {
+            self.order.spread((line_id, quantity), open, &mut units);
+        }
+        units
+    }
+
+    fn cancellation(&mut self, told: Option<&ToldCancellation>) {
+        let Some(told) = told else { return };
+        if self.order.reversals.storefront_cancelled.is_some() || self.order.is_cancelled_at_storefront() {
+            return;
+        }
+        let open = |index: usize| self.order.wanted(index).saturating_sub(self.order.shipped(index));
+        let units: Units = self.order.goods().map(|(index, _)| (index, open(index))).collect();
+        if let Some(cancelled) = cancelled_at_storefront(&self.order, &told.reason, &units) {
+            self.say(cancelled);
+        }
+        self.say(Event::OrderEdited(Edit { id: CANCELLED.into(), lines: Vec::new() }));
+    }
+
+    fn returns(&mut self, returns: &[ToldReturn]) {
+        for told in returns {
+            let source = ReturnSource::Storefront(told.id.clone());
+            let known = self.order.reversals.returns.values().find(|known| known.fact.source == source);
+            let number = match known.map(|known| known.fact.number) {
+                Some(number) => number,
+                None => match self.return_told(told, source) {
+                    Some(number) => number,
+                    None => continue,
+                },
+            };
+            self.return_status(number, told);
+            if told.status == ToldReturnStatus::Open || told.status == ToldReturnStatus::Closed {
+                self.exchange(&told.id, &told.exchange);
+            }
+        }
+    }
+
+    fn return_told(&mut self, told: &ToldReturn, source: ReturnSource) -> Option<u32> {
+        let mut lines = Vec::new();
+        let mut taken = Units::new();
+        for (line_id, quantity, reason) in &told.lines {
+            let before = taken.clone();
+            self.order.spread((line_id, *quantity), |index| self.order.ordered(index), &mut taken);
+            lines.extend(taken.iter().filter_map(|(line, units)| {
+                let quantity = units - before.get(line).copied().unwrap_or(0);
+                (quantity > 0).then(|| ReturnLine { line: *line, quantity, reason: reason.clone() })
+            }));
+        }
+        let number = next(&self.order.reversals.returns);
+        let approval = (told.status == ToldReturnStatus::Requested)
+            .then(|| "the buyer asks for it: approve or decline it at the storefront".to_owned());
+        (!lines.is_empty()).then(|| {
+            self.say(Event::ReturnRequested(Return {
+                number,
+                source,
+                lines,
+                resolution: Resolution::Refund,
+                expects_goods: true,
+                approval,
+                request_hash: None,
+            }));
+            number
+        })
+    }
+
+    fn return_status(&mut self, number: u32, told: &ToldReturn) {
+        let (authorized, closed) = {
+            let reversals = &self.order.reversals;
+            (reversals.authorized.contains_key(&number), reversals.closed.contains_key(&number))
+        };
+        match told.status {
+            ToldReturnStatus::Requested => {}
+            ToldReturnStatus::Open if !authorized => self.say(Event::ReturnAuthorized { number }),
+            // Settled there, whoever did it: the goods are still waited for.
+            ToldReturnStatus::Closed if !authorized => self.say(Event::ReturnAuthorized { number }),
+            ToldReturnStatus::Open | ToldReturnStatus::Closed => {}
+            ToldReturnStatus::Declined | ToldReturnStatus::Cancelled if !closed => {
+                let word = if told.status == ToldReturnStatus::Declined { "declined" } else { "called off" };
+                self.say(Event::ReturnClosed { number, reason: format!("{word} at the storefront") });
+            }
+            ToldReturnStatus::Declined | ToldReturnStatus::Cancelled => {}
+        }
+    }
+
+    /// Units that the buyer gets instead: new lines of the order, paid by the credit of what comes back.
+    fn exchange(&mut self, of_return: &str, lines: &[Line]) {
+        let id = format!("return:{of_return}");
+        if !lines.is_empty() && !self.knows_change(&id) {
+            self.say(Event::OrderEdited(Edit { id, lines: lines.to_vec() }));
+        }
+    }
+
+    fn refunds(&mut self, refunds: &[ToldRefund]) {
+        for told in refunds {
+            let issued = IssuedRefund { id: told.id.clone(), at: told.at, tenders: told.tenders.clone() };
+            let known = self.order.reversals.issued.iter().find(|(_, known)| known.fact.id == told.id);
+            if let Some((number, known)) = known {
+                if known.fact.tenders != issued.tenders {
+                    self.say(Event::RefundIssued { number: *number, issued });
+                }
+            } else if let Some(number) = self.order.own_refund(told) {
+                self.say(Event::RefundIssued { number, issued });
+            } else {
+                self.by_hand(told, issued);
+            }
+        }
+    }
+
+    /// A refund that somebody made at the storefront: recorded as it is.
+    fn by_hand(&mut self, told: &ToldRefund, issued: IssuedRefund) {
+        let off = told.lines.iter().filter(|line| line.restock != Restock::Return);
+        let units = self.units_of(off.map(|line| (line.line_id.as_str(), line.quantity)));
+        if let Some(cancelled) = cancelled_at_storefront(&self.order, "refund", &units) {
+            self.say(cancelled);
+        }
+        let lines = self.refund_lines(told, &units);
+        let of_return = self.return_of(told, &lines);
+        let (shipping, shipping_taxes) = (told.shipping, told.shipping_taxes.clone());
+        let mut refund = Refund {
+            number: next(&self.order.reversals.refunds),
+            origin: RefundOrigin::Storefront,
+            of_return,
+            lines,
+            shipping,
+            shipping_taxes,
+            shipping_unbilled: told.shipping != Minor::ZERO && self.order.is_cancelled(),
+            adjustment: told.adjustment,
+            total: Minor::ZERO,
+        };
+        refund.total = refund.sum().unwrap_or_default();
+        self.say(Event::RefundRecorded { refund, issued });
+    }
+
+    /// What the refunded units are, for the books: those that had not left come out of the deposit.
+    fn refund_lines(&self, told: &ToldRefund, cancelled: &Units) -> Vec<RefundLine> {
+        let mut lines = Vec::new();
+        for line in &told.lines {
+            let mut placed = Units::new();
+            self.order.spread((&line.line_id, line.quantity), |index| self.order.ordered(index), &mut placed);
+            for (index, quantity) in placed {
+                let off =
+                    line.restock == Restock::Cancel || cancelled.get(&index).is_some_and(|units| *units >= quantity);
+                let goods = match (line.restock, off) {
+                    (_, true) => Goods::Cancelled,
+                    (Restock::Return, false) => Goods::Returned,
+                    (Restock::Nothing | Restock::Cancel, false) => Goods::Kept,
+                };
+                let share = |amount: Minor| {
+                    if quantity == line.quantity { amount } else { amount.share(0, quantity, line.quantity) }
+                };
+                let taxes = line.taxes.iter().map(|tax| TaxLine { amount: share(tax.amount), ..tax.clone() });
+                lines.push(RefundLine { line: index, quantity, goods, net: share(line.net), taxes: taxes.collect() });
+            }
+        }
+        lines
+    }
+
+    /// The return that a refund settles: the storefront's own, one of ours that waits for these units, or a new one
+    /// for goods that are refunded before they are back.
+    fn return_of(&mut self, told: &ToldRefund, lines: &[RefundLine]) -> Option<u32> {
+        let returned: Vec<&RefundLine> = lines.iter().filter(|line| line.goods == Goods::Returned).collect();
+        let source = told.return_id.as_ref().map(|id| ReturnSource::Storefront(id.clone()));
+        let by_source = self.order.reversals.returns.values().find(|known| Some(&known.fact.source) == source.as_ref());
+        if let Some(known) = by_source {
+            return Some(known.fact.number);
+        }
+        if returned.is_empty() {
+            return None;
+        }
+        let waits = |known: &&Return| {
+            returned.iter().all(|line| {
+                let open = self.order.asked(known, line.line);
+                open.saturating_sub(self.order.refunded_of_return(known.number, line.line)) >= line.quantity
+            })
+        };
+        if let Some(known) = self.order.authorized_returns().find(waits) {
+            return Some(known.number);
+        }
+        let number = next(&self.order.reversals.returns);
+        let lines =
+            returned.iter().map(|of| ReturnLine { line: of.line, quantity: of.quantity, reason: "refunded".into() });
+        let lines = lines.collect();
+        self.say(Event::ReturnRequested(Return {
+            number,
+            source: ReturnSource::Refund(told.id.clone()),
+            lines,
+            resolution: Resolution::Refund,
+            expects_goods: true,
+            approval: None,
+            request_hash: None,
+        }));
+        self.say(Event::ReturnAuthorized { number });
+        Some(number)
+    }
+}
+
+/// The change under which a cancellation at the storefront is remembered.
+const CANCELLED: &str = "cancelled";
+
+impl Order {
+    /// Whether the storefront itself has cancelled the order.
+    pub(crate) fn is_cancelled_at_storefront(&self) -> bool {
+        self.reversals.edits.iter().any(|known| known.fact.id == CANCELLED)
+    }
+
+    /// Our refund that a refund at the storefront is, by the reference that it carries.
+    fn own_refund(&self, told: &ToldRefund) -> Option<u32> {
+        let reference = told.reference.as_deref()?;
+        let ours = |number: &&u32| self.reference(&format!("R{number}")).as_deref() == Some(reference);
+        self.reversals.refunds.keys().find(ours).copied()
+    }
+
+    /// What the order costs now: as accepted, with what was added, without what was cancelled.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn amount_due(&self) -> Result<Minor, crate::money::MoneyError> {
+        let Some(accepted) = &self.accepted else { return Ok(Minor::ZERO) };
+        let mut due = accepted.fact.order.total;
+        for line in self.lines().skip(accepted.fact.order.lines.len()) {
+            let tax = if accepted.fact.order.taxes_included { Minor::ZERO } else { line.tax()? };
+            due = Minor::sum([due, line.price()?, tax])?;
+        }
+        for (index, line) in self.goods() {
+            let (net, taxes) = self.share_of(line, (0, self.cancelled(index)))?;
+            due = due.minus(Minor::sum(taxes.iter().map(|tax| tax.amount))?.plus(net)?)?;
+        }
+        Ok(due)
+    }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix};
+use crate::event::Disposition;
+use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix, Sku};
 use crate::money::{Currency, Minor};
 
 /// The version of the order-to-cash process that new orders follow.
@@ -43,6 +44,75 @@ pub struct ChannelSettings {
     /// Gateways whose money is a liability of ours (gift card, store credit): orders paid by them are held.
     #[serde(default)]
     pub stored_value_gateways: BTreeSet<String>,
+    /// What may be returned, and what the buyer gets for it.
+    #[serde(default)]
+    pub returns: ReturnPolicy,
+}
+
+/// What may be returned, and what the buyer gets for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReturnPolicy {
+    /// So many days after a unit left it may be asked to be returned.
+    pub window_days: u32,
+    /// Reasons that may be given.
+    pub reasons: BTreeSet<String>,
+    /// SKUs that are not taken back.
+    pub final_sale: BTreeSet<Sku>,
+    /// A return worth more than this, per currency, waits for somebody's approval.
+    pub approval_above: BTreeMap<Currency, Minor>,
+    /// What makes a refund due.
+    pub refund_on: RefundOn,
+    /// Dispositions for which the buyer is refunded once the goods were looked at.
+    pub refunded_dispositions: BTreeSet<Disposition>,
+    /// What is kept back of a refund, by reason, in hundredths of a per cent of the goods' value with tax.
+    pub restocking_fees: BTreeMap<String, u32>,
+    /// Whether the buyer may keep the goods and be refunded, up to this value per currency.
+    pub keep_up_to: BTreeMap<Currency, Minor>,
+    /// Whether shipping is refunded.
+    pub refund_shipping: RefundShipping,
+}
+
+impl Default for ReturnPolicy {
+    fn default() -> Self {
+        let reasons =
+            ["unwanted", "wrong_size", "not_as_described", "defective", "wrong_item", "lost", "undeliverable"];
+        Self {
+            window_days: 30,
+            reasons: reasons.into_iter().map(str::to_owned).collect(),
+            final_sale: BTreeSet::new(),
+            approval_above: BTreeMap::new(),
+            refund_on: RefundOn::default(),
+            refunded_dispositions: [Disposition::Restock, Disposition::Scrap].into(),
+            restocking_fees: BTreeMap::new(),
+            keep_up_to: BTreeMap::new(),
+            refund_shipping: RefundShipping::default(),
+        }
+    }
+}
+
+/// What makes the refund of a return due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundOn {
+    /// The goods were looked at: units with a refunded disposition.
+    #[default]
+    Inspected,
+    /// The goods arrived, whatever they look like.
+    Received,
+    /// The return was authorized.
+    Authorized,
+}
+
+/// Whether a return gives shipping back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundShipping {
+    /// Never.
+    #[default]
+    Never,
+    /// When everything that was ordered has come back.
+    WhenAllReturned,
 }
 
 /// The connections that do the work of an order.

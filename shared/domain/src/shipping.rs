@@ -26,14 +26,14 @@ pub struct ShipmentReport {
 impl Order {
     /// Lines of goods with their position.
     pub fn goods(&self) -> impl Iterator<Item = (usize, &Line)> {
-        let lines = self.accepted.iter().flat_map(|accepted| accepted.fact.order.lines.iter().enumerate());
-        lines.filter(|(_, line)| line.kind == LineKind::Product && line.quantity > 0)
+        self.lines().enumerate().filter(|(_, line)| line.kind == LineKind::Product && line.quantity > 0)
     }
 
-    /// Units of a line that are promised at a location.
+    /// Units of a line that are promised at a location: those that the 3PL has stopped are not any more.
     #[must_use]
     pub fn allocated(&self, line: usize) -> u32 {
-        units(self.allocations.values().flat_map(|a| &a.fact.lines), line)
+        let promised = units(self.allocations.values().flat_map(|a| &a.fact.lines), line);
+        promised.saturating_sub(self.stopped(line))
     }
 
     /// Units of a line that have left.
@@ -52,7 +52,7 @@ impl Order {
     /// Units that are not promised anywhere yet, by line.
     pub fn unallocated(&self) -> impl Iterator<Item = (usize, &Line, u32)> {
         self.goods().filter_map(|(index, line)| {
-            let missing = line.quantity.saturating_sub(self.allocated(index));
+            let missing = self.wanted(index).saturating_sub(self.allocated(index));
             (missing > 0).then_some((index, line, missing))
         })
     }
@@ -63,35 +63,59 @@ impl Order {
         self.allocations.keys().max().map_or(1, |last| last + 1)
     }
 
-    /// Units of an allocation that have not left.
+    /// Units of an allocation that have neither left nor were stopped.
     #[must_use]
     pub fn unshipped_of(&self, allocation: &At<Allocation>) -> Vec<LineQuantity> {
         let number = allocation.fact.number;
-        let left = |line| {
-            let shipments = self.shipments.values().filter(|s| s.fact.allocation == number);
-            units(shipments.flat_map(|s| &s.fact.lines), line)
+        let gone = |line| {
+            let of_this = self.shipments.values().filter(|shipment| shipment.fact.allocation == number);
+            let stops = self.reversals.stops.get(&number).into_iter().flatten();
+            units(of_this.flat_map(|s| &s.fact.lines), line) + units(stops.flat_map(|stop| &stop.stopped), line)
         };
-        let open = allocation.fact.lines.iter().map(|promised| LineQuantity {
-            line: promised.line,
-            quantity: promised.quantity.saturating_sub(left(promised.line)),
-        });
+        let open = allocation
+            .fact
+            .lines
+            .iter()
+            .map(|line| LineQuantity { line: line.line, quantity: line.quantity.saturating_sub(gone(line.line)) });
         open.filter(|line| line.quantity > 0).collect()
     }
 
-    /// Whether every unit has left.
+    /// What the storefront is told of a shipment: not units that it has taken off the order itself, nor those that
+    /// left a second time.
+    #[must_use]
+    pub fn to_announce(&self, number: u32) -> Vec<LineQuantity> {
+        let Some(shipment) = self.shipments.get(&number) else { return Vec::new() };
+        let told = |line: usize| units(self.shipments.range(..number).flat_map(|(_, s)| &s.fact.lines), line);
+        let room = |line: usize| {
+            let off = self.cancellation_asked(line, |by| !by.refunded_by_us());
+            self.ordered(line).saturating_sub(off + told(line))
+        };
+        let mut lines: Vec<LineQuantity> = Vec::new();
+        for line in &shipment.fact.lines {
+            let left = room(line.line).saturating_sub(units(lines.iter(), line.line));
+            let quantity = line.quantity.min(left);
+            if quantity > 0 {
+                lines.push(LineQuantity { line: line.line, quantity });
+            }
+        }
+        lines
+    }
+
+    /// Whether every unit that is still wanted has left.
     #[must_use]
     pub fn is_shipped(&self) -> bool {
-        !self.shipments.is_empty() && self.goods().all(|(index, line)| self.shipped(index) >= line.quantity)
+        !self.shipments.is_empty() && self.goods().all(|(index, _)| self.shipped(index) >= self.wanted(index))
     }
 
     /// The SKU of a line.
     #[must_use]
     pub fn sku(&self, line: usize) -> Option<&Sku> {
-        self.accepted.as_ref()?.fact.order.lines.get(line)?.sku.as_ref()
+        self.line(line)?.sku.as_ref()
     }
 }
 
-fn units<'a>(lines: impl Iterator<Item = &'a LineQuantity>, line: usize) -> u32 {
+/// Units of one line in a list of quantities.
+pub(crate) fn units<'a>(lines: impl Iterator<Item = &'a LineQuantity>, line: usize) -> u32 {
     lines.filter(|quantity| quantity.line == line).map(|quantity| quantity.quantity).sum()
 }
 
@@ -128,7 +152,7 @@ pub fn record_shipment(order: &Order, report: &ShipmentReport) -> Decision {
 }
 
 /// Takes units of a SKU from the open lines; gives back how many could not be placed.
-fn take(order: &Order, open: &mut [LineQuantity], want: (&Sku, u32), taken: &mut Vec<LineQuantity>) -> u32 {
+pub(crate) fn take(order: &Order, open: &mut [LineQuantity], want: (&Sku, u32), taken: &mut Vec<LineQuantity>) -> u32 {
     let (sku, mut left) = want;
     for line in open.iter_mut().filter(|line| order.sku(line.line) == Some(sku)) {
         let quantity = left.min(line.quantity);

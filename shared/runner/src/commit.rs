@@ -174,12 +174,15 @@ impl Recorder {
         }
     }
 
-    /// The commit, and the order after it. Adds `OrderCompleted` when nothing is left to do.
+    /// The commit, and the order after it. Adds what follows from the facts (a refund that they make due, a return of
+    /// what left too late), and `OrderCompleted` when nothing is left to do: in the same commit, so that of two facts
+    /// at once the later one sees what the earlier one made due.
     fn commit_of(&self, order: &Order, what: (&str, &Origin), mut events: Vec<Event>) -> (Commit, Order) {
         let (cause, origin) = what;
         let now = self.clock.now();
         let mut next = order.clone();
         events.iter().for_each(|event| next.evolve(event, now));
+        events.extend(next.settle_consequences(now));
         if next.is_finished() && next.completed_at.is_none() {
             events.push(Event::OrderCompleted {});
             next.evolve(&Event::OrderCompleted {}, now);

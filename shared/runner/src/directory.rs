@@ -35,6 +35,12 @@ impl Directory {
         Self { connections, clock, known: Mutex::default(), streaks: Mutex::default() }
     }
 
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// A connection, if it is configured.
     ///
     /// # Errors

@@ -12,4 +12,4 @@ pub mod wiring;
 pub use commit::{CommitError, Committed, Origin, Recorder, store_failure};
 pub use directory::{Calls, Connectors, Directory};
 pub use publication::{bus_entries, publish};
-pub use run::{Done, Runner, Step, StepFunction};
+pub use run::{Done, Reading, Runner, Step, StepFunction};

@@ -23,11 +23,16 @@ const RESERVE: SignedDuration = SignedDuration::from_secs(3);
 /// How often one task is decided again in one run, when others move the order or the stock.
 const REDECISIONS: u32 = 20;
 
+/// Reads on the order's state what something that has happened means.
+pub type Reading = Box<dyn Fn(&Order) -> Decision + Send + Sync>;
+
 /// What came of a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
     /// Something has happened outside: it is recorded whatever the order looks like by then.
     Happened(Vec<Event>),
+    /// Something has happened outside, and what it means depends on the order: it is recorded in any case, as it reads
+    /// on the state of that moment.
+    Reported(Reading),
     /// Something was decided on this state of the order and this stock: when either has moved, it is decided again.
     Decided(Decision),
 }
@@ -174,6 +179,7 @@ impl Runner {
                 let decision = Decision::from(events);
                 self.recorder.record(order, (&cause, &run.origin), |_| decision.clone()).await?
             }
+            Done::Reported(reading) => self.recorder.record(order, (&cause, &run.origin), reading).await?,
             Done::Decided(decision) if decision.events.is_empty() => Committed::Nothing,
             Done::Decided(decision) if parks(&decision) => {
                 // The same task may be parked more than once in its life: each time is a cause of its own.

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::money::{Purse, is_zero};
 use super::order::{Parts, Reader, View};
-use super::reading::{Kind, Unreadable, flag, get, id, list, printable, text, time};
+use super::reading::{Kind, Unreadable, each, flag, get, id, list, printable, text, time};
 
 /// The longest canonical order that is kept: it becomes one record of the log, which holds 400 KB.
 const LONGEST_ORDER_BYTES: usize = 200_000;
@@ -69,7 +69,8 @@ fn order_in(body: &Value, purse: Purse) -> Result<Inbound, Unreadable> {
     check_size(&order)?;
     let source_version = time(body, "updated_at")?.or(created_at).unwrap_or(placed_at);
     let cancelled = time(body, "cancelled_at")?.is_some();
-    Ok(Inbound { order, recipient, source_version, cancelled, oddities })
+    let refunds = each(body, "refunds", |refund| Ok(id(refund, "id")?.to_string()))?;
+    Ok(Inbound { order, recipient, source_version, cancelled, refunds, oddities })
 }
 
 fn check_size(order: &CanonicalOrder) -> Result<(), Unreadable> {

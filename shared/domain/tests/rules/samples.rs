@@ -139,7 +139,14 @@ pub fn ordinary() -> CanonicalOrder {
 }
 
 pub fn inbound(order: CanonicalOrder) -> Inbound {
-    Inbound { order, recipient: Some(recipient()), source_version: at(0), cancelled: false, oddities: Vec::new() }
+    Inbound {
+        order,
+        recipient: Some(recipient()),
+        source_version: at(0),
+        cancelled: false,
+        refunds: Vec::new(),
+        oddities: Vec::new(),
+    }
 }
 
 /// Runs a rule with the ordinary settings and catalogue.
@@ -160,6 +167,7 @@ pub fn accepted(order: CanonicalOrder) -> Event {
         process: 1,
         source_version: at(0),
         request_hash: None,
+        returns: None,
     }))
 }
 

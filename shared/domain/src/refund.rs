@@ -1,0 +1,375 @@
+//! Money that goes back: how much is left, what is due, and what others have paid.
+
+use crate::canonical::{ChargeKind, Line, TaxLine};
+use crate::event::{Event, LineQuantity};
+use crate::money::{Minor, MoneyError};
+use crate::order::Order;
+use crate::reversals::{Goods, Refund, RefundLine, RefundOrigin, Resolution, Return, ReturnLine, next};
+use crate::sales::RefundStatus;
+use crate::settings::RefundShipping;
+
+/// A share of a line: its amount without tax, and its taxes.
+type Share = (Minor, Vec<TaxLine>);
+
+impl Order {
+    /// Refunds that were made, or are to be made: neither withdrawn nor failed.
+    pub fn standing_refunds(&self) -> impl Iterator<Item = &Refund> {
+        self.reversals.refunds.values().map(|known| &known.fact).filter(|refund| self.stands(refund.number))
+    }
+
+    fn stands(&self, number: u32) -> bool {
+        let failed = self.reversals.issued.get(&number).is_some_and(|i| i.fact.status() == RefundStatus::Failed);
+        !failed && !self.reversals.withdrawn.contains(&number)
+    }
+
+    /// Money that has arrived.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn tendered(&self) -> Result<Minor, MoneyError> {
+        Minor::sum(self.captured_tenders().map(|(_, tender)| tender.amount))
+    }
+
+    /// Money that has gone back, or is promised to: what was issued counts as it was issued.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn refunded(&self) -> Result<Minor, MoneyError> {
+        Minor::sum(self.standing_refunds().map(|refund| self.paid_by(refund)))
+    }
+
+    fn paid_by(&self, refund: &Refund) -> Minor {
+        match (self.reversals.issued.get(&refund.number), refund.origin) {
+            (Some(issued), _) => Minor::sum(issued.fact.tenders.iter().map(|tender| tender.amount)).unwrap_or_default(),
+            (None, RefundOrigin::Overtaken) => Minor::ZERO,
+            (None, _) => refund.total,
+        }
+    }
+
+    /// Money that may still go back. Below zero where others have paid back more than arrived.
+    #[must_use]
+    pub fn left_to_refund(&self) -> Minor {
+        let left = self.tendered().and_then(|tendered| tendered.minus(self.refunded()?));
+        left.unwrap_or(Minor::ZERO)
+    }
+
+    /// The refund that the facts make due and nobody has decided yet. Decided one at a time, each in the commit that
+    /// makes it due, so that two requests at once cannot both take what is left.
+    #[must_use]
+    pub fn refund_due(&self) -> Option<Refund> {
+        if !self.to_stop().is_empty() {
+            // Whether units were stopped in time decides whether they are refunded now or when they are back.
+            return self.return_refund_due();
+        }
+        self.overtaken_credit_due().or_else(|| self.cancellation_refund_due()).or_else(|| self.return_refund_due())
+    }
+
+    /// Units that somebody had cancelled through us, that were stopped, and that are not paid back.
+    fn cancellation_refund_due(&self) -> Option<Refund> {
+        let mut lines = Vec::new();
+        for (index, line) in self.goods() {
+            let due = self.cancellation_units_due(index);
+            if due > 0 {
+                lines.push(self.tail(index, line, due)?);
+            }
+        }
+        if lines.is_empty() {
+            return None;
+        }
+        let mut refund = self.blank(RefundOrigin::Cancellation, lines);
+        if self.is_cancelled() && !self.shipping_is_refunded() {
+            (refund.shipping, refund.shipping_taxes) = self.shipping_charge()?;
+            refund.shipping_unbilled = true;
+        }
+        self.bounded(refund)
+    }
+
+    fn cancellation_units_due(&self, line: usize) -> u32 {
+        let ours = self.cancellation_asked(line, crate::reversals::CancelledBy::refunded_by_us);
+        let theirs = self.cancellation_asked(line, |by| !by.refunded_by_us());
+        let refunded = |origin: RefundOrigin| {
+            let refunds = self.standing_refunds().filter(move |refund| refund.origin == origin);
+            let lines = refunds.flat_map(|refund| &refund.lines);
+            let units = lines.filter(|known| known.line == line && known.goods == Goods::Cancelled);
+            units.map(|known| known.quantity).sum::<u32>()
+        };
+        let by_hand = refunded(RefundOrigin::Storefront).saturating_sub(theirs);
+        ours.min(self.cancelled(line)).saturating_sub(refunded(RefundOrigin::Cancellation) + by_hand)
+    }
+
+    /// Units that were paid back as cancelled and left all the same: their invoice is settled by credit.
+    fn overtaken_credit_due(&self) -> Option<Refund> {
+        let known =
+            self.authorized_returns().find(|known| known.source == crate::reversals::ReturnSource::Cancellation)?;
+        let mut lines = Vec::new();
+        for (index, line) in self.goods() {
+            let (paid, credited) = (crate::cancel::refunded_as_cancelled(self, index), self.overtaken_credited(index));
+            let due = paid.saturating_sub(self.cancelled(index) + credited);
+            if due > 0 {
+                // The credit is what was paid for these very units, to the minor unit.
+                let done = line.quantity.saturating_sub(paid) + credited;
+                lines.push(self.refund_line((index, line), (done, due), Goods::Returned)?);
+            }
+        }
+        if lines.is_empty() {
+            return None;
+        }
+        let mut credit = self.blank(RefundOrigin::Overtaken, lines);
+        credit.of_return = Some(known.number);
+        if self.standing_refunds().any(|refund| refund.shipping_unbilled) {
+            (credit.shipping, credit.shipping_taxes) = self.shipping_charge()?;
+        }
+        credit.total = credit.sum().ok()?;
+        Some(credit)
+    }
+
+    fn return_refund_due(&self) -> Option<Refund> {
+        let returns: Vec<&Return> = self.authorized_returns().collect();
+        returns.into_iter().find_map(|known| self.refund_of_return(known))
+    }
+
+    fn refund_of_return(&self, known: &Return) -> Option<Refund> {
+        let goods = if known.expects_goods { Goods::Returned } else { Goods::Kept };
+        let (mut lines, mut fee) = (Vec::new(), 0_i64);
+        let mut seen = std::collections::BTreeSet::new();
+        for of in &known.lines {
+            let due = self.refundable_of_return(known, of.line);
+            if due > 0 && seen.insert(of.line) {
+                let line = self.refund_line((of.line, self.line(of.line)?), (self.credited(of.line), due), goods)?;
+                fee += self.fee(&of.reason, &line);
+                lines.push(line);
+            }
+        }
+        if lines.is_empty() {
+            return None;
+        }
+        let mut refund = self.blank(RefundOrigin::Return, lines);
+        refund.of_return = Some(known.number);
+        refund.adjustment = Minor::new(-fee).ok()?;
+        if self.gives_shipping_back(&refund) {
+            (refund.shipping, refund.shipping_taxes) = self.shipping_charge()?;
+        }
+        self.bounded(refund)
+    }
+
+    /// What is kept back, in minor units: a share of the value with tax, rounded half away from zero.
+    fn fee(&self, reason: &str, line: &RefundLine) -> i64 {
+        let hundredths = self.return_policy().restocking_fees.get(reason).copied().unwrap_or(0);
+        line.value().map_or(0, |value| value.share(0, hundredths.min(10_000), 10_000).get())
+    }
+
+    fn gives_shipping_back(&self, refund: &Refund) -> bool {
+        let all_back = || {
+            self.goods().all(|(index, line)| {
+                let now: u32 = refund.lines.iter().filter(|of| of.line == index).map(|of| of.quantity).sum();
+                self.refunded_units(index, |_| true) + now >= line.quantity
+            })
+        };
+        self.return_policy().refund_shipping == RefundShipping::WhenAllReturned
+            && !self.shipping_is_refunded()
+            && all_back()
+    }
+
+    fn shipping_is_refunded(&self) -> bool {
+        self.standing_refunds().any(|refund| refund.shipping != Minor::ZERO)
+    }
+
+    fn blank(&self, origin: RefundOrigin, lines: Vec<RefundLine>) -> Refund {
+        Refund {
+            number: next(&self.reversals.refunds),
+            origin,
+            of_return: None,
+            lines,
+            shipping: Minor::ZERO,
+            shipping_taxes: Vec::new(),
+            shipping_unbilled: false,
+            adjustment: Minor::ZERO,
+            total: Minor::ZERO,
+        }
+    }
+
+    /// The refund with its sum, or what is left of the money if that is less; nothing where nothing is left.
+    fn bounded(&self, mut refund: Refund) -> Option<Refund> {
+        let (sum, left) = (refund.sum().ok()?, self.left_to_refund());
+        if sum > left {
+            refund.adjustment = refund.adjustment.plus(left.minus(sum).ok()?).ok()?;
+        }
+        refund.total = sum.min(left);
+        (refund.total > Minor::ZERO).then_some(refund)
+    }
+
+    /// Shipping without tax, and its taxes.
+    fn shipping_charge(&self) -> Option<Share> {
+        let order = &self.accepted.as_ref()?.fact.order;
+        let (mut net, mut taxes) = (Minor::ZERO, Vec::new());
+        for charge in order.charges.iter().filter(|charge| charge.kind == ChargeKind::Shipping) {
+            let tax = if order.taxes_included { charge.tax().ok()? } else { Minor::ZERO };
+            net = net.plus(charge.price().ok()?.minus(tax).ok()?).ok()?;
+            taxes.extend(charge.taxes.iter().cloned());
+        }
+        Some((net, taxes))
+    }
+
+    /// Units of a line that a credit memo has given back: the next ones carry the next share.
+    fn credited(&self, line: usize) -> u32 {
+        self.refunded_units(line, |known| known.goods != Goods::Cancelled).saturating_sub(self.overtaken_credited(line))
+    }
+
+    fn overtaken_credited(&self, line: usize) -> u32 {
+        let credits = self.standing_refunds().filter(|refund| refund.origin == RefundOrigin::Overtaken);
+        let lines = credits.flat_map(|refund| &refund.lines).filter(|of| of.line == line);
+        lines.map(|of| of.quantity).sum()
+    }
+
+    /// Cancelled units carry the last shares of a line, because invoices carry the first.
+    fn tail(&self, index: usize, line: &Line, quantity: u32) -> Option<RefundLine> {
+        let before = crate::cancel::refunded_as_cancelled(self, index).saturating_sub(self.overtaken_credited(index));
+        let done = line.quantity.saturating_sub(before + quantity);
+        self.refund_line((index, line), (done, quantity), Goods::Cancelled)
+    }
+
+    fn refund_line(&self, (index, line): (usize, &Line), units: (u32, u32), goods: Goods) -> Option<RefundLine> {
+        let (net, taxes) = self.share_of(line, units).ok()?;
+        Some(RefundLine { line: index, quantity: units.1, goods, net, taxes })
+    }
+
+    /// Units `done..done + quantity` of a line, with their exact share of its amounts.
+    pub(crate) fn share_of(&self, line: &Line, (done, quantity): (u32, u32)) -> Result<Share, MoneyError> {
+        let included = self.accepted.as_ref().is_some_and(|accepted| accepted.fact.order.taxes_included);
+        let net = if included { line.price()?.minus(line.tax()?)? } else { line.price()? };
+        let taxes = line
+            .taxes
+            .iter()
+            .map(|tax| TaxLine { amount: tax.amount.share(done, quantity, line.quantity), ..tax.clone() });
+        Ok((net.share(done, quantity, line.quantity), taxes.collect()))
+    }
+
+    /// What units cost with tax.
+    #[must_use]
+    pub(crate) fn value_of_units(&self, lines: &[ReturnLine]) -> Option<Minor> {
+        let values = lines.iter().map(|of| {
+            let (net, taxes) = self.share_of(self.line(of.line)?, (0, of.quantity)).ok()?;
+            Minor::sum(taxes.iter().map(|tax| tax.amount)).ok()?.plus(net).ok()
+        });
+        Minor::sum(values.collect::<Option<Vec<_>>>()?).ok()
+    }
+
+    /// Refunds of ours that the storefront does not have yet.
+    pub fn refunds_to_issue(&self) -> impl Iterator<Item = &Refund> {
+        let open = |refund: &&Refund| {
+            !matches!(refund.origin, RefundOrigin::Overtaken | RefundOrigin::Storefront)
+                && !self.reversals.issued.contains_key(&refund.number)
+        };
+        self.standing_refunds().filter(open)
+    }
+
+    /// Whether a refund of ours that was decided is still owed: what others have paid meanwhile is not paid twice.
+    #[must_use]
+    pub fn is_refund_still_owed(&self, number: u32) -> bool {
+        let Some(refund) = self.reversals.refunds.get(&number).map(|known| &known.fact) else { return false };
+        let over = |line: &RefundLine| {
+            let units = self.refunded_units(line.line, |known| {
+                (known.goods == Goods::Cancelled) == (line.goods == Goods::Cancelled)
+            });
+            let most = match line.goods {
+                Goods::Cancelled => self.cancellation_asked(line.line, |_| true),
+                Goods::Returned | Goods::Kept => self.shipped(line.line).max(self.in_return(line.line)),
+            };
+            units > most
+        };
+        self.left_to_refund() >= Minor::ZERO && !refund.lines.iter().any(over)
+    }
+
+    /// Whether the books may have a refund: all of its money has gone, or none was to go.
+    #[must_use]
+    pub(crate) fn is_settled(&self, refund: &Refund) -> bool {
+        match self.reversals.issued.get(&refund.number) {
+            Some(issued) => issued.fact.status() == RefundStatus::Succeeded,
+            None => refund.origin == RefundOrigin::Overtaken,
+        }
+    }
+
+    /// Everything that follows from the facts without anybody's doing, to be committed with the fact that it follows
+    /// from; one at a time, until nothing follows any more.
+    #[must_use]
+    pub fn consequence(&self) -> Option<Vec<Event>> {
+        self.accepted.as_ref().filter(|accepted| !accepted.fact.order.test)?;
+        if self.reversals.cancellations.is_empty() && self.reversals.returns.is_empty() {
+            return None;
+        }
+        if let Some(released) = crate::cancel::holds_ended_by_cancellation(self) {
+            return Some(vec![released]);
+        }
+        if let Some(back) = crate::cancel::overtaken_return(self) {
+            let number = back.number;
+            return Some(vec![Event::ReturnRequested(back), Event::ReturnAuthorized { number }]);
+        }
+        self.refund_due().map(|refund| vec![Event::RefundDecided(refund)])
+    }
+}
+
+impl Refund {
+    /// The sum of its parts.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn sum(&self) -> Result<Minor, MoneyError> {
+        let lines = Minor::sum(self.lines.iter().map(RefundLine::value).collect::<Result<Vec<_>, _>>()?)?;
+        let taxes = Minor::sum(self.shipping_taxes.iter().map(|tax| tax.amount))?;
+        Minor::sum([lines, self.shipping, taxes, self.adjustment])
+    }
+
+    /// Shipping with its tax.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn shipping_value(&self) -> Result<Minor, MoneyError> {
+        Minor::sum(self.shipping_taxes.iter().map(|tax| tax.amount))?.plus(self.shipping)
+    }
+
+    /// What of it was never invoiced: the deposit pays it.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn from_deposit(&self) -> Result<Minor, MoneyError> {
+        let cancelled = self.lines.iter().filter(|line| line.goods == Goods::Cancelled).map(RefundLine::value);
+        let mut amount = Minor::sum(cancelled.collect::<Result<Vec<_>, _>>()?)?;
+        if self.shipping_unbilled {
+            amount = amount.plus(self.shipping_value()?)?;
+        }
+        // A fee on nothing but cancelled units lowers what the deposit pays; a gift on top is a credit of its own.
+        let only_cancelled = amount > Minor::ZERO && !self.lines.iter().any(|line| line.goods != Goods::Cancelled);
+        if only_cancelled && self.adjustment < Minor::ZERO {
+            amount = amount.plus(self.adjustment)?;
+        }
+        Ok(amount.min(self.total))
+    }
+
+    /// What of it a credit memo gives back.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn by_credit(&self) -> Result<Minor, MoneyError> {
+        self.total.minus(self.from_deposit()?)
+    }
+
+    /// Its units by line.
+    pub fn units(&self) -> impl Iterator<Item = LineQuantity> {
+        self.lines.iter().map(|line| LineQuantity { line: line.line, quantity: line.quantity })
+    }
+}
+
+impl RefundLine {
+    /// Amount with tax.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn value(&self) -> Result<Minor, MoneyError> {
+        Minor::sum(self.taxes.iter().map(|tax| tax.amount))?.plus(self.net)
+    }
+}
+
+/// Whether a return that nobody asked for waits for somebody's word.
+pub(crate) fn waits_for_word(known: &Return) -> bool {
+    known.resolution == Resolution::Undecided
+}
