@@ -152,20 +152,16 @@ impl Order {
     /// # Errors
     /// Its shipments do not account for all units of its products: what is missing may be in a parcel or nowhere.
     pub fn outcome(&self) -> Result<StopOutcome, String> {
-        let (mut stopped, mut kept) = (BTreeMap::new(), BTreeMap::new());
-        for (is_cancelled, lines) in self.parts()? {
-            let side = if is_cancelled { &mut stopped } else { &mut kept };
-            for (sku, quantity) in lines.into_iter().filter(|(_, quantity)| *quantity > 0) {
-                let units: &mut u32 = side.entry(sku).or_default();
-                *units = units.checked_add(quantity).ok_or("its quantity is beyond all measure")?;
-            }
-        }
-        let told: i64 = stopped.values().chain(kept.values()).map(|quantity| i64::from(*quantity)).sum();
+        let (stopped, kept): (Vec<_>, Vec<_>) = self.parts()?.into_iter().partition(|(is_cancelled, _)| *is_cancelled);
+        let side = |parts: Vec<(bool, Units)>| summed(parts.into_iter().flat_map(|(_, lines)| lines));
+        let outcome = StopOutcome { stopped: side(stopped)?, kept: side(kept)? };
+        let told: i64 = outcome.stopped.iter().chain(&outcome.kept).map(|(_, quantity)| i64::from(*quantity)).sum();
         let ordered: i64 = self.products.iter().map(|product| product.quantity).sum();
-        if told != ordered {
-            return Err(format!("its shipments hold {told} units, its products are {ordered}"));
+        if told == ordered {
+            Ok(outcome)
+        } else {
+            Err(format!("its shipments hold {told} units, its products are {ordered}"))
         }
-        Ok(StopOutcome { stopped: stopped.into_iter().collect(), kept: kept.into_iter().collect() })
     }
 
     /// Whether each part of it is cancelled, and what is in it: its shipments, or, before it has any, all of it.
@@ -251,6 +247,14 @@ impl Shipment {
         if lines.is_empty() { Err(format!("shipment {} does not say what is in it", self.id)) } else { Ok(lines) }
     }
 
+    /// That it will not leave, and nothing about other shipments of its order.
+    ///
+    /// # Errors
+    /// It holds nothing, or something whose quantity cannot be told.
+    pub fn stopped(&self) -> Result<StopOutcome, String> {
+        Ok(StopOutcome { stopped: summed(self.lines()?)?, kept: Vec::new() })
+    }
+
     /// ShipBob's inventory item behind one of our lines; none where it is not in this shipment, or is a bundle of
     /// several items.
     #[must_use]
@@ -298,6 +302,16 @@ impl Product {
         let quantity = u32::try_from(self.quantity).map_err(|_| format!("{sku} has no quantity"))?;
         Ok((sku, quantity))
     }
+}
+
+/// Units per SKU.
+fn summed(lines: impl IntoIterator<Item = (Sku, u32)>) -> Result<Units, String> {
+    let mut sums = BTreeMap::<Sku, u32>::new();
+    for (sku, quantity) in lines.into_iter().filter(|(_, quantity)| *quantity > 0) {
+        let sum = sums.entry(sku).or_default();
+        *sum = sum.checked_add(quantity).ok_or("its quantity is beyond all measure")?;
+    }
+    Ok(sums.into_iter().collect())
 }
 
 /// Our SKU of a product of ShipBob's: its SKU, or where it has none its reference.

@@ -13,7 +13,7 @@ use super::config::Settings;
 use super::returns::{self, Return};
 use super::translate::{self, Shipment};
 use crate::webhook::Rejected;
-use crate::{Delivery, InboundFact, StopOutcome};
+use crate::{Delivery, InboundFact};
 
 /// What a translation needs of a delivery's headers.
 pub const KEPT_HEADERS: &[&str] = &["webhook-id", "webhook-timestamp", "x-webhook-topic"];
@@ -78,7 +78,8 @@ fn signature(secret: &str, signed: (&str, &str), body: &[u8]) -> Option<Vec<u8>>
 }
 
 /// What a delivery says. A shipment counts as having left when ShipBob says so (`order.shipped`, one per shipment),
-/// or when a later event of it carries tracking. Everything else, and orders of other systems, are ignored.
+/// or when a later event of it carries tracking; goods have come back when something was done with them. Everything
+/// else, and orders of other systems, are ignored.
 ///
 /// # Errors
 /// It is about something of ours and cannot be understood.
@@ -137,7 +138,7 @@ impl Told<'_> {
         if !shipment.is_cancelled() {
             return Ok(self.ignored(" that is not cancelled"));
         }
-        let outcome = StopOutcome { stopped: shipment.lines().map_err(wrong)?, kept: Vec::new() };
+        let outcome = shipment.stopped().map_err(wrong)?;
         Ok(InboundFact::FulfillmentStopped { reference: reference.to_owned(), outcome })
     }
 
