@@ -66,7 +66,7 @@ pub fn delivery_id(settings: &serde_json::Value, delivery: &Delivery) -> Option<
 pub fn translate(settings: &serde_json::Value, delivery: &Delivery) -> Result<Vec<InboundFact>, String> {
     match kind(settings) {
         "shopify" => shopify::webhook::translate(delivery),
-        "shipbob" => shipbob::webhook::translate(delivery),
+        "shipbob" => shipbob::webhook::translate(settings, delivery),
         other => Err(format!("{other:?} sends no deliveries")),
     }
 }

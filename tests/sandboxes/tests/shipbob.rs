@@ -272,19 +272,241 @@ async fn cancelling_is_too_late_once_an_order_is_picked() {
     let stage = Stage::new();
     let id = stage.take_in("UK-1-F1").await;
     stage.act(json!({ "pick": { "order": id } }));
-    let late = stage.call(Method::POST, &format!("/2026-01/order/{id}:cancel"), Value::Null).await;
-    assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(late.body["errors"][0].is_string());
-
-    let early = stage.take_in("UK-2-F1").await;
-    let done = stage.call(Method::POST, &format!("/2026-01/order/{early}:cancel"), Value::Null).await;
-    assert_eq!((done.status, &done.body["status"]), (StatusCode::OK, &json!("Success")));
-    assert_eq!(done.body["canceled_shipment_results"][0]["is_success"], true);
-    assert_eq!(done.body["order"]["status"], "Cancelled");
-    assert_eq!(stage.shipbob.take_deliveries()[0].topic, "order.shipment.cancelled");
-    assert!(stage.shipbob.act(json!({ "ship": { "order": early } })).is_err());
+    let late = stage.cancel(id).await;
+    assert_eq!((late.status, &late.body["status"]), (StatusCode::OK, &json!("Failure")));
+    let result = &late.body["canceled_shipment_results"][0];
+    assert_eq!((&result["action"], &result["is_success"]), (&json!("Cancel"), &json!(false)));
+    assert!(result["reason"].is_string());
+    assert!(stage.shipbob.take_deliveries().is_empty());
+    stage.act(json!({ "ship": { "order": id } }));
+    let gone = stage.cancel(id).await;
+    assert_eq!(gone.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(gone.body["errors"][0].is_string());
     let unknown = stage.call(Method::POST, "/2026-01/order/1:cancel", Value::Null).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_is_not_picked_can_be_cancelled_and_cancelled_again() {
+    let stage = Stage::new();
+    let id = stage.take_in("UK-1-F1").await;
+    for _ in 0..2 {
+        let done = stage.cancel(id).await;
+        assert_eq!((done.status, &done.body["status"]), (StatusCode::OK, &json!("Success")));
+        assert_eq!(done.body["canceled_shipment_results"][0]["is_success"], true);
+        assert_eq!((&done.body["order_id"], &done.body["order"]["status"]), (&json!(id), &json!("Cancelled")));
+    }
+    let told = stage.shipbob.take_deliveries();
+    assert_eq!(told.iter().map(|told| told.topic.as_str()).collect::<Vec<_>>(), ["order.shipment.cancelled"]);
+    assert!(stage.shipbob.act(json!({ "ship": { "order": id } })).is_err());
+}
+
+#[tokio::test]
+async fn what_has_left_of_an_order_is_not_cancelled_with_the_rest() {
+    let stage = Stage::new();
+    let id = stage.take_in("UK-1-F1").await;
+    stage.act(json!({ "ship": { "order": id, "lines": [{ "sku": "TEA", "quantity": 2 }] } }));
+    let done = stage.cancel(id).await;
+    assert_eq!((done.status, &done.body["status"]), (StatusCode::OK, &json!("PartialSuccess")));
+    let shipments = done.body["order"]["shipments"].as_array().unwrap().clone();
+    let shown: Vec<_> = shipments.iter().map(|it| (it["status"].clone(), shipped_quantities(it))).collect();
+    let units = |sku: &str, quantity| (sku.to_owned(), quantity);
+    assert_eq!(shown[0], (json!("Cancelled"), vec![units("TEA", 1), units("CUP", 1)]));
+    assert_eq!(shown[1], (json!("Completed"), vec![units("TEA", 2)]));
+}
+
+#[tokio::test]
+async fn the_warehouse_can_refuse_what_it_has_taken() {
+    let stage = Stage::new();
+    let first = stage.take_in("UK-1-F1").await;
+    stage.take_in("UK-2-F1").await;
+    stage.act(json!({ "pick": "all" }));
+    stage.act(json!({ "refuse": { "reference_id": "UK-1-F1", "reason": "Damaged" } }));
+    stage.act(json!({ "cancel": { "reference_id": "UK-2-F1" } }));
+    let told = stage.shipbob.take_deliveries();
+    assert_eq!(told.len(), 2);
+    assert_eq!((told[0].topic.as_str(), &body(&told[0])["order_id"]), ("order.shipment.cancelled", &json!(first)));
+    assert_eq!((&body(&told[0])["status"], &body(&told[0])["reference_id"]), (&json!("Cancelled"), &json!("UK-1-F1")));
+    assert!(stage.shipbob.act(json!({ "refuse": { "order": first } })).is_err(), "nothing is left to refuse");
+}
+
+// Returns
+
+fn announcement(reference: &str, shipment: &Value) -> Value {
+    json!({
+        "reference_id": reference, "fulfillment_center": { "id": 101 }, "original_shipment_id": shipment["id"],
+        "inventory": [
+            { "id": shipment["products"][0]["inventory_items"][0]["id"], "quantity": 2, "requested_action": "Default" },
+            { "id": shipment["products"][1]["inventory_items"][0]["id"], "quantity": 1, "requested_action": "Restock" },
+        ],
+    })
+}
+
+impl Stage {
+    async fn cancel(&self, id: u64) -> Answer {
+        self.call(Method::POST, &format!("/2026-01/order/{id}:cancel"), Value::Null).await
+    }
+
+    /// An order that has left, as its shipment shows it.
+    async fn shipped(&self, reference: &str) -> Value {
+        let id = self.take_in(reference).await;
+        self.act(json!({ "ship": { "order": id } }));
+        self.told();
+        self.get(&format!("/2026-01/order/{id}/shipment")).await.body[0].clone()
+    }
+
+    async fn announce(&self, body: Value) -> Answer {
+        self.call(Method::POST, "/2026-01/return", body).await
+    }
+
+    fn returns(&self) -> Value {
+        self.shipbob.documents()["returns"].clone()
+    }
+
+    fn told(&self) -> Vec<(String, Value)> {
+        self.shipbob.take_deliveries().iter().map(|told| (told.topic.clone(), body(told))).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_return_is_announced_by_inventory_ids_and_its_reference_is_used_once() {
+    let stage = Stage::new();
+    let shipment = stage.shipped("UK-1-F1").await;
+    assert_eq!(stage.get(&format!("/2026-01/shipment/{}", shipment["id"])).await.body, shipment);
+    assert_eq!(stage.get("/2026-01/shipment/1").await.status, StatusCode::NOT_FOUND);
+    let made = stage.announce(announcement("UK-1-RMA1", &shipment)).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    assert_eq!((&made.body["reference_id"], &made.body["status"]), (&json!("UK-1-RMA1"), &json!("AwaitingArrival")));
+    assert!(made.body["inventory"][0].get("sku").is_none(), "the answer has no SKUs");
+    let told = stage.shipbob.take_deliveries();
+    assert_eq!(header(&told[0], "webhook-signature"), expected_signature(SECRET, &told[0]));
+    let shown = stage.get(&format!("/2026-01/return/{}", made.body["id"])).await.body;
+    assert_eq!((told[0].topic.as_str(), body(&told[0])), ("return.created", shown.clone()));
+    assert_eq!(shown["original_shipment_id"], shipment["id"]);
+    assert_eq!(shown["store_order_id"], "UK-1-F1");
+    assert_eq!((&shown["inventory"][0]["sku"], &shown["inventory"][0]["quantity"]), (&json!("TEA"), &json!(2)));
+
+    let again = stage.announce(announcement("UK-1-RMA1", &shipment)).await;
+    assert_eq!(again.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(again.body["errors"][0].as_str().unwrap().contains("already exists"));
+    assert_eq!(stage.returns().as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_return_that_makes_no_sense_is_refused_by_field_or_with_reasons() {
+    let stage = Stage::new();
+    let shipment = stage.shipped("UK-1-F1").await;
+    let sound = || announcement("UK-1-RMA1", &shipment);
+    for (pointer, value, field) in [
+        ("/reference_id", json!("R".repeat(51)), "reference_id"),
+        ("/reference_id", json!(""), "reference_id"),
+        ("/fulfillment_center", json!(null), "fulfillment_center"),
+        ("/inventory", json!([]), "inventory"),
+        ("/inventory/0/quantity", json!(0), "inventory[0].quantity"),
+        ("/inventory/1/requested_action", json!("Keep"), "inventory[1].requested_action"),
+    ] {
+        let answer = stage.announce(with(sound(), pointer, value)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{pointer}");
+        assert!(answer.body[field].is_array(), "{pointer}: {}", answer.body);
+    }
+    for (pointer, value) in
+        [("/fulfillment_center/id", json!(7)), ("/inventory/0/id", json!(7)), ("/original_shipment_id", json!(7))]
+    {
+        let answer = stage.announce(with(sound(), pointer, value)).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{pointer}");
+        assert!(answer.body["errors"][0].as_str().unwrap().contains('7'), "{}", answer.body);
+    }
+    assert_eq!(stage.returns(), json!([]));
+}
+
+#[tokio::test]
+async fn a_return_arrives_in_parts_and_with_what_nobody_announced() {
+    let stage = Stage::new();
+    let shipment = stage.shipped("UK-1-F1").await;
+    stage.announce(announcement("UK-1-RMA1", &shipment)).await;
+    stage.told();
+    let line = |sku: &str, action: &str| json!({ "sku": sku, "quantity": 1, "action": action });
+    let receive = |lines: Value, completed: bool| {
+        let said = json!({ "reference_id": "UK-1-RMA1", "lines": lines, "completed": completed });
+        stage.shipbob.act(json!({ "receive_return": said }))
+    };
+    receive(json!([line("TEA", "Restock")]), false).unwrap();
+    let told = stage.told();
+    assert_eq!(told.iter().map(|(topic, _)| topic.as_str()).collect::<Vec<_>>(), ["return.updated", "return.updated"]);
+    let statuses: Vec<_> = told.iter().map(|(_, body)| body["status"].clone()).collect();
+    assert_eq!(statuses, ["Arrived", "Processing"]);
+    receive(json!([line("TEA", "Dispose"), line("HAT", "Quarantine")]), true).unwrap();
+    let (topic, shown) = stage.told().remove(0);
+    assert_eq!((topic.as_str(), &shown["status"]), ("return.completed", &json!("Completed")));
+    let found: Vec<_> = shown["inventory"].as_array().unwrap().iter().map(|it| (&it["sku"], &it["quantity"])).collect();
+    assert_eq!(found, [(&json!("TEA"), &json!(2)), (&json!("CUP"), &json!(1)), (&json!("HAT"), &json!(1))]);
+    assert_eq!(shown["inventory"][1]["action_taken"], json!([]), "the cup is missing");
+    let document = stage.returns()[0].clone();
+    assert_eq!((&document["status"], &document["return_type"]), (&json!("Completed"), &json!("Regular")));
+    assert_eq!(document["lines"], json!([line("TEA", "Restock"), line("TEA", "Dispose"), line("HAT", "Quarantine")]));
+    assert!(receive(json!([line("CUP", "Restock")]), true).is_err(), "it is closed");
+    assert!(stage.shipbob.act(json!({ "receive_return": { "reference_id": "UK-9-RMA1" } })).is_err());
+    stage.act(json!({ "redeliver": { "reference_id": "UK-1-RMA1" } }));
+    assert_eq!(stage.told().len(), 4);
+}
+
+#[tokio::test]
+async fn parcels_come_back_that_nobody_announced() {
+    let stage = Stage::new();
+    let shipment = stage.shipped("UK-1-F1").await;
+    let lines = json!([{ "sku": "TEA", "quantity": 1, "action": "Restock" }]);
+    let unannounced = json!({ "order_reference": "UK-1-F1", "lines": lines, "return_type": "Regular" });
+    stage.act(json!({ "receive_unannounced": unannounced }));
+    let told = stage.told();
+    assert_eq!(
+        told.iter().map(|(topic, _)| topic.as_str()).collect::<Vec<_>>(),
+        ["return.created", "return.completed"]
+    );
+    let shown = &told[1].1;
+    assert_eq!((&shown["reference_id"], &shown["store_order_id"]), (&Value::Null, &json!("UK-1-F1")));
+    assert_eq!(shown["original_shipment_id"], shipment["id"]);
+
+    let undelivered = json!({ "return_to_sender": { "reference_id": "UK-1-F1" } });
+    stage.act(undelivered.clone());
+    let shown = stage.told().remove(1).1;
+    assert_eq!(shown["return_type"], "ReturnToSender");
+    assert_eq!(shown["inventory"][0]["action_taken"][0]["quantity_processed"], 3);
+    assert_eq!(shown["inventory"][1]["action_taken"][0]["action"], "Restock");
+    assert!(stage.shipbob.act(undelivered).is_err(), "a parcel comes back once");
+    stage.take_in("UK-2-F1").await;
+    let too_soon = json!({ "return_to_sender": { "reference_id": "UK-2-F1" } });
+    assert!(stage.shipbob.act(too_soon).is_err(), "it has not left");
+}
+
+#[tokio::test]
+async fn returns_are_found_by_reference_and_order_and_can_be_called_off_until_they_arrive() {
+    let stage = Stage::new();
+    let shipment = stage.shipped("UK-1-F1").await;
+    for number in 1..=3 {
+        stage.announce(announcement(&format!("UK-1-RMA{number}"), &shipment)).await;
+    }
+    let found = async |query: &str| {
+        let answer = stage.get(&format!("/2026-01/return?{query}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        let items = answer.body["items"].as_array().unwrap().clone();
+        items.iter().map(|it| it["reference_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("ReferenceIds=UK-1-RMA2,UK-9-RMA1").await, ["UK-1-RMA2"]);
+    assert_eq!(found("StoreOrderIds=UK-1-F1&Limit=2").await, ["UK-1-RMA3", "UK-1-RMA2"]);
+    assert_eq!(found("Limit=2&Cursor=2").await, ["UK-1-RMA1"]);
+    assert_eq!(found("Status=Completed").await, Vec::<String>::new());
+    assert_eq!(stage.get("/2026-01/return?Limit=0").await.status, StatusCode::BAD_REQUEST);
+
+    let cancel = async |index: usize| {
+        let id = stage.returns()[index]["id"].clone();
+        stage.call(Method::POST, &format!("/2026-01/return/{id}:cancel"), Value::Null).await.status
+    };
+    assert_eq!((cancel(0).await, cancel(0).await), (StatusCode::OK, StatusCode::OK));
+    let late = json!({ "receive_return": { "reference_id": "UK-1-RMA1" } });
+    assert!(stage.shipbob.act(late).is_err(), "it was called off");
+    stage.act(json!({ "receive_return": { "reference_id": "UK-1-RMA2", "completed": false } }));
+    assert_eq!(cancel(1).await, StatusCode::BAD_REQUEST);
+    assert_eq!(stage.returns()[0]["status"], "Cancelled");
 }
 
 // Shipments and webhooks
@@ -509,7 +731,7 @@ async fn a_reset_account_never_gives_an_id_twice() {
 
 /// The published model has these fields; ours has them all.
 #[tokio::test]
-async fn orders_and_shipments_have_every_field_of_the_published_model() {
+async fn orders_shipments_and_returns_have_every_field_of_the_published_model() {
     let Ok(path) = std::env::var("CROSSDOCK_SHIPBOB_OPENAPI") else {
         return;
     };
@@ -519,16 +741,28 @@ async fn orders_and_shipments_have_every_field_of_the_published_model() {
     stage.act(json!({ "ship": "all" }));
     let shown = stage.get("/2026-01/order").await.body[0].clone();
     let shipment = &shown["shipments"][0];
+    let lines = json!([{ "sku": "TEA", "quantity": 1, "action": "Restock" }]);
+    stage.act(json!({ "receive_unannounced": { "order_reference": "UK-1-F1", "lines": lines } }));
+    let page = stage.get("/2026-01/return").await.body;
+    let returned = &page["items"][0];
+    let made = stage.announce(announcement("UK-1-RMA1", shipment)).await.body;
     for (model, ours) in [
-        ("OrderViewModel", &shown),
-        ("ProductInfoViewModel", &shown["products"][0]),
-        ("ShipmentViewModel", shipment),
-        ("ShipmentProductViewModel", &shipment["products"][0]),
-        ("InventoryViewModel", &shipment["products"][0]["inventory_items"][0]),
-        ("TrackingViewModel", &shipment["tracking"]),
-        ("StatusDetailViewModel", &shipment["status_details"][0]),
+        ("Returns.PublicReturnDtoPagedUrlResultDto", &page),
+        ("Returns.PublicReturnDto", returned),
+        ("Returns.InventoryItemDto", &returned["inventory"][0]),
+        ("Returns.ActionTakenDto", &returned["inventory"][0]["action_taken"][0]),
+        ("Returns.ActionRequestedDto", &returned["inventory"][0]["action_requested"]),
+        ("Returns.PublicReturnV1Dto", &made),
+        ("Returns.InventoryItemV1Dto", &made["inventory"][0]),
+        ("Orders.OrderViewModel", &shown),
+        ("Orders.ProductInfoViewModel", &shown["products"][0]),
+        ("Orders.ShipmentViewModel", shipment),
+        ("Orders.ShipmentProductViewModel", &shipment["products"][0]),
+        ("Orders.InventoryViewModel", &shipment["products"][0]["inventory_items"][0]),
+        ("Orders.TrackingViewModel", &shipment["tracking"]),
+        ("Orders.StatusDetailViewModel", &shipment["status_details"][0]),
     ] {
-        let fields = &specification["components"]["schemas"][format!("Orders.{model}")]["properties"];
+        let fields = &specification["components"]["schemas"][model]["properties"];
         for field in fields.as_object().unwrap().keys() {
             assert!(ours.get(field).is_some(), "{model}.{field}");
         }

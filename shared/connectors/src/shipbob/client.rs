@@ -4,9 +4,11 @@ use bytes::Bytes;
 use crossdock_domain::event::FailureClass;
 use crossdock_step::{Failure, Secret};
 use http::{Method, Request, Response, StatusCode};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::config::Settings;
+use super::returns::{Page, Return};
 use super::translate;
 use crate::{Outside, address};
 
@@ -34,18 +36,63 @@ impl Client {
         self.call(Method::POST, "order", Some(order)).await
     }
 
-    /// The order with this reference; ShipBob's filter is not trusted to be exact.
+    /// The order with this reference.
     pub async fn order(&self, reference: &str) -> Result<Option<translate::Order>, Failure> {
-        let answer = self.call(Method::GET, &format!("order?ReferenceIds={reference}"), None).await?;
+        Ok(self.orders(&[reference]).await?.into_iter().next())
+    }
+
+    /// The orders with these references; ShipBob's filter is not trusted to be exact.
+    pub async fn orders(&self, references: &[&str]) -> Result<Vec<translate::Order>, Failure> {
+        let list = references.join(",");
+        let found: Vec<translate::Order> = self.read(&format!("order?ReferenceIds={list}")).await?;
+        let is_wanted = |reference: &str| references.contains(&reference);
+        Ok(found.into_iter().filter(|order| order.reference_id.as_deref().is_some_and(is_wanted)).collect())
+    }
+
+    /// `POST /order/{id}:cancel`.
+    pub async fn cancel_order(&self, id: i64) -> Result<Response<Bytes>, Failure> {
+        self.call(Method::POST, &format!("order/{id}:cancel"), None).await
+    }
+
+    /// `GET /shipment/{id}`; none where ShipBob has no such shipment.
+    pub async fn shipment(&self, id: u64) -> Result<Option<translate::Shipment>, Failure> {
+        let path = format!("shipment/{id}");
+        let answer = self.call(Method::GET, &path, None).await?;
+        if answer.status() == StatusCode::NOT_FOUND { Ok(None) } else { self.understood(&path, &answer).map(Some) }
+    }
+
+    /// `POST /return`.
+    pub async fn create_return(&self, request: &Value) -> Result<Response<Bytes>, Failure> {
+        self.call(Method::POST, "return", Some(request)).await
+    }
+
+    /// The return that was announced with this reference; ShipBob's filter is not trusted to be exact.
+    pub async fn announced(&self, reference: &str) -> Result<Option<Return>, Failure> {
+        let page: Page = self.read(&format!("return?ReferenceIds={reference}")).await?;
+        Ok(page.items.into_iter().find(|found| found.reference_id.as_deref() == Some(reference)))
+    }
+
+    /// What came back of this order of ours without having been announced, the newest first.
+    pub async fn unannounced(&self, order: &str) -> Result<Vec<Return>, Failure> {
+        let page: Page = self.read(&format!("return?StoreOrderIds={order}")).await?;
+        let mut found = page.items.into_iter().filter(|found| found.ours() == Some(order)).collect::<Vec<_>>();
+        found.sort_by_key(|found| std::cmp::Reverse(found.id));
+        Ok(found)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let answer = self.call(Method::GET, path, None).await?;
+        self.understood(path, &answer)
+    }
+
+    fn understood<T: DeserializeOwned>(&self, path: &str, answer: &Response<Bytes>) -> Result<T, Failure> {
         if answer.status() != StatusCode::OK {
-            return Err(self.refusal(&answer));
+            return Err(self.refusal(answer));
         }
-        let orders: Vec<translate::Order> = serde_json::from_slice(answer.body()).map_err(|error| {
-            let reason = format!("ShipBob's answer for {reference} is no list of orders: {error}");
+        serde_json::from_slice(answer.body()).map_err(|error| {
+            let reason = format!("ShipBob's answer to GET {path} is not what its specification says: {error}");
             Failure::permanent(FailureClass::Parse, reason)
-        })?;
-        let mut ours = orders.into_iter().filter(|order| order.reference_id.as_deref() == Some(reference));
-        Ok(ours.next())
+        })
     }
 
     /// What an answer that is no yes means.

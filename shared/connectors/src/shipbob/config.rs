@@ -67,6 +67,12 @@ impl Settings {
         }
         Ok(Self { base_url, ..read })
     }
+
+    /// Our location at a fulfilment centre of ShipBob's: the map of `locations` read backwards.
+    #[must_use]
+    pub fn location(&self, center: i64) -> Option<&LocationId> {
+        self.locations.iter().find(|(_, number)| i64::from(number.0) == center).map(|(location, _)| location)
+    }
 }
 
 #[cfg(test)]

@@ -1,20 +1,25 @@
-//! ShipBob: orders to be shipped, their shipments, and signed webhooks.
+//! ShipBob: orders to be shipped or stopped, their shipments, goods that come back, and signed webhooks.
 
 mod client;
 mod config;
+mod returns;
 mod translate;
 pub mod webhook;
 
 use async_trait::async_trait;
 use crossdock_domain::event::FailureClass;
+use crossdock_domain::ids;
+use crossdock_domain::returns::ReturnReport;
 use crossdock_domain::shipping::ShipmentReport;
 use crossdock_step::Failure;
 use http::StatusCode;
 
-use crate::{Fulfillment, FulfillmentRequest, Outside, Posted, address};
+use crate::{Fulfillment, FulfillmentRequest, Outside, Posted, ReturnNotice, StopOutcome, address};
 
 use client::Client;
 use config::Settings;
+use returns::unreadable;
+use translate::{Order, Shipment};
 
 /// A ShipBob connection.
 pub struct ShipBob {
@@ -53,7 +58,35 @@ impl ShipBob {
         }
         Ok(Posted { id: id.to_string(), total: None })
     }
+
+    /// The order, which was taken: only what ShipBob has can be stopped there.
+    async fn known(&self, reference: &str) -> Result<Order, Failure> {
+        let order = self.client.order(reference).await?;
+        order.ok_or_else(|| Failure::retry(format!("ShipBob does not show {reference} yet")))
+    }
+
+    /// The shipments that the goods of a notice left with: the one that it names, else all of the order's.
+    async fn shipped(&self, notice: &ReturnNotice) -> Result<Vec<Shipment>, Failure> {
+        if let Some(shipment) = &notice.shipment {
+            let found = match returns::shipment_id(notice) {
+                Some(id) => self.client.shipment(id).await?,
+                None => None,
+            };
+            return found.map(|found| vec![found]).ok_or_else(|| {
+                let reason = format!("{}: ShipBob has no shipment {shipment}: look there", notice.reference);
+                Failure::permanent(FailureClass::Mapping, reason)
+            });
+        }
+        let Some((prefix, channel, _)) = ids::split_reference(&notice.reference) else { return Ok(Vec::new()) };
+        let names = (1..=MOST_ALLOCATIONS).map(|number| ids::reference(&prefix, &channel, &format!("F{number}")));
+        let names = names.collect::<Vec<_>>();
+        let orders = self.client.orders(&names.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        Ok(orders.into_iter().flat_map(|order| order.shipments).collect())
+    }
 }
+
+/// A notice that names no shipment is looked up in so many 3PL orders of its order; more are not seen in practice.
+const MOST_ALLOCATIONS: u32 = 9;
 
 #[async_trait]
 impl Fulfillment for ShipBob {
@@ -68,13 +101,69 @@ impl Fulfillment for ShipBob {
     }
 
     async fn shipments(&self, reference: &str) -> Result<Vec<ShipmentReport>, Failure> {
-        let unreadable = |error: String| Failure::permanent(FailureClass::Parse, format!("{reference}: {error}"));
-        let allocation = translate::allocation(reference)
-            .ok_or_else(|| unreadable("is not a reference of a 3PL order of ours".to_owned()))?;
+        let allocation = allocation(reference)?;
         let Some(order) = self.client.order(reference).await? else { return Ok(Vec::new()) };
         let left = order.shipments.iter().filter(|shipment| shipment.has_left());
-        left.map(|shipment| shipment.report(allocation, None)).collect::<Result<_, _>>().map_err(unreadable)
+        let reports = left.map(|shipment| shipment.report(allocation, None)).collect::<Result<_, _>>();
+        reports.map_err(|error| unreadable(reference, &error))
     }
+
+    /// What could be stopped is read from the order itself, never from the answer: a cancellation whose answer was
+    /// lost, or that ShipBob refuses because all has left, is told by the same look.
+    async fn cancel(&self, reference: &str) -> Result<StopOutcome, Failure> {
+        allocation(reference)?;
+        let order = self.known(reference).await?;
+        if order.is_settled() {
+            return order.outcome().map_err(|error| unreadable(reference, &error));
+        }
+        let answer = self.client.cancel_order(order.id).await?;
+        if !answer.status().is_success() && answer.status() != StatusCode::UNPROCESSABLE_ENTITY {
+            return Err(self.client.refusal(&answer));
+        }
+        let outcome = self.known(reference).await?.outcome();
+        outcome.map_err(|error| unreadable(reference, &error))
+    }
+
+    async fn announce_return(&self, notice: &ReturnNotice) -> Result<Posted, Failure> {
+        return_number(&notice.reference)?;
+        let center = translate::center(self.client.settings(), &notice.location)?;
+        if let Some(found) = self.client.announced(&notice.reference).await? {
+            return found.posted(notice);
+        }
+        let inventory = returns::inventory(notice, &self.shipped(notice).await?)?;
+        let answer = self.client.create_return(&returns::announcement(notice, center, &inventory)).await?;
+        match answer.status() {
+            StatusCode::CREATED | StatusCode::OK => returns::created(notice, &inventory, answer.body()),
+            // That there is a return with our reference is the proof that it was used, not the words of the refusal.
+            StatusCode::UNPROCESSABLE_ENTITY => match self.client.announced(&notice.reference).await? {
+                Some(found) => found.posted(notice),
+                None => Err(self.client.refusal(&answer)),
+            },
+            _ => Err(self.client.refusal(&answer)),
+        }
+    }
+
+    /// Of an order of ours: what came back of it unannounced, the newest of which something is known.
+    async fn returned(&self, reference: &str) -> Result<Option<ReturnReport>, Failure> {
+        let found = if translate::allocation(reference).is_some() {
+            self.client.unannounced(reference).await?
+        } else {
+            return_number(reference)?;
+            self.client.announced(reference).await?.into_iter().collect()
+        };
+        let reports = found.iter().map(|found| found.report(self.client.settings(), None));
+        let reports = reports.collect::<Result<Vec<_>, _>>().map_err(|error| unreadable(reference, &error))?;
+        Ok(reports.into_iter().flatten().next())
+    }
+}
+
+/// The number in the reference of an order of ours. A stranger's is never asked for.
+fn allocation(reference: &str) -> Result<u32, Failure> {
+    translate::allocation(reference).ok_or_else(|| unreadable(reference, "is not a reference of a 3PL order of ours"))
+}
+
+fn return_number(reference: &str) -> Result<u32, Failure> {
+    translate::return_number(reference).ok_or_else(|| unreadable(reference, "is not a reference of a return of ours"))
 }
 
 /// "201" is not yet success: the answer must be our order.

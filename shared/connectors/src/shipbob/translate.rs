@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use crossdock_domain::event::{FailureClass, Tracking};
+use crossdock_domain::ids::LocationId;
 use crossdock_domain::shipping::ShipmentReport;
 use crossdock_domain::{Recipient, Sku, ids};
 use crossdock_step::Failure;
@@ -16,18 +17,17 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::config::Settings;
-use crate::FulfillmentRequest;
+use crate::{FulfillmentLine, FulfillmentRequest, StopOutcome};
+
+/// SKUs, each with its units.
+pub type Units = Vec<(Sku, u32)>;
 
 /// `CreateOrderModel` of a request.
 ///
 /// # Errors
 /// The location is not mapped.
 pub fn order(settings: &Settings, request: &FulfillmentRequest) -> Result<Value, Failure> {
-    let location = settings.locations.get(&request.location).ok_or_else(|| {
-        let location = &request.location;
-        let reason = format!("location {location} has no ShipBob location: map it in the connection's settings");
-        Failure::permanent(FailureClass::Mapping, reason)
-    })?;
+    let location = center(settings, &request.location)?;
     let products = request
         .lines
         .iter()
@@ -37,10 +37,21 @@ pub fn order(settings: &Settings, request: &FulfillmentRequest) -> Result<Value,
         "order_number": request.order_name,
         "type": settings.kind,
         "shipping_method": settings.shipping_method,
-        "location_id": location.0,
+        "location_id": location,
         "products": products.collect::<Vec<_>>(),
         "recipient": recipient(&request.recipient),
     }))
+}
+
+/// ShipBob's fulfilment centre behind a location of ours.
+///
+/// # Errors
+/// The location is not mapped.
+pub fn center(settings: &Settings, location: &LocationId) -> Result<i32, Failure> {
+    settings.locations.get(location).map(|number| number.0).ok_or_else(|| {
+        let reason = format!("location {location} has no ShipBob location: map it in the connection's settings");
+        Failure::permanent(FailureClass::Mapping, reason)
+    })
 }
 
 fn recipient(to: &Recipient) -> Value {
@@ -96,12 +107,12 @@ pub struct Product {
 }
 
 /// The specification marks nearly everything nullable: null is what an absent field is.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// A time, also where ShipBob leaves the offset out: then it is UTC.
-fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+pub fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
     let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
     let at = text.parse().or_else(|_| {
         let local: DateTime = text.parse()?;
@@ -127,6 +138,39 @@ impl Order {
             }
         }
         open.values().all(|left| *left == 0)
+    }
+
+    /// Whether nothing of it can change any more: all of it has left or is cancelled.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let is_settled = |shipment: &Shipment| shipment.has_left() || shipment.is_cancelled();
+        !self.shipments.is_empty() && self.shipments.iter().all(is_settled)
+    }
+
+    /// What of it will not leave, and what will.
+    ///
+    /// # Errors
+    /// Its shipments do not account for all units of its products: what is missing may be in a parcel or nowhere.
+    pub fn outcome(&self) -> Result<StopOutcome, String> {
+        let (stopped, kept): (Vec<_>, Vec<_>) = self.parts()?.into_iter().partition(|(is_cancelled, _)| *is_cancelled);
+        let side = |parts: Vec<(bool, Units)>| summed(parts.into_iter().flat_map(|(_, lines)| lines));
+        let outcome = StopOutcome { stopped: side(stopped)?, kept: side(kept)? };
+        let told: i64 = outcome.stopped.iter().chain(&outcome.kept).map(|(_, quantity)| i64::from(*quantity)).sum();
+        let ordered: i64 = self.products.iter().map(|product| product.quantity).sum();
+        if told == ordered {
+            Ok(outcome)
+        } else {
+            Err(format!("its shipments hold {told} units, its products are {ordered}"))
+        }
+    }
+
+    /// Whether each part of it is cancelled, and what is in it: its shipments, or, before it has any, all of it.
+    fn parts(&self) -> Result<Vec<(bool, Units)>, String> {
+        if self.shipments.is_empty() {
+            let lines = self.products.iter().map(Product::line).collect::<Result<_, _>>()?;
+            return Ok(vec![(self.status == "Cancelled", lines)]);
+        }
+        self.shipments.iter().map(|shipment| Ok((shipment.is_cancelled(), shipment.lines()?))).collect()
     }
 }
 
@@ -188,6 +232,41 @@ impl Shipment {
         self.status == "Completed" || is_under_way
     }
 
+    /// Whether it will not leave.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.status == "Cancelled"
+    }
+
+    /// SKUs and units in it.
+    ///
+    /// # Errors
+    /// It holds nothing, or something whose quantity cannot be told.
+    pub fn lines(&self) -> Result<Units, String> {
+        let lines = self.products.iter().map(ShipmentProduct::line).collect::<Result<Vec<_>, _>>()?;
+        if lines.is_empty() { Err(format!("shipment {} does not say what is in it", self.id)) } else { Ok(lines) }
+    }
+
+    /// That it will not leave, and nothing about other shipments of its order.
+    ///
+    /// # Errors
+    /// It holds nothing, or something whose quantity cannot be told.
+    pub fn stopped(&self) -> Result<StopOutcome, String> {
+        Ok(StopOutcome { stopped: summed(self.lines()?)?, kept: Vec::new() })
+    }
+
+    /// ShipBob's inventory item behind one of our lines; none where it is not in this shipment, or is a bundle of
+    /// several items.
+    #[must_use]
+    pub fn inventory_id(&self, line: &FulfillmentLine) -> Option<i64> {
+        let is_it = |product: &&ShipmentProduct| {
+            product.reference_id.as_deref() == Some(&line.item) || product.sku.as_deref() == Some(line.sku.as_str())
+        };
+        let items = &self.products.iter().find(is_it)?.inventory_items;
+        let first = items.first()?.id;
+        items.iter().all(|item| item.id == first).then_some(first)
+    }
+
     /// The canonical report. `told_at` is when we were told, for a shipment that does not say when it left.
     ///
     /// # Errors
@@ -195,14 +274,10 @@ impl Shipment {
     pub fn report(&self, allocation: u32, told_at: Option<Timestamp>) -> Result<ShipmentReport, String> {
         let shipped_at = [self.actual_fulfillment_date, self.tracking.as_ref().and_then(|t| t.shipping_date), told_at];
         let shipped_at = shipped_at.into_iter().flatten().next();
-        let lines = self.products.iter().map(ShipmentProduct::line).collect::<Result<Vec<_>, _>>()?;
-        if lines.is_empty() {
-            return Err(format!("shipment {} does not say what is in it", self.id));
-        }
         Ok(ShipmentReport {
             id: self.id.to_string(),
             allocation,
-            lines,
+            lines: self.lines()?,
             tracking: self.tracking.iter().filter_map(ShipmentTracking::canonical).collect(),
             shipped_at: shipped_at.ok_or_else(|| format!("shipment {} does not say when it left", self.id))?,
         })
@@ -221,12 +296,35 @@ impl ShipmentTracking {
     }
 }
 
+impl Product {
+    fn line(&self) -> Result<(Sku, u32), String> {
+        let sku = named(self.sku.as_deref(), self.reference_id.as_deref())?;
+        let quantity = u32::try_from(self.quantity).map_err(|_| format!("{sku} has no quantity"))?;
+        Ok((sku, quantity))
+    }
+}
+
+/// Units per SKU.
+fn summed(lines: impl IntoIterator<Item = (Sku, u32)>) -> Result<Units, String> {
+    let mut sums = BTreeMap::<Sku, u32>::new();
+    for (sku, quantity) in lines.into_iter().filter(|(_, quantity)| *quantity > 0) {
+        let sum = sums.entry(sku).or_default();
+        *sum = sum.checked_add(quantity).ok_or("its quantity is beyond all measure")?;
+    }
+    Ok(sums.into_iter().collect())
+}
+
+/// Our SKU of a product of ShipBob's: its SKU, or where it has none its reference.
+fn named(sku: Option<&str>, reference: Option<&str>) -> Result<Sku, String> {
+    let name = [sku, reference].into_iter().flatten().find(|text| !text.is_empty());
+    name.unwrap_or_default().parse().map_err(|error| format!("a product of it: {error}"))
+}
+
 impl ShipmentProduct {
     /// SKU and units. Quantities stand with the inventory items: several lots of one item add up, but several items
     /// are a bundle whose own quantity nobody tells.
     fn line(&self) -> Result<(Sku, u32), String> {
-        let name = [self.sku.as_deref(), self.reference_id.as_deref()].into_iter().flatten().find(|t| !t.is_empty());
-        let sku: Sku = name.unwrap_or_default().parse().map_err(|error| format!("a product of it: {error}"))?;
+        let sku = named(self.sku.as_deref(), self.reference_id.as_deref())?;
         let first = self.inventory_items.first().ok_or_else(|| format!("{sku} has no quantity"))?;
         if self.inventory_items.iter().any(|item| item.id != first.id) {
             return Err(format!("{sku} is a bundle of several inventory items, whose quantity cannot be told"));
@@ -239,8 +337,18 @@ impl ShipmentProduct {
 /// Number of our allocation behind a reference such as `UK-820982911946154508-F1`; `None` for a stranger's.
 #[must_use]
 pub fn allocation(reference: &str) -> Option<u32> {
+    numbered(reference, "F")
+}
+
+/// Number of our return behind a reference such as `UK-820982911946154508-RMA1`; `None` for a stranger's.
+#[must_use]
+pub fn return_number(reference: &str) -> Option<u32> {
+    numbered(reference, "RMA")
+}
+
+fn numbered(reference: &str, kind: &str) -> Option<u32> {
     let (_, _, document) = ids::split_reference(reference)?;
-    let number = document.strip_prefix('F')?;
+    let number = document.strip_prefix(kind)?;
     let is_plain = !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
     if is_plain { number.parse().ok() } else { None }
 }
@@ -267,14 +375,17 @@ pub fn refusal(connection: &str, now: Timestamp, answer: &http::Response<Bytes>)
             lasting(FailureClass::Connection, "ShipBob does not take our token: renew it in the connection's secret")
         }
         StatusCode::FORBIDDEN => {
-            lasting(FailureClass::Connection, "the ShipBob token lacks a scope: it needs orders_read and orders_write")
+            let scopes = "orders_read, orders_write, returns_read and returns_write";
+            lasting(FailureClass::Connection, format!("the ShipBob token lacks a scope: it needs {scopes}"))
         }
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => refused_content(status, answer.body()),
         _ if status.is_client_error() || status.is_redirection() => {
             let action = "check base_url and api_version in the connection's settings, then retry";
             lasting(FailureClass::Connection, format!("ShipBob answered {status}: {action}"))
         }
-        _ => lasting(FailureClass::Parse, format!("ShipBob answered {status} with something that is no order")),
+        _ => {
+            lasting(FailureClass::Parse, format!("ShipBob answered {status} with something that it does not document"))
+        }
     }
 }
 
@@ -290,7 +401,7 @@ fn pause(answer: &http::Response<Bytes>) -> SignedDuration {
     SignedDuration::from_secs(seconds) + SignedDuration::from_millis(fastrand::i64(0..1000))
 }
 
-/// A refusal of the order's content. Names the fields, never their values: the recipient is personal data, and
+/// A refusal of what an order or a return says. Names the fields, never their values: the recipient is personal data, and
 /// ShipBob's messages quote what they refuse.
 fn refused_content(status: StatusCode, body: &Bytes) -> Failure {
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -299,14 +410,14 @@ fn refused_content(status: StatusCode, body: &Bytes) -> Failure {
     let list = if fields.is_empty() { "no field named".to_owned() } else { fields.join(", ") };
     let (class, action) = if touches("recipient") || touches("address") {
         (FailureClass::Value, "correct the address at the storefront, then retry")
-    } else if touches("products") || touches("product with") {
+    } else if touches("products") || touches("product with") || touches("inventory") {
         (FailureClass::Mapping, "map the item to a product that ShipBob has, then retry")
-    } else if touches("location") || touches("fulfillment center") || touches("shipping_method") || touches("channel") {
+    } else if touches("location") || touches("fulfillment") || touches("shipping_method") || touches("channel") {
         (FailureClass::Connection, "correct the connection's settings, then retry")
     } else {
-        (FailureClass::Value, "look the order up at ShipBob, then retry")
+        (FailureClass::Value, "look at ShipBob what is there, then retry")
     };
-    lasting(class, format!("ShipBob refused the order's content ({status}; {list}): {action}"))
+    lasting(class, format!("ShipBob refused the content ({status}; {list}): {action}"))
 }
 
 /// Names of the fields that were refused: keys of the answer, if they look like names of fields.
@@ -324,4 +435,35 @@ fn mentions(said: &Value, part: &str) -> bool {
     let messages = said.as_object().into_iter().flat_map(|fields| fields.values());
     let texts = messages.flat_map(|messages| messages.as_array().into_iter().flatten()).filter_map(Value::as_str);
     texts.into_iter().any(|text| text.to_ascii_lowercase().contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Order;
+    use crate::StopOutcome;
+
+    fn order(status: &str, shipments: Value) -> Order {
+        let products = json!([{ "sku": "TEE", "quantity": 2 }, { "reference_id": "MUG", "quantity": 1 }]);
+        let body = json!({ "id": 7, "status": status, "products": products, "shipments": shipments });
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn an_order_without_shipments_is_stopped_or_kept_as_a_whole() {
+        let all = || vec![("MUG".parse().unwrap(), 1), ("TEE".parse().unwrap(), 2)];
+        let stopped = StopOutcome { stopped: all(), kept: Vec::new() };
+        assert_eq!(order("Cancelled", json!(null)).outcome(), Ok(stopped));
+        let waiting = order("ImportReview", json!([]));
+        assert_eq!(waiting.outcome(), Ok(StopOutcome { stopped: Vec::new(), kept: all() }));
+        assert!(!waiting.is_settled(), "it can still be cancelled");
+    }
+
+    #[test]
+    fn units_that_no_shipment_holds_are_not_taken_for_stopped() {
+        let products = json!([{ "sku": "TEE", "inventory_items": [{ "id": 1, "quantity": 2 }] }]);
+        let read = order("Cancelled", json!([{ "id": 8, "status": "Cancelled", "products": products }])).outcome();
+        assert_eq!(read, Err("its shipments hold 2 units, its products are 3".to_owned()));
+    }
 }

@@ -4,11 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
+use serde::Deserialize as _;
 use serde_json::Value;
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq as _};
 
-use super::translate;
+use super::config::Settings;
+use super::returns::{self, Return};
+use super::translate::{self, Shipment};
 use crate::webhook::Rejected;
 use crate::{Delivery, InboundFact};
 
@@ -75,29 +78,83 @@ fn signature(secret: &str, signed: (&str, &str), body: &[u8]) -> Option<Vec<u8>>
 }
 
 /// What a delivery says. A shipment counts as having left when ShipBob says so (`order.shipped`, one per shipment),
-/// or when a later event of it carries tracking. Everything else, and orders of other systems, are ignored.
+/// or when a later event of it carries tracking; goods have come back when something was done with them. Everything
+/// else, and orders of other systems, are ignored.
 ///
 /// # Errors
-/// It is about one of our orders and cannot be understood.
-pub fn translate(delivery: &Delivery) -> Result<Vec<InboundFact>, String> {
+/// It is about something of ours and cannot be understood.
+pub fn translate(settings: &Value, delivery: &Delivery) -> Result<Vec<InboundFact>, String> {
     let topic = delivery.headers.get("x-webhook-topic").map_or("", String::as_str);
-    let ignored = |why: &str| Ok(vec![InboundFact::Ignored { topic: format!("{topic}{why}") }]);
-    let has_left: fn(&translate::Shipment) -> bool = match topic {
-        "order.shipped" => |_| true,
-        "order.shipment.delivered" | "order.shipment.tracking.updated" => translate::Shipment::has_left,
-        _ => return ignored(""),
+    let read: fn(&Told<'_>) -> Result<InboundFact, String> = match topic {
+        "order.shipped" => |told| told.shipment(|_| true),
+        "order.shipment.delivered" | "order.shipment.tracking.updated" => |told| told.shipment(Shipment::has_left),
+        "order.shipment.cancelled" => |told| told.stopped(),
+        "return.updated" | "return.completed" => |told| told.returned(),
+        _ => return Ok(vec![InboundFact::Ignored { topic: topic.to_owned() }]),
     };
     let body: Value = serde_json::from_slice(&delivery.body).map_err(|e| format!("{topic} is not JSON: {e}"))?;
-    let reference = body.get("reference_id").and_then(Value::as_str).unwrap_or_default();
-    let Some(allocation) = translate::allocation(reference) else {
-        return ignored(" of an order that is not ours");
-    };
-    let shipment = translate::Shipment::read(&body).map_err(|error| format!("{topic} of {reference}: {error}"))?;
-    if !has_left(&shipment) {
-        return ignored(" without tracking");
+    Ok(vec![read(&Told { settings, delivery, topic, body: &body })?])
+}
+
+/// A delivery whose topic is one that we read.
+struct Told<'d> {
+    settings: &'d Value,
+    delivery: &'d Delivery,
+    topic: &'d str,
+    body: &'d Value,
+}
+
+impl Told<'_> {
+    fn ignored(&self, why: &str) -> InboundFact {
+        InboundFact::Ignored { topic: format!("{}{why}", self.topic) }
     }
-    let report = shipment.report(allocation, sent_at(delivery)).map_err(|e| format!("{topic} of {reference}: {e}"))?;
-    Ok(vec![InboundFact::Shipment { reference: reference.to_owned(), report }])
+
+    /// The reference of the order of ours that it is about; none for a stranger's.
+    fn order(&self) -> Option<(&str, u32)> {
+        let reference = self.body.get("reference_id").and_then(Value::as_str)?;
+        Some((reference, translate::allocation(reference)?))
+    }
+
+    fn shipment(&self, has_left: fn(&Shipment) -> bool) -> Result<InboundFact, String> {
+        let Some((reference, allocation)) = self.order() else {
+            return Ok(self.ignored(" of an order that is not ours"));
+        };
+        let wrong = |error| format!("{} of {reference}: {error}", self.topic);
+        let shipment = Shipment::read(self.body).map_err(wrong)?;
+        if !has_left(&shipment) {
+            return Ok(self.ignored(" without tracking"));
+        }
+        let report = shipment.report(allocation, sent_at(self.delivery)).map_err(wrong)?;
+        Ok(InboundFact::Shipment { reference: reference.to_owned(), report })
+    }
+
+    /// Of the order's other shipments nothing is said. The topic is not covered by the signature; the status is.
+    fn stopped(&self) -> Result<InboundFact, String> {
+        let Some((reference, _)) = self.order() else {
+            return Ok(self.ignored(" of an order that is not ours"));
+        };
+        let wrong = |error| format!("{} of {reference}: {error}", self.topic);
+        let shipment = Shipment::read(self.body).map_err(wrong)?;
+        if !shipment.is_cancelled() {
+            return Ok(self.ignored(" that is not cancelled"));
+        }
+        let outcome = shipment.stopped().map_err(wrong)?;
+        Ok(InboundFact::FulfillmentStopped { reference: reference.to_owned(), outcome })
+    }
+
+    fn returned(&self) -> Result<InboundFact, String> {
+        let said = |name: &str| self.body.get(name).and_then(Value::as_str);
+        let Some(reference) = returns::ours(said("reference_id"), said("store_order_id")) else {
+            return Ok(self.ignored(" of goods that are not ours"));
+        };
+        let wrong = |error| format!("{} of {reference}: {error}", self.topic);
+        let found = Return::deserialize(self.body).map_err(|error| wrong(error.to_string()))?;
+        let settings = Settings::read(self.settings).map_err(wrong)?;
+        match found.report(&settings, sent_at(self.delivery)).map_err(wrong)? {
+            Some(report) => Ok(InboundFact::Returned { reference: reference.to_owned(), report }),
+            None => Ok(self.ignored(" of which nothing was processed yet")),
+        }
+    }
 }
 
 fn sent_at(delivery: &Delivery) -> Option<Timestamp> {

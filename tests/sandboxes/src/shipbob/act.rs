@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Inner;
 use super::warehouse::{ShipOrder, ShipmentStatus, Turn};
+use super::webhook::About;
 use crate::shopify::{named, said};
 
 /// Which orders an act is about: `"all"`, `{ "reference_id": … }` or `{ "order": <id> | "all" }`.
@@ -103,7 +104,7 @@ impl Inner {
             "ship" => self.ship_all(&said(&name, content)?, now),
             "pick" => self.pick(&said(&name, content)?),
             "deliver" => self.deliver(&said(&name, content)?, now),
-            "exception" | "hold" | "resolve" => self.turn(&name, &said(&name, content)?, now),
+            "exception" | "hold" | "resolve" | "refuse" | "cancel" => self.turn(&name, &said(&name, content)?, now),
             "redeliver" => self.redeliver(&said(&name, content)?, now),
             "withdraw_product" => {
                 let product: Sku = said(&name, content)?;
@@ -125,10 +126,13 @@ impl Inner {
                 self.early_shipments = early.times;
                 Ok(json!({ "early_shipments": early.times }))
             }
-            _ => Err(format!(
-                "nobody at the warehouse can {name:?}: ship, pick, deliver, exception, hold, resolve, \
-                 redeliver, withdraw_product, restore_product, set_secrets, early_shipments"
-            )),
+            _ => self.return_act(&name, content, now).unwrap_or_else(|| {
+                Err(format!(
+                    "nobody at the warehouse can {name:?}: ship, pick, deliver, exception, hold, resolve, refuse, \
+                     cancel, redeliver, withdraw_product, restore_product, set_secrets, early_shipments, \
+                     receive_return, receive_unannounced, return_to_sender"
+                ))
+            }),
         }
     }
 
@@ -195,10 +199,11 @@ impl Inner {
     }
 
     fn turn(&mut self, name: &str, doing: &Doing, now: Timestamp) -> Result<Value, String> {
-        use ShipmentStatus::{Exception, OnHold, Processing};
+        use ShipmentStatus::{Cancelled, Exception, OnHold, Processing};
         let (from, to, topic): (&[_], _, _) = match name {
             "exception" => (&[Processing, OnHold], Exception, Some("order.shipment.exception")),
             "hold" => (&[Processing], OnHold, Some("order.shipment.on_hold")),
+            "refuse" | "cancel" => (&[Processing, Exception, OnHold], Cancelled, Some("order.shipment.cancelled")),
             _ => (&[Exception, OnHold], Processing, None),
         };
         let detail = doing.fields.reason.as_deref();
@@ -220,8 +225,17 @@ impl Inner {
     }
 
     fn redeliver(&mut self, doing: &Doing, now: Timestamp) -> Result<Value, String> {
-        let orders = self.ids(&doing.which)?;
-        let mut again: Vec<_> = self.sent.iter().filter(|message| orders.contains(&message.order)).cloned().collect();
+        let returned = match &doing.which {
+            Which::Reference(reference) => self.warehouse.find_return(reference).map(|known| known.id),
+            Which::All | Which::Id(_) => None,
+        };
+        let orders = if returned.is_some() { Vec::new() } else { self.ids(&doing.which)? };
+        let is_wanted = |about: &About| {
+            doing.which == Which::All
+                || about.order.is_some_and(|order| orders.contains(&order))
+                || (returned.is_some() && about.returned == returned)
+        };
+        let mut again = self.sent.iter().filter(|message| is_wanted(&message.about)).cloned().collect::<Vec<_>>();
         for message in &mut again {
             if doing.fields.new_webhook_id {
                 message.id = self.next_message_id();

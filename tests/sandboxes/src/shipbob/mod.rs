@@ -12,15 +12,26 @@
 //! | `pick` | from here on it is too late to cancel |
 //! | `deliver` | what was shipped has arrived |
 //! | `hold`, `exception`, `resolve` | `reason?` |
-//! | `redeliver` | `new_webhook_id?` |
+//! | `refuse` (or `cancel`) | `reason?`: the warehouse cancels by itself whatever has not left |
+//! | `redeliver` | `new_webhook_id?`; `reference_id` may be a return's |
 //! | `withdraw_product`, `restore_product` | `sku` |
 //! | `set_secrets` | `secrets`: every message is signed with each |
 //! | `early_shipments` | `times`: so many orders ship, and say so, before they are answered |
+//!
+//! Acts of the returns desk; `lines` are `[{ sku, quantity, action: "Restock"|"Quarantine"|"Dispose" }]`, and
+//! `completed` (true) says that nothing more will come:
+//!
+//! | act | what it says |
+//! |---|---|
+//! | `receive_return` | `reference_id` (the return's), `lines`, `completed?`; several acts add up |
+//! | `receive_unannounced` | `order_reference`, `lines`, `completed?`, `return_type?` (`Regular`, `ReturnToSender`) |
+//! | `return_to_sender` | `reference_id` (the order's), `action?` (`Restock`), `completed?` |
 
 mod act;
 mod intake;
 mod limit;
 mod listing;
+mod returns;
 mod view;
 mod warehouse;
 mod webhook;
@@ -47,8 +58,8 @@ use intake::{FieldErrors, OrderRequest};
 use limit::{Call, SlidingWindow};
 use listing::Listing;
 use view::Channel;
-use warehouse::{Order, ShipOrder, Warehouse};
-use webhook::{Message, message_id};
+use warehouse::{Order, ShipOrder, Stop, Warehouse};
+use webhook::{About, Message, message_id};
 
 /// The vendor retries at once, after 5 s, 5 min, 30 min and so on; here as often, within a minute.
 const RETRY_AFTER_MS: [u64; 7] = [100, 500, 1000, 2000, 5000, 10_000, 20_000];
@@ -126,6 +137,7 @@ struct Inner {
     message_serial: u64,
     /// So many orders are shipped, and say so, before they are answered.
     early_shipments: u32,
+    channel: Channel,
     outbox: Outbox,
 }
 
@@ -140,6 +152,8 @@ impl Inner {
                 products: BTreeMap::new(),
                 next_order: config.first_order_id,
                 next_shipment: config.first_order_id + 31_000_000,
+                returns: BTreeMap::new(),
+                next_return: config.first_order_id + 62_000_000,
             },
             window: SlidingWindow::of(config.calls_per_minute),
             secrets: vec![config.webhook_secret.clone()],
@@ -147,6 +161,7 @@ impl Inner {
             message_seed: config.first_order_id,
             message_serial: 0,
             early_shipments: 0,
+            channel: channel(config),
             outbox,
         }
     }
@@ -166,8 +181,11 @@ impl Inner {
         let Some(body) = shipment.map(|shipment| view::shipment(order, shipment)) else {
             return;
         };
-        let message =
-            Message { order: order_id, topic, id: self.next_message_id(), body: body.to_string().into_bytes() };
+        self.send(About { order: Some(order_id), returned: None }, (topic, &body), now);
+    }
+
+    fn send(&mut self, about: About, (topic, body): (&'static str, &Value), now: Timestamp) {
+        let message = Message { about, topic, id: self.next_message_id(), body: body.to_string().into_bytes() };
         self.outbox.push(message.delivery(&self.secrets, now));
         self.sent.push(message);
     }
@@ -198,11 +216,14 @@ impl ShipBob {
         common::router(self.clone())
     }
 
-    /// What the warehouse holds: orders by our reference, with their shipments.
+    /// What the warehouse holds: orders by our reference, with their shipments, and returns.
     #[must_use]
     pub fn documents(&self) -> Value {
         let inner = lock(&self.inner);
-        json!({ "orders": inner.warehouse.orders.values().map(view::document).collect::<Vec<_>>() })
+        json!({
+            "orders": inner.warehouse.orders.values().map(view::document).collect::<Vec<_>>(),
+            "returns": inner.warehouse.returns.values().map(returns::document).collect::<Vec<_>>(),
+        })
     }
 
     /// Does what people at the warehouse would do: `{ "ship": { "reference_id": … } }`, `{ "ship": "all" }`.
@@ -231,7 +252,7 @@ impl ShipBob {
     }
 
     fn channel(&self) -> Channel {
-        Channel { id: self.config.channel_id, name: "Crossdock".to_owned() }
+        channel(&self.config)
     }
 
     /// Version and token, asked of every request.
@@ -322,25 +343,14 @@ impl ShipBob {
         let Some((id, results)) = cancelled else {
             return not_found();
         };
-        let done = results.iter().filter(|(_, is_success)| *is_success).count();
-        if done == 0 {
-            return unprocessable(&["Order cannot be cancelled: its shipments are already being picked".to_owned()]);
+        if !results.is_empty() && results.iter().all(|(_, stop)| *stop == Stop::Gone) {
+            return unprocessable(&["Order cannot be cancelled: it has been fulfilled".to_owned()]);
         }
-        let shown = inner.warehouse.orders.get(&id).map(|order| view::order(order, &self.channel()));
-        let shipments = results.iter().map(|(shipment, is_success)| {
-            let reason = (!is_success).then_some("Shipment is already being picked");
-            json!({ "shipment_id": shipment, "action": "Cancel", "is_success": is_success, "reason": reason })
-        });
-        let body = json!({
-            "order_id": id,
-            "status": if done == results.len() { "Success" } else { "PartialSuccess" },
-            "canceled_shipment_results": shipments.collect::<Vec<_>>(),
-            "order": shown,
-        });
-        for (shipment, _) in results.iter().filter(|(_, is_success)| *is_success) {
+        for (shipment, _) in results.iter().filter(|(_, stop)| *stop == Stop::Now) {
             inner.tell((id, *shipment), "order.shipment.cancelled", now);
         }
-        answer(StatusCode::OK, &body)
+        let shown = inner.warehouse.orders.get(&id).map(|order| view::order(order, &inner.channel));
+        answer(StatusCode::OK, &view::cancelled(&results, shown.unwrap_or_default()))
     }
 
     fn show(&self, id: &str, view: impl FnOnce(&Order) -> Option<Value>) -> Response {
@@ -368,6 +378,8 @@ impl Vendor for ShipBob {
             .route("/{version}/order/{order}", get(order_route).post(order_action_route))
             .route("/{version}/order/{order}/shipment", get(shipments_route))
             .route("/{version}/order/{order}/shipment/{shipment}", get(shipment_route))
+            .route("/{version}/shipment/{shipment}", get(lone_shipment_route))
+            .merge(returns::routes())
             .fallback(async || not_found())
             .layer(axum::middleware::map_response_with_state(self.clone(), remaining_calls))
             .with_state(self.clone())
@@ -418,8 +430,13 @@ impl Vendor for ShipBob {
         // Later orders and messages must not be taken for earlier ones.
         inner.warehouse.next_order = old.warehouse.next_order;
         inner.warehouse.next_shipment = old.warehouse.next_shipment;
+        inner.warehouse.next_return = old.warehouse.next_return;
         inner.message_serial = old.message_serial;
     }
+}
+
+fn channel(config: &ShipBobConfig) -> Channel {
+    Channel { id: config.channel_id, name: "Crossdock".to_owned() }
 }
 
 /// Another order's reference and one piece more: the kind of answer that only a reader's own check finds.
@@ -501,6 +518,19 @@ async fn shipment_route(
         found.map(|found| view::shipment(order, found))
     };
     shipbob.refusal(&version, &headers).unwrap_or_else(|| shipbob.show(&order, one))
+}
+
+async fn lone_shipment_route(
+    State(shipbob): State<ShipBob>,
+    Path((version, shipment)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let show = || {
+        let inner = lock(&shipbob.inner);
+        let found = shipment.parse().ok().and_then(|id| inner.warehouse.shipment(id));
+        found.map_or_else(not_found, |(order, found)| answer(StatusCode::OK, &view::shipment(order, found)))
+    };
+    shipbob.refusal(&version, &headers).unwrap_or_else(show)
 }
 
 /// Every answer says how many calls are left, where there is a limit.

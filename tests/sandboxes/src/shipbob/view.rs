@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::warehouse::{Line, Order, Shipment, ShipmentStatus};
+use super::warehouse::{Line, Order, Shipment, ShipmentStatus, Stop, inventory_id};
 
 /// The channel that orders arrive on.
 #[derive(Debug, Clone)]
@@ -34,6 +34,26 @@ pub(super) fn order(order: &Order, channel: &Channel) -> Value {
         }
     }
     body
+}
+
+/// `CanceledOrderViewModel`: shipments that were cancelled before count as success.
+pub(super) fn cancelled(results: &[(u64, Stop)], order: Value) -> Value {
+    let late = results.iter().filter(|(_, stop)| stop.reason().is_some()).count();
+    let status = match late {
+        0 => "Success",
+        _ if late == results.len() => "Failure",
+        _ => "PartialSuccess",
+    };
+    let shipments = results.iter().map(|(shipment, stop)| {
+        let reason = stop.reason();
+        json!({ "shipment_id": shipment, "action": "Cancel", "is_success": reason.is_none(), "reason": reason })
+    });
+    json!({
+        "order_id": order.get("id"),
+        "status": status,
+        "canceled_shipment_results": shipments.collect::<Vec<_>>(),
+        "order": order,
+    })
 }
 
 fn product(line: &Line) -> Value {
@@ -117,7 +137,7 @@ fn contents(order: &Order, shipment: &Shipment) -> Vec<Value> {
             "sku": line.sku,
             "name": line.name,
             "inventory_items": [{
-                "id": line.product_id + 5_000_000,
+                "id": inventory_id(line.product_id),
                 "name": line.name,
                 "quantity": quantity,
                 "quantity_committed": if is_committed { *quantity } else { 0 },
@@ -174,6 +194,6 @@ pub(super) fn document(order: &Order) -> Value {
     })
 }
 
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()
 }

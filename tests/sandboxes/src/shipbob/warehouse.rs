@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::intake::{OrderRequest, ProductKey};
+use super::returns::Return;
 
 /// A fulfilment centre: its name, which is also the code that merchants call it, and its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(super) struct Warehouse {
     pub(super) products: BTreeMap<String, i64>,
     pub(super) next_order: u64,
     pub(super) next_shipment: u64,
+    pub(super) returns: BTreeMap<u64, Return>,
+    pub(super) next_return: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -172,7 +175,7 @@ impl Warehouse {
         Ok(id)
     }
 
-    fn center(&self, id: Option<i64>) -> Result<FulfillmentCenter, Vec<String>> {
+    pub(super) fn center(&self, id: Option<i64>) -> Result<FulfillmentCenter, Vec<String>> {
         let found = match id {
             None => self.centers.first(),
             Some(id) => self.centers.iter().find(|center| center.id == id),
@@ -219,7 +222,7 @@ impl Warehouse {
         }
     }
 
-    fn product_id(&mut self, reference: &str) -> i64 {
+    pub(super) fn product_id(&mut self, reference: &str) -> i64 {
         const FIRST_PRODUCT: i64 = 40_001;
         let next = FIRST_PRODUCT + i64::try_from(self.products.len()).unwrap_or(i64::MAX - FIRST_PRODUCT);
         *self.products.entry(reference.to_owned()).or_insert(next)
@@ -285,20 +288,52 @@ impl Warehouse {
         Ok(turned)
     }
 
-    /// Cancels what is not picked; for each open shipment whether it could be. None: there is no such order.
-    pub(super) fn cancel(&mut self, order: u64, now: Timestamp) -> Option<Vec<(u64, bool)>> {
+    /// Cancels what is not picked; for each shipment what came of it. None: there is no such order.
+    pub(super) fn cancel(&mut self, order: u64, now: Timestamp) -> Option<Vec<(u64, Stop)>> {
         let order = self.orders.get_mut(&order)?;
         let mut results = Vec::new();
         for shipment in &mut order.shipments {
-            let can = !shipment.is_picked && shipment.status != ShipmentStatus::Completed;
-            if can {
+            let stop = match shipment.status {
+                ShipmentStatus::Cancelled => Stop::Before,
+                ShipmentStatus::Completed => Stop::Gone,
+                ShipmentStatus::Processing | ShipmentStatus::Exception | ShipmentStatus::OnHold => {
+                    if shipment.is_picked { Stop::Picked } else { Stop::Now }
+                }
+            };
+            if stop == Stop::Now {
                 shipment.status = ShipmentStatus::Cancelled;
                 shipment.updated_at = now;
             }
-            results.push((shipment.id, can));
+            results.push((shipment.id, stop));
         }
         Some(results)
     }
+}
+
+/// What came of the wish to cancel a shipment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    Now,
+    Before,
+    Picked,
+    Gone,
+}
+
+impl Stop {
+    /// Why it could not be; none when it is cancelled.
+    pub(super) fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Now | Self::Before => None,
+            Self::Picked => Some("Shipment is already being picked"),
+            Self::Gone => Some("Shipment has already been fulfilled"),
+        }
+    }
+}
+
+/// The inventory item behind a product; every product here has one.
+pub(super) fn inventory_id(product: i64) -> i64 {
+    const APART: i64 = 5_000_000;
+    product + APART
 }
 
 fn no_order(id: u64) -> String {

@@ -11,11 +11,18 @@ use crate::Delivery;
 /// A message as the warehouse remembers it, so that it can be sent again.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
-    pub(super) order: u64,
+    pub(super) about: About,
     pub(super) topic: &'static str,
     /// The same on every attempt.
     pub(super) id: String,
     pub(super) body: Vec<u8>,
+}
+
+/// The order and the return that a message is about, where it is about one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct About {
+    pub(super) order: Option<u64>,
+    pub(super) returned: Option<u64>,
 }
 
 impl Message {
