@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 /// Which queue or function does a kind of task.
 fn home(kind: TaskKind) -> Target {
-    match kind {
-        TaskKind::Allocate => Target::Function("AllocateOrder".into()),
-        TaskKind::RequestFulfillment | TaskKind::ConfirmShipment => Target::Queue("FulfillmentQueue".into()),
-        TaskKind::AnnounceShipment => Target::Queue("StorefrontQueue".into()),
-        TaskKind::PostSalesOrder
-        | TaskKind::PostDeposit
-        | TaskKind::PostItemFulfillment
-        | TaskKind::PostInvoice
-        | TaskKind::ApplyDeposit => Target::Queue("ErpQueue".into()),
+    if TaskKind::ERP.contains(&kind) {
+        Target::Queue("ErpQueue".into())
+    } else if TaskKind::FULFILLMENT.contains(&kind) {
+        Target::Queue("FulfillmentQueue".into())
+    } else if TaskKind::STOREFRONT.contains(&kind) {
+        Target::Queue("StorefrontQueue".into())
+    } else {
+        assert_eq!(kind, TaskKind::Allocate);
+        Target::Function("AllocateOrder".into())
     }
 }
 

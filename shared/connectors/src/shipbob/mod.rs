@@ -110,18 +110,18 @@ impl Fulfillment for ShipBob {
 
     /// What could be stopped is read from the order itself, never from the answer: a cancellation whose answer was
     /// lost, or that ShipBob refuses because all has left, is told by the same look.
-    async fn cancel(&self, reference: &str) -> Result<StopOutcome, Failure> {
+    async fn cancel(&self, reference: &str) -> Result<Option<StopOutcome>, Failure> {
         allocation(reference)?;
-        let order = self.known(reference).await?;
+        let Some(order) = self.client.order(reference).await? else { return Ok(None) };
         if order.is_settled() {
-            return order.outcome().map_err(|error| unreadable(reference, &error));
+            return order.outcome().map(Some).map_err(|error| unreadable(reference, &error));
         }
         let answer = self.client.cancel_order(order.id).await?;
         if !answer.status().is_success() && answer.status() != StatusCode::UNPROCESSABLE_ENTITY {
             return Err(self.client.refusal(&answer));
         }
         let outcome = self.known(reference).await?.outcome();
-        outcome.map_err(|error| unreadable(reference, &error))
+        outcome.map(Some).map_err(|error| unreadable(reference, &error))
     }
 
     async fn announce_return(&self, notice: &ReturnNotice) -> Result<Posted, Failure> {
