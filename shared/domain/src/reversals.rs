@@ -102,7 +102,7 @@ pub enum Resolution {
 
 /// Where a return came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
 pub enum ReturnSource {
     /// A caller of our API.
     Api,
