@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crossdock_domain::Sku;
 use crossdock_domain::event::{Disposition, FailureClass};
 use crossdock_domain::ids::LocationId;
 use crossdock_domain::posting::Header;
 use crossdock_domain::reversing::{
     AdjustmentDraft, AmendmentDraft, JournalDraft, RefundDraft, RefundSource, ReturnDraft,
 };
+use crossdock_domain::{Minor, Sku};
 use crossdock_step::Failure;
 use serde_json::{Map, Value, json};
 
 use super::amounts::{amount_of, reference_id};
 use super::config::{InternalId, Settings};
 use super::documents::{CUSTOM_PRICE, id, item_of, number_of, sold, tax_details, tax_reference, transaction};
-use super::readback::lines_of;
+use super::readback::{Priced, by_number, lines_of};
 
 /// Units of one line that came back under a return authorization and share their fate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +93,20 @@ pub fn amendment(
         "taxDetailsOverride": true,
         "taxDetails": { "items": details },
     }))
+}
+
+/// What an amended sales order must read: its lines, and `beside` that what was never a line.
+///
+/// # Errors
+/// Overflow.
+pub fn amended_order(draft: &AmendmentDraft, beside: Minor) -> Result<Priced<'_>, Failure> {
+    let lines = draft.lines.iter().map(|amended| amended.line.clone()).collect::<Vec<_>>();
+    let mut total = beside;
+    for line in &lines {
+        total = total.plus(line.net)?.plus(Minor::sum(line.taxes.iter().map(|tax| tax.amount))?)?;
+    }
+    let (record, key, source) = ("salesOrder", "line", "the order says");
+    Ok(Priced { header: &draft.header, record, key, lines: by_number(&lines), others: Vec::new(), total, source })
 }
 
 /// A tax detail that the ERP holds as it was sent; `None` where it is of one of our lines.

@@ -11,38 +11,45 @@ use serde_json::Value;
 
 use super::amounts::{decimal, minor, reference_id};
 use super::config::InternalId;
-use super::documents::number_of;
+use super::documents::{number_of, tax_reference};
 use super::documents_reversing::ReceivedLine;
 use super::readback::{Held, Priced, by_number, lines_of};
 
 impl Held<'_> {
-    /// Compares the lines of an amended sales order; gives back its total. The draft has none, because shipping and
-    /// rounding are not amended: what is there has to add up.
+    /// What a sales order comes to beside its lines of goods and its rounding line: shipping, with its tax. Amendments
+    /// leave it as it is.
     ///
     /// # Errors
-    /// A line differs, or a number cannot be read.
-    pub fn amendment(&self, draft: &AmendmentDraft) -> Result<Minor, Failure> {
-        let lines = draft.lines.iter().map(|amended| amended.line.clone()).collect::<Vec<_>>();
-        self.unpriced(&Priced {
-            header: &draft.header,
-            record: "salesOrder",
-            key: "line",
-            lines: by_number(&lines),
-            others: Vec::new(),
-            total: Minor::ZERO,
-            source: self.source,
-        })?;
-        let is_closed = |line: &Value| line.get("isClosed").and_then(Value::as_bool).unwrap_or(false);
-        let closed = lines_of(self.record).iter().filter(|line| is_closed(line));
+    /// A number cannot be read.
+    pub fn beside(&self, draft: &AmendmentDraft) -> Result<Minor, Failure> {
+        let currency = draft.header.currency;
+        let ours = draft.lines.iter().map(|amended| tax_reference(amended.line.line)).collect::<Vec<_>>();
+        let of_ours =
+            |detail: &&Value| reference_id(detail.get("taxDetailsReference")).is_some_and(|r| ours.contains(&r));
+        let mut sum = minor(currency, self.record.get("shippingCost")).unwrap_or_default();
+        for detail in self.sublist("taxDetails").iter().filter(|detail| !of_ours(detail)) {
+            let tax = minor(currency, detail.get("taxAmount"));
+            sum = sum.plus(tax.ok_or_else(|| self.unreadable("a tax detail has no amount"))?)?;
+        }
+        Ok(sum)
+    }
+
+    /// Compares which lines of an amended sales order are closed.
+    ///
+    /// # Errors
+    /// Others are.
+    pub fn closed_lines(&self, draft: &AmendmentDraft) -> Result<(), Failure> {
+        let is_closed = |line: &&Value| line.get("isClosed").and_then(Value::as_bool).unwrap_or(false);
+        let closed = lines_of(self.record).iter().filter(is_closed);
         let mut closed = closed.filter_map(|line| line.get("line").and_then(Value::as_u64)).collect::<Vec<_>>();
-        closed.sort_unstable();
         let ours = draft.lines.iter().filter(|amended| amended.closed);
         let mut ours = ours.filter_map(|amended| u64::try_from(number_of(amended.line.line)).ok()).collect::<Vec<_>>();
+        closed.sort_unstable();
         ours.sort_unstable();
-        if closed != ours {
-            return Err(self.differs(&format!("closed lines {closed:?}"), &format!("closed lines {ours:?}")));
+        if closed == ours {
+            return Ok(());
         }
-        self.total(draft.header.currency)
+        Err(self.differs(&format!("closed lines {closed:?}"), &format!("closed lines {ours:?}")))
     }
 
     /// Compares the lines of a return authorization; gives back its total, which posts nothing.
@@ -50,7 +57,7 @@ impl Held<'_> {
     /// # Errors
     /// A line differs, or a number cannot be read.
     pub fn return_authorization(&self, draft: &ReturnDraft) -> Result<Minor, Failure> {
-        self.unpriced(&Priced {
+        self.priced(&Priced {
             header: &draft.header,
             record: "returnAuthorization",
             key: "orderLine",
@@ -60,11 +67,6 @@ impl Held<'_> {
             source: self.source,
         })?;
         self.total(draft.header.currency)
-    }
-
-    /// Lines of a document whose total is not ours to say.
-    fn unpriced(&self, ours: &Priced<'_>) -> Result<(), Failure> {
-        self.priced(ours).map(|_| ())
     }
 
     /// Compares what an item receipt took in, where, and whether into stock.

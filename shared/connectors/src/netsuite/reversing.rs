@@ -11,6 +11,7 @@ use crossdock_domain::reversing::{
 };
 use crossdock_step::Failure;
 
+use super::documents::check_reference;
 use super::documents_crediting as crediting;
 use super::documents_reversing::{self as documents, ReceivedLine};
 use super::readback::Held;
@@ -38,14 +39,16 @@ impl NetSuite {
         let source = (SALES_ORDER, sales_order);
         check_id(source)?;
         let before = Written { asked: &asked, record: self.client.read(source, &asked).await?, id: None };
-        self.held_reversal(&before).identity(&draft.header, Some(sales_order))?;
+        let held = self.held_reversal(&before);
+        held.identity(&draft.header, Some(sales_order))?;
+        let ours = documents::amended_order(draft, held.beside(draft)?)?;
         let body = documents::amendment(self.settings(), draft, &before.record, items)?;
         let id = self.client.update(source, &body, &asked).await?;
         let written = Written { asked: &asked, record: self.read_back(SALES_ORDER, &asked).await?, id };
         let held = self.held_reversal(&written);
-        held.identity(&draft.header, written.id.as_deref())?;
-        let id = held.identity(&draft.header, Some(sales_order))?;
-        Ok(Posted { id, total: Some(held.amendment(draft)?) })
+        held.identity(&draft.header, Some(sales_order))?;
+        held.closed_lines(draft)?;
+        self.reconciled(&ours, written).await
     }
 
     pub(super) async fn return_authorized(&self, draft: &ReturnDraft, sales_order: &str) -> Result<Posted, Failure> {
@@ -62,11 +65,15 @@ impl NetSuite {
     pub(super) async fn received(&self, draft: &ReceiptDraft, authorization: &str) -> Result<Posted, Failure> {
         let asked = self.asked(&draft.header)?;
         let lines = self.received_lines(draft, authorization, &asked).await?;
-        let mut first = None;
-        for (receipt, further) in layers(lines).iter().zip(FURTHER_RECEIPTS) {
+        let mut receipts = Vec::new();
+        for (receipt, further) in layers(lines).into_iter().zip(FURTHER_RECEIPTS) {
             let reference = format!("{}{further}", draft.header.reference);
-            let header = Header { reference, ..draft.header.clone() };
-            let posted = self.receipt(&header, receipt, authorization).await?;
+            check_reference(&reference)?;
+            receipts.push((Header { reference, ..draft.header.clone() }, receipt));
+        }
+        let mut first = None;
+        for (header, receipt) in &receipts {
+            let posted = self.receipt(header, receipt, authorization).await?;
             first.get_or_insert(posted);
         }
         first.ok_or_else(|| {
@@ -169,13 +176,23 @@ impl NetSuite {
         let memo = (CREDIT_MEMO, draft.credit_memo.as_str());
         check_id(memo)?;
         check_id(("invoice", &draft.invoice))?;
-        let id = self.client.update(memo, &crediting::credit_application(draft)?, &asked).await?;
+        let outcome = self.client.update(memo, &crediting::credit_application(draft)?, &asked).await;
+        let (id, refused) = match outcome {
+            Ok(id) => (id, None),
+            Err(refusal @ Failure::Permanent { .. }) => (None, Some(refusal)),
+            Err(passing) => return Err(passing),
+        };
         let written = Written { asked: &asked, record: self.client.read(memo, &asked).await?, id };
         let held = self.held_reversal(&written);
         // The memo's date is that of the event that it credits.
         held.undated_identity(&draft.header, Some(&draft.credit_memo))?;
         let id = held.undated_identity(&draft.header, written.id.as_deref())?;
-        Ok(Posted { id, total: Some(held.credit_application(draft)?) })
+        // What a first try did may be refused now, for a period that is closed since; it is done all the same.
+        match (held.credit_application(draft), refused) {
+            (Ok(amount), _) => Ok(Posted { id, total: Some(amount) }),
+            (Err(_), Some(refusal)) => Err(refusal),
+            (Err(differs), None) => Err(differs),
+        }
     }
 
     pub(super) async fn journalized(&self, draft: &JournalDraft) -> Result<Posted, Failure> {
