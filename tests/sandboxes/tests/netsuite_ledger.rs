@@ -16,6 +16,12 @@ enum Attempt {
     Bill { order: usize, line: u8, quantity: u8, rounding: i32 },
     BillRest { order: usize },
     Apply { deposit: usize, invoice: usize, cents: Option<u32> },
+    Return { order: usize, line: u8, quantity: u8 },
+    Receive { authorization: usize, quantity: u8, restock: bool },
+    Credit { authorization: usize, quantity: u8, fee: u8 },
+    Settle { memo: usize, invoice: usize, cents: u32 },
+    PayBack { memo: usize, cents: Option<u32> },
+    PayBackDeposit { deposit: usize, cents: Option<u32> },
 }
 
 fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
@@ -34,13 +40,34 @@ fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
     let apply = (index(), index(), prop::option::of(1..50_000_u32))
         .prop_map(|(deposit, invoice, cents)| Attempt::Apply { deposit, invoice, cents });
     let attempt = prop_oneof![
-        1 => order.clone(), 2 => deposit.clone(), 4 => ship, 2 => bill, 2 => bill_rest, 4 => apply,
+        1 => order.clone(), 2 => deposit.clone(), 4 => ship, 2 => bill, 2 => bill_rest, 4 => apply, 9 => reversals(),
     ];
     // Something to work on comes first; otherwise most attempts find nothing.
     (order, deposit, prop::collection::vec(attempt, 10..40)).prop_map(|(order, deposit, mut attempts)| {
-        attempts.splice(0..0, [order, deposit]);
+        let ship = Attempt::Ship { order: 0, line: 1, quantity: 1 };
+        let returned = Attempt::Return { order: 0, line: 1, quantity: 1 };
+        attempts.splice(0..0, [order, deposit, ship, Attempt::BillRest { order: 0 }, returned]);
         attempts
     })
+}
+
+fn reversals() -> impl Strategy<Value = Attempt> {
+    let index = || 0..3_usize;
+    let cents = || prop::option::of(1..50_000_u32);
+    prop_oneof![
+        2 => (index(), 1..4_u8, 1..4_u8).prop_map(|(order, line, quantity)| Attempt::Return { order, line, quantity }),
+        2 => (index(), 1..3_u8, any::<bool>()).prop_map(|(authorization, quantity, restock)| Attempt::Receive {
+            authorization,
+            quantity,
+            restock,
+        }),
+        2 => (index(), 1..3_u8, 0..3_u8)
+            .prop_map(|(authorization, quantity, fee)| Attempt::Credit { authorization, quantity, fee }),
+        1 => (index(), index(), 1..10_000_u32)
+            .prop_map(|(memo, invoice, cents)| Attempt::Settle { memo, invoice, cents }),
+        1 => (index(), cents()).prop_map(|(memo, cents)| Attempt::PayBack { memo, cents }),
+        1 => (index(), cents()).prop_map(|(deposit, cents)| Attempt::PayBackDeposit { deposit, cents }),
+    ]
 }
 
 fn pounds(cents: i64) -> Value {
@@ -86,8 +113,72 @@ async fn try_it(erp: &Erp, attempt: &Attempt, number: usize) -> Option<u16> {
             let amount = cents.map_or(Value::Null, |cents| pounds(cents.into()));
             erp.apply(&deposit, &invoice, (&reference("DA1"), &amount)).await
         }
+        Attempt::Return { .. }
+        | Attempt::Receive { .. }
+        | Attempt::Credit { .. }
+        | Attempt::Settle { .. }
+        | Attempt::PayBack { .. }
+        | Attempt::PayBackDeposit { .. } => reverse(erp, attempt, reference).await?,
     };
     Some(answer.status)
+}
+
+async fn reverse(erp: &Erp, attempt: &Attempt, reference: impl Fn(&str) -> String) -> Option<Answer> {
+    let amount = |cents: &Option<u32>| cents.map_or(Value::Null, |cents| pounds(cents.into()));
+    let (path, body) = match attempt {
+        Attempt::Return { order, line, quantity } => {
+            let lines = json!([{ "orderLine": line, "quantity": quantity }]);
+            let body = json!({
+                "externalId": reference("RMA1"), "orderStatus": { "id": "B" }, "item": { "items": lines },
+            });
+            (format!("salesOrder/{}/!transform/returnAuthorization", nth(erp, "salesOrder", *order)?), body)
+        }
+        Attempt::Receive { authorization, quantity, restock } => {
+            let lines = json!([{ "orderLine": 1, "quantity": quantity, "restock": restock }]);
+            let id = nth(erp, "returnAuthorization", *authorization)?;
+            let body = json!({ "externalId": reference("IR1"), "item": { "items": lines } });
+            (format!("returnAuthorization/{id}/!transform/itemReceipt"), body)
+        }
+        Attempt::Credit { authorization, quantity, fee } => {
+            let mut lines = vec![json!({ "orderLine": 1, "quantity": quantity })];
+            if *fee > 0 {
+                lines.push(json!({ "item": { "id": "595" }, "amount": pounds(-i64::from(*fee)) }));
+            }
+            let id = nth(erp, "returnAuthorization", *authorization)?;
+            let body = json!({ "externalId": reference("CM1"), "item": { "items": lines } });
+            (format!("returnAuthorization/{id}/!transform/creditMemo"), body)
+        }
+        Attempt::Settle { memo, invoice, cents } => {
+            let applied =
+                json!([{ "doc": { "id": nth(erp, "invoice", *invoice)? }, "amount": pounds((*cents).into()) }]);
+            let body = json!({ "apply": { "items": applied } });
+            let path = format!("/creditMemo/{}", nth(erp, "creditMemo", *memo)?);
+            return Some(erp.call("PATCH", &path, &body).await);
+        }
+        Attempt::PayBack { memo, cents } => {
+            let paid =
+                json!({ "items": [{ "doc": { "id": nth(erp, "creditMemo", *memo)? }, "amount": amount(cents) }] });
+            ("customerRefund".to_owned(), json!({ "apply": paid }))
+        }
+        Attempt::PayBackDeposit { deposit, cents } => {
+            let deposit = nth(erp, "customerDeposit", *deposit)?;
+            let paid = json!({ "items": [{ "doc": { "id": deposit }, "amount": amount(cents) }] });
+            ("customerRefund".to_owned(), json!({ "deposit": paid }))
+        }
+        Attempt::Order { .. }
+        | Attempt::Deposit { .. }
+        | Attempt::Ship { .. }
+        | Attempt::Bill { .. }
+        | Attempt::BillRest { .. }
+        | Attempt::Apply { .. } => return None,
+    };
+    let mut body = body;
+    if path == "customerRefund" {
+        body["externalId"] = json!(reference("CR1"));
+        body["customer"] = json!({ "id": erp.customer("1").await });
+        body["account"] = json!({ "id": "120" });
+    }
+    Some(erp.call("POST", &format!("/{path}?replace=item"), &body).await)
 }
 
 /// A transform without lines bills all that is shipped.
@@ -148,12 +239,23 @@ fn check(erp: &Erp) {
         assert_eq!(pound["balanced"], true);
     }
     let (invoiced, applied, paid) = (sum(erp, "invoice"), sum(erp, "depositApplication"), sum(erp, "customerDeposit"));
-    assert_eq!(erp.balance("GBP", "receivables"), invoiced - applied);
-    assert_eq!(erp.balance("GBP", "deposits"), paid - applied);
-    assert!(invoiced >= applied && paid >= applied);
-    let sales: i64 =
-        ["revenue", "shipping", "tax:GB-S", "rounding"].map(|account| erp.balance("GBP", account)).iter().sum();
-    assert_eq!(sales, invoiced);
+    let (credited, refunded) = (sum(erp, "creditMemo"), sum(erp, "customerRefund"));
+    let deposits = refunded_of(erp, "deposits");
+    assert_eq!(refunded, deposits + refunded_of(erp, "applied"));
+    assert_eq!(erp.balance("GBP", "receivables"), invoiced - applied - credited + refunded - deposits);
+    assert_eq!(erp.balance("GBP", "deposits"), paid - applied - deposits);
+    assert_eq!(erp.balance("GBP", "clearing:shopify_payments"), paid - refunded);
+    assert!(invoiced >= applied && paid >= applied + deposits && credited >= refunded - deposits);
+    let income = ["revenue", "shipping", "tax:GB-S", "rounding", "allowances"];
+    let sales: i64 = income.map(|account| erp.balance("GBP", account)).iter().sum();
+    assert_eq!(sales, invoiced - credited);
+}
+
+/// Cents that refunds paid back of deposits or of credit memos.
+fn refunded_of(erp: &Erp, source: &str) -> i64 {
+    let refunds = erp.documents("customerRefund");
+    let parts = refunds.iter().flat_map(|refund| refund[source].as_array().unwrap());
+    parts.map(|part| (part["amount"].as_f64().unwrap() * 100.0).round() as i64).sum()
 }
 
 proptest! {

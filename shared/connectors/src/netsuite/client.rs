@@ -56,13 +56,26 @@ impl Client {
 
     /// `GET /<record>/eid:<external id>` with all its lines; `None` where the ERP has no such record.
     pub async fn find(&self, record: &str, external_id: &str, asked: &Asked<'_>) -> Result<Option<Value>, Failure> {
-        let path = format!("/{record}/eid:{external_id}?expandSubResources=true");
-        let answer = self.call(Call { method: Method::GET, path: &path, body: None }).await?;
+        let answer = self.get(&format!("/{record}/eid:{external_id}")).await?;
         match answer.status() {
             StatusCode::OK => translate::record(asked, answer.body()).map(Some),
             StatusCode::NOT_FOUND if translate::is_nonexistent(&answer) => Ok(None),
             _ => Err(translate::refusal(asked, &answer)),
         }
+    }
+
+    /// `GET /<record>/<id>` with all its lines: what another document builds on.
+    pub async fn read(&self, record: (&str, &str), asked: &Asked<'_>) -> Result<Value, Failure> {
+        let answer = self.get(&format!("/{}/{}", record.0, record.1)).await?;
+        match answer.status() {
+            StatusCode::OK => translate::record(asked, answer.body()),
+            _ => Err(translate::refusal(asked, &answer)),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Result<Response<Bytes>, Failure> {
+        let path = format!("{path}?expandSubResources=true");
+        self.call(Call { method: Method::GET, path: &path, body: None }).await
     }
 
     /// `PUT /<record>/eid:<external id>`: makes the record or changes it; safe to repeat. The lines and tax
@@ -78,8 +91,7 @@ impl Client {
         let is_whole = body.get("item").is_some() && body.get("taxDetails").is_some();
         let query = if is_whole { "?replace=item,taxDetails" } else { "" };
         let path = format!("/{kind}/eid:{external_id}{query}");
-        let answer = self.call(Call { method: Method::PUT, path: &path, body: Some(body) }).await?;
-        written(asked, &answer).map_err(|failure| match failure {
+        self.write((Method::PUT, &path), body, asked).await.map_err(|failure| match failure {
             // Two callers made it at the same time: ours becomes a change of what is there now.
             Failure::Permanent { class: FailureClass::Duplicate, reason } => Failure::retry(reason),
             Failure::Permanent { .. } | Failure::Retry { .. } | Failure::Paused { .. } => failure,
@@ -98,7 +110,30 @@ impl Client {
         // Lines that are not sent are not part of it; without this, all that is open of the source would be.
         let query = if body.get("item").is_some() { "?replace=item" } else { "" };
         let path = format!("/{source}/{id}/!transform/{target}{query}");
-        let answer = self.call(Call { method: Method::POST, path: &path, body: Some(body) }).await?;
+        self.write((Method::POST, &path), body, asked).await
+    }
+
+    /// `POST /<record>`. Not idempotent by itself: the body carries the external id. What is there is never changed.
+    pub async fn create(&self, record: &str, body: &Value, asked: &Asked<'_>) -> Result<Option<String>, Failure> {
+        self.write((Method::POST, &format!("/{record}")), body, asked).await
+    }
+
+    /// `PATCH /<record>/<id>`: merges what the body says into what is there; safe to repeat where the body names its
+    /// lines by their keys. Tax details have no key: where the body has some, they are all there are.
+    pub async fn update(
+        &self,
+        record: (&str, &str),
+        body: &Value,
+        asked: &Asked<'_>,
+    ) -> Result<Option<String>, Failure> {
+        let query = if body.get("taxDetails").is_some() { "?replace=taxDetails" } else { "" };
+        let path = format!("/{}/{}{query}", record.0, record.1);
+        self.write((Method::PATCH, &path), body, asked).await
+    }
+
+    async fn write(&self, to: (Method, &str), body: &Value, asked: &Asked<'_>) -> Result<Option<String>, Failure> {
+        let (method, path) = to;
+        let answer = self.call(Call { method, path, body: Some(body) }).await?;
         written(asked, &answer)
     }
 

@@ -7,6 +7,7 @@ use crossdock_domain::event::FailureClass;
 use crossdock_domain::ids::LocationId;
 use crossdock_domain::money::Currency;
 use crossdock_domain::posting::PostingTax;
+use crossdock_domain::reversing::{CreditKind, JournalAccount};
 use crossdock_step::Failure;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,27 @@ pub struct Settings {
     /// Item of the rounding line: not shipped, without tax. Without it no difference is tolerated.
     #[serde(default)]
     pub rounding_item: Option<InternalId>,
+    /// Where goods of each location wait that are there and not sellable.
+    #[serde(default)]
+    pub quarantine_locations: BTreeMap<LocationId, InternalId>,
+    /// Item on which a credit memo gives back goods that do not come back: not in stock, so that none moves.
+    #[serde(default)]
+    pub kept_goods_item: Option<InternalId>,
+    /// Item on which a credit memo gives back goodwill and differences, and charges fees: not in stock.
+    #[serde(default)]
+    pub adjustment_item: Option<InternalId>,
+    /// What inventory adjustments are booked against.
+    #[serde(default)]
+    pub adjustment_account: Option<InternalId>,
+    /// Money that chargebacks withhold.
+    #[serde(default)]
+    pub dispute_account: Option<InternalId>,
+    /// Money that chargebacks cost.
+    #[serde(default)]
+    pub dispute_loss_account: Option<InternalId>,
+    /// Payment method of refunds, for accounts that make it mandatory.
+    #[serde(default)]
+    pub refund_method: Option<InternalId>,
     /// Shipping item; accounts that have several want to be told which one shipping is charged on.
     #[serde(default)]
     pub ship_method: Option<InternalId>,
@@ -121,7 +143,51 @@ impl Settings {
         self.locations.get(location).ok_or_else(|| unmapped("location", location.as_str(), "locations"))
     }
 
-    /// The clearing account of a gateway.
+    /// Where goods that are not sellable wait at a location.
+    ///
+    /// # Errors
+    /// It is not mapped.
+    pub fn quarantine(&self, location: &LocationId) -> Result<&InternalId, Failure> {
+        let mapped = self.quarantine_locations.get(location);
+        mapped.ok_or_else(|| unmapped("quarantine of location", location.as_str(), "quarantine_locations"))
+    }
+
+    /// The item on which a credit memo gives something back that moves no stock.
+    ///
+    /// # Errors
+    /// It is not configured.
+    pub fn credited_as(&self, kind: CreditKind) -> Result<&InternalId, Failure> {
+        match kind {
+            CreditKind::Kept => self.kept_goods_item.as_ref().ok_or_else(|| unset("kept_goods_item")),
+            CreditKind::Shipping | CreditKind::Adjustment => {
+                self.adjustment_item.as_ref().ok_or_else(|| unset("adjustment_item"))
+            }
+        }
+    }
+
+    /// What inventory adjustments are booked against.
+    ///
+    /// # Errors
+    /// It is not configured.
+    pub fn adjusted_against(&self) -> Result<&InternalId, Failure> {
+        self.adjustment_account.as_ref().ok_or_else(|| unset("adjustment_account"))
+    }
+
+    /// The account of one side of a journal entry.
+    ///
+    /// # Errors
+    /// It is not configured.
+    pub fn journal_account(&self, account: &JournalAccount) -> Result<&InternalId, Failure> {
+        match account {
+            JournalAccount::Gateway(gateway) => self.account(gateway),
+            JournalAccount::Disputes => self.dispute_account.as_ref().ok_or_else(|| unset("dispute_account")),
+            JournalAccount::DisputeLosses => {
+                self.dispute_loss_account.as_ref().ok_or_else(|| unset("dispute_loss_account"))
+            }
+        }
+    }
+
+    /// The clearing account of a gateway; of stored value, the liability account.
     ///
     /// # Errors
     /// It is not mapped, and there is no default.
@@ -152,6 +218,11 @@ fn unmapped(kind: &str, name: &str, setting: &str) -> Failure {
     let name = address::quoted(name);
     let reason =
         format!("{kind} {name:?} is not mapped: add it to \"{setting}\" in the ERP connection's settings, then retry");
+    Failure::permanent(FailureClass::Mapping, reason)
+}
+
+fn unset(setting: &str) -> Failure {
+    let reason = format!("\"{setting}\" is missing: add it to the ERP connection's settings, then retry");
     Failure::permanent(FailureClass::Mapping, reason)
 }
 

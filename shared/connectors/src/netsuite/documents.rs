@@ -19,9 +19,9 @@ use crate::address::quoted;
 /// Longest external id that every ERP accepts.
 const LONGEST_REFERENCE: usize = 35;
 /// The tax details' name for shipping.
-const SHIPPING: &str = "SHIPPING";
+pub(super) const SHIPPING: &str = "SHIPPING";
 /// The price level that takes our amounts as they are.
-const CUSTOM_PRICE: &str = "-1";
+pub(super) const CUSTOM_PRICE: &str = "-1";
 
 /// Checks a reference before it becomes part of an address.
 ///
@@ -75,10 +75,7 @@ pub fn sales_order(
     items: &BTreeMap<Sku, String>,
 ) -> Result<Value, Failure> {
     let lines = draft.lines.iter().map(|line| {
-        let item = items.get(&line.sku).ok_or_else(|| {
-            let reason = format!("{} has no item in the ERP: map it in the item's identities, then retry", line.sku);
-            Failure::permanent(FailureClass::Mapping, reason)
-        })?;
+        let item = item_of(items, &line.sku)?;
         let mut fields = sold(draft.header.currency, line)?;
         fields.insert("line".into(), json!(number_of(line.line)));
         fields.insert("item".into(), json!({ "id": item }));
@@ -93,6 +90,17 @@ pub fn sales_order(
     body.insert("otherRefNum".into(), json!(draft.header.order_name));
     body.insert("orderStatus".into(), json!({ "id": "B" }));
     Ok(Value::Object(body))
+}
+
+/// The ERP's item of a SKU.
+///
+/// # Errors
+/// It is not mapped.
+pub fn item_of<'a>(items: &'a BTreeMap<Sku, String>, sku: &Sku) -> Result<&'a str, Failure> {
+    items.get(sku).map(String::as_str).ok_or_else(|| {
+        let reason = format!("{sku} has no item in the ERP: map it in the item's identities, then retry");
+        Failure::permanent(FailureClass::Mapping, reason)
+    })
 }
 
 /// The invoice of a draft, as a transformation of its sales order: amounts are stated, not computed anew.
@@ -117,7 +125,7 @@ pub fn invoice(settings: &Settings, draft: &SalesDraft) -> Result<Value, Failure
 ///
 /// # Errors
 /// The amount cannot be written.
-pub fn rounding(draft: &SalesDraft, held: &Value, line: (&InternalId, Minor)) -> Result<Value, Failure> {
+pub fn rounding(currency: Currency, held: &Value, line: (&InternalId, Minor)) -> Result<Value, Failure> {
     let (rounding_item, amount) = line;
     let number = |line: &Value| line.get("line").and_then(Value::as_u64);
     let is_rounding = |line: &&Value| reference_id(line.get("item")).as_deref() == Some(rounding_item.as_str());
@@ -128,7 +136,7 @@ pub fn rounding(draft: &SalesDraft, held: &Value, line: (&InternalId, Minor)) ->
         "line": existing.unwrap_or(next),
         "item": id(rounding_item),
         "quantity": 1,
-        "amount": amount_of(draft.header.currency, amount)?,
+        "amount": amount_of(currency, amount)?,
         "price": { "id": CUSTOM_PRICE },
     }] } }))
 }
@@ -183,7 +191,7 @@ pub fn application(settings: &Settings, draft: &ApplicationDraft) -> Result<Valu
 }
 
 /// What every transaction has. The order's name goes into the memo: not every record has a field for it.
-fn transaction(settings: &Settings, header: &Header) -> Map<String, Value> {
+pub(super) fn transaction(settings: &Settings, header: &Header) -> Map<String, Value> {
     let mut body = settings.fields.clone();
     body.insert("tranDate".into(), json!(header.posting_date.to_string()));
     body.insert("memo".into(), json!(header.order_name));
@@ -209,7 +217,8 @@ fn sales(settings: &Settings, draft: &SalesDraft, lines: Vec<Value>) -> Result<M
     Ok(body)
 }
 
-fn sold(currency: Currency, line: &PostingLine) -> Result<Map<String, Value>, Failure> {
+/// Quantity, amount and tax reference of a line of goods.
+pub(super) fn sold(currency: Currency, line: &PostingLine) -> Result<Map<String, Value>, Failure> {
     let mut fields = Map::new();
     fields.insert("quantity".into(), json!(line.quantity));
     fields.insert("amount".into(), amount_of(currency, line.net)?);
@@ -217,7 +226,8 @@ fn sold(currency: Currency, line: &PostingLine) -> Result<Map<String, Value>, Fa
     Ok(fields)
 }
 
-fn tax_details(
+/// The taxes of what a reference names, with its amount without tax.
+pub(super) fn tax_details(
     settings: &Settings,
     currency: Currency,
     taxed: (&str, Minor),
@@ -252,11 +262,13 @@ pub fn number_of(line: usize) -> usize {
     line + 1
 }
 
-fn tax_reference(line: usize) -> String {
+/// The tax details' name for an order line.
+pub(super) fn tax_reference(line: usize) -> String {
     format!("LINE-{}", number_of(line))
 }
 
-fn id(id: &InternalId) -> Value {
+/// A reference by internal id.
+pub(super) fn id(id: &InternalId) -> Value {
     json!({ "id": id.as_str() })
 }
 

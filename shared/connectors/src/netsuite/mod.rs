@@ -1,11 +1,15 @@
-//! NetSuite: sales orders, deposits, item fulfilments, invoices and deposit applications by SuiteTalk REST.
+//! NetSuite: documents of a sale and of its reversal by SuiteTalk REST.
 
 mod amounts;
 mod client;
 mod config;
 mod documents;
+mod documents_crediting;
+mod documents_reversing;
 mod login;
 mod readback;
+mod readback_reversing;
+mod reversing;
 mod translate;
 mod turns;
 
@@ -15,6 +19,10 @@ use async_trait::async_trait;
 use crossdock_domain::Sku;
 use crossdock_domain::event::FailureClass;
 use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, SalesDraft};
+use crossdock_domain::reversing::{
+    AdjustmentDraft, AmendmentDraft, CreditApplicationDraft, CreditDraft, JournalDraft, ReceiptDraft, RefundDraft,
+    ReturnDraft,
+};
 use crossdock_step::Failure;
 use serde_json::Value;
 
@@ -22,7 +30,7 @@ use crate::{ApplicationDraft, Erp, Outside, Posted, address};
 
 use client::Client;
 use config::{InternalId, Settings};
-use readback::Held;
+use readback::{Held, Priced};
 use translate::Asked;
 use turns::Turns;
 
@@ -32,12 +40,13 @@ pub struct NetSuite {
     guests: Turns<BTreeMap<String, String>>,
 }
 
-/// Documents that sell: both have lines, shipping, tax and a total, and are reconciled alike.
+/// How a document is made.
 #[derive(Clone, Copy)]
-struct Sales {
-    record: &'static str,
-    /// The field that carries the order line's number.
-    line_key: &'static str,
+enum By {
+    /// By a `PUT` under its external id: a repeat changes it into our draft.
+    Put,
+    /// By a `POST` with its external id: a repeat is refused, and what is there is compared and never changed.
+    Post,
 }
 
 /// A record that the ERP shows after a write.
@@ -48,8 +57,10 @@ struct Written<'a> {
     id: Option<String>,
 }
 
-const SALES_ORDER: Sales = Sales { record: "salesOrder", line_key: "line" };
-const INVOICE: Sales = Sales { record: "invoice", line_key: "orderLine" };
+const SALES_ORDER: &str = "salesOrder";
+const INVOICE: &str = "invoice";
+/// The field that carries the order line's number on a document that is made from another one.
+const ORDER_LINE: &str = "orderLine";
 
 impl NetSuite {
     /// Reads the connection's settings; makes no call.
@@ -105,15 +116,15 @@ impl NetSuite {
 
     /// Makes or changes a document of a guest. The customer that we remember may have been merged away or deleted at
     /// the ERP since: a refused reference is tried once more if the customer has another id by now.
-    async fn upserted_for_guest<'a>(
+    async fn written_for_guest<'a>(
         &self,
-        document: (&str, &Header),
+        document: (&str, By, &Header),
         asked: &'a Asked<'a>,
         body: impl Fn(&str) -> Result<Value, Failure>,
     ) -> Result<Written<'a>, Failure> {
-        let (kind, header) = document;
+        let (kind, by, header) = document;
         let remembered = self.guest(header).await?;
-        let refused = match self.upserted(kind, &body(&remembered)?, asked).await {
+        let refused = match self.written((kind, by), &body(&remembered)?, asked).await {
             Err(Failure::Permanent { class: FailureClass::Mapping, reason }) => reason,
             outcome => return outcome,
         };
@@ -122,7 +133,7 @@ impl NetSuite {
         if current == remembered {
             return Err(Failure::permanent(FailureClass::Mapping, refused));
         }
-        self.upserted(kind, &body(&current)?, asked).await
+        self.written((kind, by), &body(&current)?, asked).await
     }
 
     async fn customer(&self, name: &str, asked: &Asked<'_>) -> Result<Option<String>, Failure> {
@@ -136,9 +147,19 @@ impl NetSuite {
     }
 
     /// Makes or changes a document, and reads it back.
-    async fn upserted<'a>(&self, kind: &str, body: &Value, asked: &'a Asked<'a>) -> Result<Written<'a>, Failure> {
-        let id = self.client.upsert((kind, asked.what), body, asked).await?;
-        Ok(Written { asked, record: self.read_back(kind, asked).await?, id })
+    async fn written<'a>(
+        &self,
+        document: (&str, By),
+        body: &Value,
+        asked: &'a Asked<'a>,
+    ) -> Result<Written<'a>, Failure> {
+        match document {
+            (kind, By::Put) => {
+                let id = self.client.upsert((kind, asked.what), body, asked).await?;
+                Ok(Written { asked, record: self.read_back(kind, asked).await?, id })
+            }
+            (kind, By::Post) => self.settled(kind, self.client.create(kind, body, asked).await, asked).await,
+        }
     }
 
     async fn read_back(&self, kind: &str, asked: &Asked<'_>) -> Result<Value, Failure> {
@@ -146,9 +167,7 @@ impl NetSuite {
         record.ok_or_else(|| Failure::retry(format!("NetSuite took {} but does not show it yet", asked.what)))
     }
 
-    /// Makes a document out of another one. A POST whose external id is taken is refused; so is one whose quantities
-    /// a first try, the answer of which was lost, has used up. So after any lasting refusal the document is looked
-    /// for, and only if it is not there the refusal stands.
+    /// Makes a document out of another one.
     async fn transformed<'a>(
         &self,
         from: (&str, &str),
@@ -156,12 +175,24 @@ impl NetSuite {
         asked: &'a Asked<'a>,
     ) -> Result<Written<'a>, Failure> {
         check_id(from)?;
-        let refusal = match self.client.transform(from, to, asked).await {
-            Ok(id) => return Ok(Written { asked, record: self.read_back(to.0, asked).await?, id }),
+        self.settled(to.0, self.client.transform(from, to, asked).await, asked).await
+    }
+
+    /// What a POST has come to. One whose external id is taken is refused; so is one whose quantities or amounts a
+    /// first try, the answer of which was lost, has used up. So after any lasting refusal the document is looked for,
+    /// and only if it is not there the refusal stands.
+    async fn settled<'a>(
+        &self,
+        kind: &str,
+        outcome: Result<Option<String>, Failure>,
+        asked: &'a Asked<'a>,
+    ) -> Result<Written<'a>, Failure> {
+        let refusal = match outcome {
+            Ok(id) => return Ok(Written { asked, record: self.read_back(kind, asked).await?, id }),
             Err(Failure::Permanent { class, reason }) => (class, reason),
             Err(passing) => return Err(passing),
         };
-        match (self.client.find(to.0, asked.what, asked).await?, refusal) {
+        match (self.client.find(kind, asked.what, asked).await?, refusal) {
             (Some(record), _) => Ok(Written { asked, record, id: None }),
             (None, (FailureClass::Duplicate, reason)) => Err(Failure::retry(reason)),
             (None, (class, reason)) => Err(Failure::permanent(class, reason)),
@@ -169,30 +200,30 @@ impl NetSuite {
     }
 
     fn held<'a>(&'a self, written: &'a Written<'a>) -> Held<'a> {
-        Held { asked: written.asked, settings: self.settings(), record: &written.record }
+        let source = "the storefront sold";
+        Held { asked: written.asked, settings: self.settings(), record: &written.record, source }
     }
 
-    /// Compares a sales document with its draft; a small difference goes to the rounding line.
-    async fn reconciled(&self, kind: Sales, draft: &SalesDraft, written: Written<'_>) -> Result<Posted, Failure> {
-        let held = self.held(&written);
-        let id = held.identity(&draft.header, written.id.as_deref())?;
-        let (bare, rounding) = held.sales(draft, kind.line_key)?;
+    /// Compares a document that sells or credits with its draft; a small difference goes to the rounding line.
+    async fn reconciled(&self, ours: &Priced<'_>, written: Written<'_>) -> Result<Posted, Failure> {
+        let held = Held { source: ours.source, ..self.held(&written) };
+        let id = held.identity(ours.header, written.id.as_deref())?;
+        let (bare, rounding) = held.priced(ours)?;
         let total = bare.plus(rounding)?;
-        if total == draft.total {
+        if total == ours.total {
             return Ok(Posted { id, total: Some(total) });
         }
-        let difference = readback::correctable(draft, bare)?;
-        let (Some(difference), Some(item)) = (difference, &self.settings().rounding_item) else {
-            return Err(held.total_differs(draft, total));
+        let (Some(difference), Some(item)) = (ours.correctable(bare)?, &self.settings().rounding_item) else {
+            return Err(held.total_differs(ours, total));
         };
         tracing::info!(document = written.asked.what, difference_minor = difference.get(), "rounding line");
-        let body = documents::rounding(draft, &written.record, (item, difference))?;
-        let corrected = self.upserted(kind.record, &body, written.asked).await?;
-        let held = self.held(&corrected);
-        held.identity(&draft.header, Some(&id))?;
-        let (bare, rounding) = held.sales(draft, kind.line_key)?;
+        let body = documents::rounding(ours.header.currency, &written.record, (item, difference))?;
+        let corrected = self.written((ours.record, By::Put), &body, written.asked).await?;
+        let held = Held { source: ours.source, ..self.held(&corrected) };
+        held.identity(ours.header, Some(&id))?;
+        let (bare, rounding) = held.priced(ours)?;
         let total = bare.plus(rounding)?;
-        if total == draft.total { Ok(Posted { id, total: Some(total) }) } else { Err(held.total_differs(draft, total)) }
+        if total == ours.total { Ok(Posted { id, total: Some(total) }) } else { Err(held.total_differs(ours, total)) }
     }
 }
 
@@ -208,15 +239,15 @@ impl Erp for NetSuite {
     async fn post_sales_order(&self, draft: &SalesDraft, items: &BTreeMap<Sku, String>) -> Result<Posted, Failure> {
         let asked = self.asked(&draft.header)?;
         let body = |customer: &str| documents::sales_order(self.settings(), draft, customer, items);
-        let written = self.upserted_for_guest((SALES_ORDER.record, &draft.header), &asked, body).await?;
-        self.reconciled(SALES_ORDER, draft, written).await
+        let written = self.written_for_guest((SALES_ORDER, By::Put, &draft.header), &asked, body).await?;
+        self.reconciled(&Priced::sale(SALES_ORDER, "line", draft), written).await
     }
 
     async fn post_deposit(&self, draft: &DepositDraft, sales_order: &str) -> Result<Posted, Failure> {
         let asked = self.asked(&draft.header)?;
-        check_id(("salesOrder", sales_order))?;
+        check_id((SALES_ORDER, sales_order))?;
         let body = |customer: &str| documents::deposit(self.settings(), draft, customer, sales_order);
-        let written = self.upserted_for_guest(("customerDeposit", &draft.header), &asked, body).await?;
+        let written = self.written_for_guest(("customerDeposit", By::Put, &draft.header), &asked, body).await?;
         let held = self.held(&written);
         let id = held.identity(&draft.header, written.id.as_deref())?;
         Ok(Posted { id, total: Some(held.deposit(draft, sales_order)?) })
@@ -225,7 +256,7 @@ impl Erp for NetSuite {
     async fn post_item_fulfillment(&self, draft: &FulfillmentDraft, sales_order: &str) -> Result<Posted, Failure> {
         let asked = self.asked(&draft.header)?;
         let body = documents::item_fulfillment(self.settings(), draft)?;
-        let written = self.transformed(("salesOrder", sales_order), ("itemFulfillment", &body), &asked).await?;
+        let written = self.transformed((SALES_ORDER, sales_order), ("itemFulfillment", &body), &asked).await?;
         let held = self.held(&written);
         let id = held.identity(&draft.header, written.id.as_deref())?;
         held.item_fulfillment(draft)?;
@@ -235,18 +266,59 @@ impl Erp for NetSuite {
     async fn post_invoice(&self, draft: &SalesDraft, sales_order: &str) -> Result<Posted, Failure> {
         let asked = self.asked(&draft.header)?;
         let body = documents::invoice(self.settings(), draft)?;
-        let written = self.transformed(("salesOrder", sales_order), (INVOICE.record, &body), &asked).await?;
-        self.reconciled(INVOICE, draft, written).await
+        let written = self.transformed((SALES_ORDER, sales_order), (INVOICE, &body), &asked).await?;
+        self.reconciled(&Priced::sale(INVOICE, ORDER_LINE, draft), written).await
     }
 
     async fn apply_deposit(&self, draft: &ApplicationDraft) -> Result<Posted, Failure> {
         let asked = self.asked(&draft.header)?;
-        check_id(("invoice", &draft.invoice))?;
+        check_id((INVOICE, &draft.invoice))?;
         let body = documents::application(self.settings(), draft)?;
         let from = ("customerDeposit", draft.deposit.as_str());
         let written = self.transformed(from, ("depositApplication", &body), &asked).await?;
         let held = self.held(&written);
         let id = held.identity(&draft.header, written.id.as_deref())?;
         Ok(Posted { id, total: Some(held.application(draft)?) })
+    }
+
+    async fn amend_sales_order(
+        &self,
+        draft: &AmendmentDraft,
+        sales_order: &str,
+        items: &BTreeMap<Sku, String>,
+    ) -> Result<Posted, Failure> {
+        self.amended(draft, sales_order, items).await
+    }
+
+    async fn post_return_authorization(&self, draft: &ReturnDraft, sales_order: &str) -> Result<Posted, Failure> {
+        self.return_authorized(draft, sales_order).await
+    }
+
+    async fn post_item_receipt(&self, draft: &ReceiptDraft, return_authorization: &str) -> Result<Posted, Failure> {
+        self.received(draft, return_authorization).await
+    }
+
+    async fn post_adjustment(&self, draft: &AdjustmentDraft, items: &BTreeMap<Sku, String>) -> Result<Posted, Failure> {
+        self.adjusted(draft, items).await
+    }
+
+    async fn post_credit_memo(
+        &self,
+        draft: &CreditDraft,
+        return_authorization: Option<&str>,
+    ) -> Result<Posted, Failure> {
+        self.credited(draft, return_authorization).await
+    }
+
+    async fn post_customer_refund(&self, draft: &RefundDraft) -> Result<Posted, Failure> {
+        self.refunded(draft).await
+    }
+
+    async fn apply_credit(&self, draft: &CreditApplicationDraft) -> Result<Posted, Failure> {
+        self.credit_applied(draft).await
+    }
+
+    async fn post_journal(&self, draft: &JournalDraft) -> Result<Posted, Failure> {
+        self.journalized(draft).await
     }
 }

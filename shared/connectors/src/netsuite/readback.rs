@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crossdock_domain::event::FailureClass;
 use crossdock_domain::money::Currency;
-use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, SalesDraft};
+use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, PostingLine, SalesDraft};
 use crossdock_domain::{Minor, MoneyError};
 use crossdock_step::Failure;
 use rust_decimal::Decimal;
@@ -31,6 +31,56 @@ pub struct Held<'a> {
     pub settings: &'a Settings,
     /// The record.
     pub record: &'a Value,
+    /// What our draft is taken from, as a failure tells it: "the storefront sold".
+    pub source: &'static str,
+}
+
+/// What a document that sells or credits must read.
+pub struct Priced<'a> {
+    /// Reference, date, currency.
+    pub header: &'a Header,
+    /// The record type.
+    pub record: &'static str,
+    /// The field that carries a line's number.
+    pub key: &'static str,
+    /// Quantity and amount of each numbered line.
+    pub lines: BTreeMap<u64, (Option<Decimal>, Minor)>,
+    /// Item and amount of each line without such a number.
+    pub others: Vec<(String, Minor)>,
+    /// What it must come to.
+    pub total: Minor,
+    /// What it is taken from, as a failure tells it.
+    pub source: &'static str,
+}
+
+impl<'a> Priced<'a> {
+    /// A sales order or an invoice.
+    #[must_use]
+    pub fn sale(record: &'static str, key: &'static str, draft: &'a SalesDraft) -> Self {
+        let lines = by_number(&draft.lines);
+        let (others, source) = (Vec::new(), "the storefront sold");
+        Self { header: &draft.header, record, key, lines, others, total: draft.total, source }
+    }
+
+    /// How far a total may be from ours to be corrected by a rounding line.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn correctable(&self, total: Minor) -> Result<Option<Minor>, MoneyError> {
+        let difference = self.total.minus(total)?;
+        let is_small = difference.get().unsigned_abs() <= self.header.rounding_tolerance.get().unsigned_abs();
+        Ok(is_small.then_some(difference))
+    }
+}
+
+/// Quantity and amount of each order line by its number in the ERP.
+#[must_use]
+pub fn by_number(lines: &[PostingLine]) -> BTreeMap<u64, (Option<Decimal>, Minor)> {
+    let line = |line: &PostingLine| {
+        let number = u64::try_from(number_of(line.line)).ok()?;
+        Some((number, (Some(Decimal::from(line.quantity)), line.net)))
+    };
+    lines.iter().filter_map(line).collect()
 }
 
 impl Held<'_> {
@@ -40,6 +90,19 @@ impl Held<'_> {
     /// # Errors
     /// It is another record.
     pub fn identity(&self, header: &Header, written: Option<&str>) -> Result<String, Failure> {
+        let id = self.undated_identity(header, written)?;
+        let date = self.record.get("tranDate").and_then(Value::as_str);
+        if date.is_some_and(|date| date != header.posting_date.to_string()) {
+            return Err(self.differs("has another date", &header.posting_date.to_string()));
+        }
+        Ok(id)
+    }
+
+    /// The same of a record that an earlier event made: its date is that event's.
+    ///
+    /// # Errors
+    /// It is another record.
+    pub fn undated_identity(&self, header: &Header, written: Option<&str>) -> Result<String, Failure> {
         let id = reference_id(Some(self.record)).filter(|id| !id.is_empty());
         let id = id.ok_or_else(|| self.unreadable("it has no id"))?;
         let external = self.record.get("externalId").and_then(Value::as_str);
@@ -54,48 +117,52 @@ impl Held<'_> {
         if currency.is_some_and(|held| held != ours.as_str()) {
             return Err(self.unreadable("it is in another currency"));
         }
-        let date = self.record.get("tranDate").and_then(Value::as_str);
-        if date.is_some_and(|date| date != header.posting_date.to_string()) {
-            return Err(self.differs("has another date", &header.posting_date.to_string()));
-        }
         Ok(id)
     }
 
-    /// Compares the lines of a sales order or an invoice; gives back its total without a rounding line, and the
+    /// Compares the lines of a document that sells or credits; gives back its total without a rounding line, and the
     /// rounding line's amount.
     ///
     /// # Errors
     /// A line differs, or a number cannot be read.
-    pub fn sales(&self, draft: &SalesDraft, key: &str) -> Result<(Minor, Minor), Failure> {
-        let currency = draft.header.currency;
+    pub fn priced(&self, ours: &Priced<'_>) -> Result<(Minor, Minor), Failure> {
+        let currency = ours.header.currency;
         let rounding_item = self.settings.rounding_item.as_ref().map(InternalId::as_str);
         let mut rounding = Minor::ZERO;
-        let mut held = BTreeMap::new();
+        let (mut lines, mut others) = (BTreeMap::new(), Vec::new());
         for line in lines_of(self.record) {
             let amount = minor(currency, line.get("amount")).ok_or_else(|| self.unreadable("a line has no amount"))?;
-            if rounding_item.is_some() && reference_id(line.get("item")).as_deref() == rounding_item {
+            let item = reference_id(line.get("item"));
+            if rounding_item.is_some() && item.as_deref() == rounding_item {
                 rounding = rounding.plus(amount)?;
-                continue;
+            } else if let Some(number) = line.get(ours.key).and_then(Value::as_u64) {
+                lines.insert(number, (decimal(line.get("quantity")), amount));
+            } else {
+                others.push((item.unwrap_or_default(), amount));
             }
-            let number = line.get(key).and_then(Value::as_u64);
-            held.insert(number, (decimal(line.get("quantity")), currency.decimal(amount)));
         }
-        let ours = draft.lines.iter().map(|line| {
-            let number = u64::try_from(number_of(line.line)).ok();
-            (number, (Some(Decimal::from(line.quantity)), currency.decimal(line.net)))
-        });
-        let ours = ours.collect::<BTreeMap<_, _>>();
-        if held != ours {
-            return Err(self.differs(&told(&held, currency), &told(&ours, currency)));
+        let mut wanted = ours.others.clone();
+        wanted.sort();
+        others.sort();
+        if lines != ours.lines || others != wanted {
+            return Err(self.differs(&told(currency, &lines, &others), &told(currency, &ours.lines, &wanted)));
         }
-        let total = minor(currency, self.record.get("total")).ok_or_else(|| self.unreadable("it has no total"))?;
-        let lines = Minor::sum(draft.lines.iter().map(|line| line.net))?.plus(rounding)?;
-        self.adds_up(currency, lines, total)?;
+        let total = self.total(currency)?;
+        let amounts = lines.values().map(|(_, amount)| *amount).chain(others.iter().map(|(_, amount)| *amount));
+        self.adds_up(currency, Minor::sum(amounts)?.plus(rounding)?, total)?;
         Ok((total.minus(rounding)?, rounding))
     }
 
+    /// The record's total.
+    ///
+    /// # Errors
+    /// It has none that can be read.
+    pub fn total(&self, currency: Currency) -> Result<Minor, Failure> {
+        minor(currency, self.record.get("total")).ok_or_else(|| self.unreadable("it has no total"))
+    }
+
     /// A total that is not the sum of its own parts is a wrong answer, not a rounding difference to be corrected.
-    fn adds_up(&self, currency: Currency, lines: Minor, total: Minor) -> Result<(), Failure> {
+    pub(super) fn adds_up(&self, currency: Currency, lines: Minor, total: Minor) -> Result<(), Failure> {
         let part = |name: &str| minor(currency, self.record.get(name));
         let (Some(shipping), Some(tax)) = (part("shippingCost"), part("taxTotal")) else { return Ok(()) };
         if Minor::sum([lines, shipping, tax])? == total {
@@ -107,10 +174,10 @@ impl Held<'_> {
 
     /// The failure of a total that is too far from ours.
     #[must_use]
-    pub fn total_differs(&self, draft: &SalesDraft, total: Minor) -> Failure {
-        let currency = draft.header.currency;
+    pub fn total_differs(&self, ours: &Priced<'_>, total: Minor) -> Failure {
+        let currency = ours.header.currency;
         let shown = |amount: Minor| format!("{} {currency}", currency.decimal(amount));
-        self.differs(&shown(total), &shown(draft.total))
+        self.differs(&shown(total), &shown(ours.total))
     }
 
     /// The amount of a deposit.
@@ -158,9 +225,7 @@ impl Held<'_> {
     /// # Errors
     /// It differs, or there are others.
     pub fn application(&self, draft: &ApplicationDraft) -> Result<Minor, Failure> {
-        let applied = self.record.pointer("/apply/items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let applied = applied.iter().filter(|line| line.get("apply").and_then(Value::as_bool) == Some(true));
-        let applied = applied.collect::<Vec<_>>();
+        let applied = self.applied().collect::<Vec<_>>();
         match applied.as_slice() {
             [one] if reference_id(one.get("doc")).as_deref() == Some(&draft.invoice) => {
                 self.amount(draft.header.currency, one.get("amount"), draft.amount)
@@ -169,43 +234,44 @@ impl Held<'_> {
         }
     }
 
-    fn amount(&self, currency: Currency, held: Option<&Value>, ours: Minor) -> Result<Minor, Failure> {
+    /// What the record settles.
+    pub(super) fn applied(&self) -> impl Iterator<Item = &Value> {
+        let lines = self.record.pointer("/apply/items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        lines.iter().filter(|line| line.get("apply").and_then(Value::as_bool) == Some(true))
+    }
+
+    /// Compares an amount.
+    ///
+    /// # Errors
+    /// It differs, or cannot be read.
+    pub(super) fn amount(&self, currency: Currency, held: Option<&Value>, ours: Minor) -> Result<Minor, Failure> {
         let held = minor(currency, held).ok_or_else(|| self.unreadable("it has no amount"))?;
         let shown = |amount: Minor| format!("{} {currency}", currency.decimal(amount));
         if held == ours { Ok(held) } else { Err(self.differs(&shown(held), &shown(ours))) }
     }
 
-    fn differs(&self, held: &str, ours: &str) -> Failure {
+    pub(super) fn differs(&self, held: &str, ours: &str) -> Failure {
         let reason = format!(
-            "for {} the ERP has {}, the storefront sold {ours}: correct or delete the document there, then retry",
+            "for {} the ERP has {}, {} {ours}: correct or delete the document there, then retry",
             self.asked.what,
-            quoted(held)
+            quoted(held),
+            self.source
         );
         Failure::permanent(FailureClass::Value, reason)
     }
 
-    fn unreadable(&self, why: &str) -> Failure {
+    pub(super) fn unreadable(&self, why: &str) -> Failure {
         let what = self.asked.what;
         let reason = format!("NetSuite's answer for {what} cannot be right: {why}; look it up there, then retry");
         Failure::permanent(FailureClass::Parse, reason)
     }
 }
 
-fn told(lines: &BTreeMap<Option<u64>, (Option<Decimal>, Decimal)>, currency: Currency) -> String {
-    let line = |(number, (quantity, amount)): (&Option<u64>, &(Option<Decimal>, Decimal))| {
-        let number = number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+fn told(currency: Currency, lines: &BTreeMap<u64, (Option<Decimal>, Minor)>, others: &[(String, Minor)]) -> String {
+    let line = |(number, (quantity, amount)): (&u64, &(Option<Decimal>, Minor))| {
         let quantity = quantity.map_or_else(|| "?".to_owned(), |quantity| quantity.to_string());
-        format!("line {number}: {quantity} for {amount} {currency}")
+        format!("line {number}: {quantity} for {} {currency}", currency.decimal(*amount))
     };
-    lines.iter().map(line).collect::<Vec<_>>().join(", ")
-}
-
-/// How far a total may be from ours to be corrected by a rounding line.
-///
-/// # Errors
-/// Overflow.
-pub fn correctable(draft: &SalesDraft, total: Minor) -> Result<Option<Minor>, MoneyError> {
-    let difference = draft.total.minus(total)?;
-    let is_small = difference.get().unsigned_abs() <= draft.header.rounding_tolerance.get().unsigned_abs();
-    Ok(is_small.then_some(difference))
+    let other = |(item, amount): &(String, Minor)| format!("item {item}: {} {currency}", currency.decimal(*amount));
+    lines.iter().map(line).chain(others.iter().map(other)).collect::<Vec<_>>().join(", ")
 }

@@ -1,5 +1,6 @@
 //! A vendor's sandbox behind the port for outside calls, without a socket: what comes back is what a server would
 //! send, and a call that gets no answer fails as a time-out does.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

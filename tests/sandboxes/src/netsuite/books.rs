@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::Map;
 
 use super::config::{Currency, Item, ItemKind, NetSuiteConfig};
-use super::record::{Kind, Record};
+use super::record::{Kind, Line, Record};
 
 /// How a path names a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +91,11 @@ impl Books {
         self.records.get(&id).filter(|record| record.kind == kind)
     }
 
+    /// A record of any kind.
+    pub(super) fn any(&self, id: u64) -> Option<&Record> {
+        self.records.get(&id)
+    }
+
     pub(super) fn find(&self, kind: Kind, key: &Key) -> Option<&Record> {
         match key {
             Key::Id(id) => self.get(kind, *id),
@@ -159,11 +164,11 @@ impl Books {
             record
                 .applied
                 .iter()
-                .filter(|applied| applied.invoice == invoice)
+                .filter(|applied| applied.doc == invoice)
                 .map(|applied| applied.amount)
                 .sum::<Decimal>()
         };
-        [Kind::DepositApplication, Kind::CustomerPayment]
+        [Kind::DepositApplication, Kind::CustomerPayment, Kind::CreditMemo]
             .into_iter()
             .flat_map(|kind| self.referring(invoice, kind))
             .filter(|record| record.id != except)
@@ -176,11 +181,66 @@ impl Books {
         invoice.total() - self.paid(invoice.id, 0)
     }
 
-    /// What applications other than `except` took from a deposit.
+    /// What applications and refunds other than `except` took from a deposit.
     pub(super) fn deposit_used(&self, deposit: u64, except: u64) -> Decimal {
-        self.referring(deposit, Kind::DepositApplication)
+        let applied: Decimal = self
+            .referring(deposit, Kind::DepositApplication)
             .filter(|application| application.id != except)
             .map(Record::applied_total)
+            .sum();
+        let refunded: Decimal = self
+            .referring(deposit, Kind::CustomerRefund)
+            .filter(|refund| refund.id != except)
+            .flat_map(|refund| &refund.deposits)
+            .filter(|refunded| refunded.deposit == deposit)
+            .map(|refunded| refunded.amount)
+            .sum();
+        applied + refunded
+    }
+
+    /// What refunds other than `except` paid out of a credit memo.
+    pub(super) fn refunded(&self, memo: u64, except: u64) -> Decimal {
+        self.referring(memo, Kind::CustomerRefund)
+            .filter(|refund| refund.id != except)
+            .flat_map(|refund| &refund.applied)
+            .filter(|applied| applied.doc == memo)
+            .map(|applied| applied.amount)
+            .sum()
+    }
+
+    /// What of a credit memo neither settles an invoice nor was paid out.
+    pub(super) fn open_credit(&self, memo: &Record, except: u64) -> Decimal {
+        memo.total() - memo.applied_total() - self.refunded(memo.id, except)
+    }
+
+    /// What is open of an invoice or left of a credit memo when a document is not counted.
+    pub(super) fn open_of(&self, record: &Record, except: u64) -> Decimal {
+        if record.kind == Kind::CreditMemo {
+            self.open_credit(record, except)
+        } else {
+            record.total() - self.paid(record.id, except)
+        }
+    }
+
+    /// Units of an order's line that return authorizations other than `except` take; of a closed line, what came.
+    pub(super) fn authorized(&self, order: u64, line: u32, except: u64) -> Decimal {
+        self.referring(order, Kind::ReturnAuthorization)
+            .filter(|authorization| authorization.id != except)
+            .flat_map(|authorization| authorization.lines.iter().map(move |line| (authorization, line)))
+            .filter(|(_, taken)| taken.order_line == Some(line))
+            .map(|(authorization, taken)| match taken.closed {
+                true => self.taken(authorization.id, (Kind::ItemReceipt, taken.number), 0),
+                false => taken.quantity,
+            })
+            .sum()
+    }
+
+    /// Units of a return authorization's line on receipts or credit memos other than `except`.
+    pub(super) fn taken(&self, authorization: u64, by: (Kind, u32), except: u64) -> Decimal {
+        let (kind, line) = by;
+        self.referring(authorization, kind)
+            .filter(|document| document.id != except)
+            .map(|document| document.quantity_of(line))
             .sum()
     }
 
@@ -202,6 +262,12 @@ impl Books {
         if let Some(external) = &record.external_id {
             self.external_ids.insert((record.kind, external.clone()), record.id);
         }
+        for at in 0..record.deposits.len() {
+            let application = self.next_id();
+            if let Some(refunded) = record.deposits.get_mut(at).filter(|refunded| refunded.application == 0) {
+                refunded.application = application;
+            }
+        }
         self.link(&record);
         self.move_stock(&record);
         self.records.insert(record.id, record);
@@ -211,7 +277,8 @@ impl Books {
         let referred = [record.created_from, record.sales_order]
             .into_iter()
             .flatten()
-            .chain(record.applied.iter().map(|applied| applied.invoice));
+            .chain(record.applied.iter().map(|applied| applied.doc))
+            .chain(record.deposits.iter().map(|refunded| refunded.deposit));
         for id in referred {
             let documents = self.links.entry(id).or_default();
             if !documents.contains(&record.id) {
@@ -221,16 +288,42 @@ impl Books {
     }
 
     fn move_stock(&mut self, record: &Record) {
-        if record.kind != Kind::ItemFulfillment {
-            return;
-        }
-        let before = self.records.get(&record.id).map(|old| old.lines.clone()).unwrap_or_default();
-        for (lines, sign) in [(&before, Decimal::ONE), (&record.lines, -Decimal::ONE)] {
-            for line in lines {
-                if let Some(location) = line.location {
-                    *self.stock.entry((line.item, location)).or_default() += sign * line.quantity;
-                }
+        let undone = self.records.get(&record.id).map(|before| self.stock_moves(before)).unwrap_or_default();
+        let done = self.stock_moves(record);
+        for (moves, sign) in [(undone, -Decimal::ONE), (done, Decimal::ONE)] {
+            for (item, location, quantity) in moves {
+                *self.stock.entry((item, location)).or_default() += sign * quantity;
             }
+        }
+    }
+
+    /// Item, location and units that a document moves.
+    fn stock_moves(&self, record: &Record) -> Vec<(u64, u64, Decimal)> {
+        let sign = if record.kind == Kind::ItemFulfillment { -Decimal::ONE } else { Decimal::ONE };
+        record
+            .lines
+            .iter()
+            .filter(|line| self.moves_stock(record, line))
+            .filter_map(|line| Some((line.item, line.location.or(record.location)?, sign * line.quantity)))
+            .collect()
+    }
+
+    /// Whether a line moves stock. Stock comes back by an item receipt, or by a credit memo for goods that no return
+    /// authorization names: never say both of one return.
+    pub(super) fn moves_stock(&self, record: &Record, line: &Line) -> bool {
+        match record.kind {
+            Kind::ItemFulfillment | Kind::InventoryAdjustment => true,
+            Kind::ItemReceipt => line.restock,
+            Kind::CreditMemo => line.order_line.is_none() && self.is_shippable(line.item),
+            Kind::Customer
+            | Kind::SalesOrder
+            | Kind::CustomerDeposit
+            | Kind::Invoice
+            | Kind::DepositApplication
+            | Kind::CustomerPayment
+            | Kind::ReturnAuthorization
+            | Kind::CustomerRefund
+            | Kind::JournalEntry => false,
         }
     }
 }

@@ -22,7 +22,8 @@ pub struct NetSuiteConfig {
     pub items: Vec<Item>,
     /// Customers that exist from the start.
     pub customers: Vec<KnownCustomer>,
-    /// Bank and clearing accounts that money may arrive at; the name is the ledger account.
+    /// Accounts that deposits, refunds, adjustments and journal entries may name: clearing accounts, liabilities
+    /// (`liability:…`), disputes, the adjustment account. The name is the ledger account.
     pub accounts: Vec<Named>,
     /// Tax types by internal id.
     pub tax_types: Vec<Named>,
@@ -94,7 +95,8 @@ pub struct Subsidiary {
 pub enum ItemKind {
     /// Is shipped before it is invoiced.
     Inventory,
-    /// Is invoiced without a shipment: services, gift cards, the rounding line.
+    /// Is invoiced without a shipment and never in stock: services, gift cards, the rounding line, what a credit gives
+    /// back beside goods.
     Service,
 }
 
@@ -179,19 +181,11 @@ impl Default for NetSuiteConfig {
             base_url: None,
             certificates: Vec::new(),
             currencies: default_currencies(),
-            locations: named(&[(11, "LON1"), (12, "MAN1")]),
+            locations: named(&[(11, "LON1"), (12, "MAN1"), (21, "LON1-QUARANTINE"), (22, "MAN1-QUARANTINE")]),
             subsidiaries: vec![Subsidiary { id: 1, name: "Parent Company".to_owned(), currency: 1 }],
             items: default_items(),
             customers: Vec::new(),
-            accounts: named(&[
-                (120, "clearing:shopify_payments"),
-                (121, "clearing:paypal"),
-                (122, "clearing:manual"),
-                (123, "clearing:gift_card"),
-                (124, "clearing:stripe"),
-                (125, "clearing:klarna"),
-                (129, "clearing:other"),
-            ]),
+            accounts: default_accounts(),
             tax_types: named(&[(70, "VAT"), (71, "Sales Tax"), (72, "Consumption Tax")]),
             tax_codes: default_tax_codes(),
             closed_periods: Vec::new(),
@@ -210,6 +204,23 @@ impl Default for NetSuiteConfig {
 
 fn named(entries: &[(u64, &str)]) -> Vec<Named> {
     entries.iter().map(|(id, name)| Named { id: *id, name: (*name).to_owned() }).collect()
+}
+
+fn default_accounts() -> Vec<Named> {
+    named(&[
+        (120, "clearing:shopify_payments"),
+        (121, "clearing:paypal"),
+        (122, "clearing:manual"),
+        (123, "clearing:gift_card"),
+        (124, "clearing:stripe"),
+        (125, "clearing:klarna"),
+        (129, "clearing:other"),
+        (130, "liability:gift_card"),
+        (131, "liability:store_credit"),
+        (140, "disputes"),
+        (141, "dispute_losses"),
+        (142, "adjustment"),
+    ])
 }
 
 fn default_currencies() -> Vec<Currency> {
@@ -238,6 +249,8 @@ fn default_items() -> Vec<Item> {
         item(591, "FEE", ItemKind::Service, "fees", 0),
         item(592, "TIP", ItemKind::Service, "tips", 0),
         item(593, "DUTY", ItemKind::Service, "duties", 0),
+        item(594, "KEPT-GOODS", ItemKind::Service, "revenue", 0),
+        item(595, "ADJUSTMENT", ItemKind::Service, "allowances", 0),
     ]
 }
 

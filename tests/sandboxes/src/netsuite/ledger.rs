@@ -33,12 +33,12 @@ impl Entry<'_> {
 /// The trial balance per currency and the entries behind it.
 ///
 /// Balances stand on their account's natural side: assets and expenses (receivables, clearing, inventory, cogs) as
-/// debits, deposits and income (deposits, revenue, shipping, tax, rounding …) as credits.
+/// debits, deposits, liabilities and income (deposits, `liability:…`, revenue, shipping, tax, rounding …) as credits.
 pub(super) fn trial_balance(books: &Books) -> Value {
     let mut currencies: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
     let mut sums: BTreeMap<String, i64> = BTreeMap::new();
     let mut shown = Vec::new();
-    for entry in books.records().filter_map(|record| entry(books, record)) {
+    for entry in books.records().flat_map(|record| entries(books, record)) {
         let symbol = symbol(books, entry.currency);
         debug_assert_eq!(entry.sum(), 0, "{} does not balance", entry.record.tran_id);
         *sums.entry(symbol.clone()).or_default() += entry.sum();
@@ -71,7 +71,8 @@ fn is_balanced(accounts: &BTreeMap<String, i64>) -> bool {
 }
 
 fn is_debit_account(account: &str) -> bool {
-    matches!(account, "receivables" | "cogs" | "inventory") || account.starts_with("clearing:")
+    matches!(account, "receivables" | "cogs" | "inventory" | "adjustment" | "disputes" | "dispute_losses")
+        || account.starts_with("clearing:")
 }
 
 fn natural(posting: &Posting) -> i64 {
@@ -101,15 +102,31 @@ fn show(entry: &Entry<'_>, symbol: &str) -> Value {
     })
 }
 
-fn entry<'a>(books: &Books, record: &'a Record) -> Option<Entry<'a>> {
+/// What a document moved: amounts in its own currency, stock in the subsidiary's.
+fn entries<'a>(books: &Books, record: &'a Record) -> Vec<Entry<'a>> {
+    let base = base_currency(books, record);
     let (currency, amounts) = match record.kind {
-        Kind::Customer | Kind::SalesOrder => return None,
-        Kind::CustomerDeposit => (record.currency?, deposit(books, record)),
-        Kind::ItemFulfillment => (base_currency(books, record)?, fulfilment(books, record)),
-        Kind::Invoice => (record.currency?, invoice(books, record)),
-        Kind::DepositApplication => (record.currency?, moved("deposits", record)),
-        Kind::CustomerPayment => (record.currency?, payment(books, record)),
+        Kind::Customer | Kind::SalesOrder | Kind::ReturnAuthorization => return Vec::new(),
+        Kind::CustomerDeposit => (record.currency, deposit(books, record)),
+        Kind::ItemFulfillment => (base, if record.stage == 'C' { cost(books, record, "cogs") } else { Vec::new() }),
+        Kind::Invoice => (record.currency, invoice(books, record)),
+        Kind::DepositApplication => (record.currency, moved("deposits", record)),
+        Kind::CustomerPayment => (record.currency, payment(books, record)),
+        Kind::ItemReceipt => (base, reversed(cost(books, record, "cogs"))),
+        Kind::CreditMemo => (record.currency, reversed(invoice(books, record))),
+        Kind::CustomerRefund => (record.currency, refund(books, record)),
+        Kind::InventoryAdjustment => (base, reversed(cost(books, record, &clearing(books, record)))),
+        Kind::JournalEntry => (record.currency, journal(books, record)),
     };
+    let stock = if record.kind == Kind::CreditMemo { reversed(cost(books, record, "cogs")) } else { Vec::new() };
+    [(currency, amounts), (base, stock)]
+        .into_iter()
+        .filter_map(|(currency, amounts)| entry(books, record, (currency?, amounts)))
+        .collect()
+}
+
+fn entry<'a>(books: &Books, record: &'a Record, moved: (u64, Vec<(String, Decimal)>)) -> Option<Entry<'a>> {
+    let (currency, amounts) = moved;
     let decimals = books.currency(currency)?.decimals;
     let postings: Vec<Posting> = amounts
         .into_iter()
@@ -119,26 +136,28 @@ fn entry<'a>(books: &Books, record: &'a Record) -> Option<Entry<'a>> {
     (!postings.is_empty()).then_some(Entry { record, currency, postings })
 }
 
+fn reversed(amounts: Vec<(String, Decimal)>) -> Vec<(String, Decimal)> {
+    amounts.into_iter().map(|(account, amount)| (account, -amount)).collect()
+}
+
 fn deposit(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
     vec![(clearing(books, record), record.payment), ("deposits".to_owned(), -record.payment)]
 }
 
-/// Informative: the cost of what left, at a fixed cost per unit.
-fn fulfilment(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
-    if record.stage != 'C' {
-        return Vec::new();
-    }
+/// Informative: what the units that a document moves cost, at a fixed cost per unit, from stock to `account`.
+fn cost(books: &Books, record: &Record, account: &str) -> Vec<(String, Decimal)> {
     let decimals =
         base_currency(books, record).and_then(|id| books.currency(id)).map_or(2, |currency| currency.decimals);
     let cost: Decimal = record
         .lines
         .iter()
+        .filter(|line| books.moves_stock(record, line))
         .filter_map(|line| {
             books.item(line.item).map(|item| Decimal::new(item.unit_cost_minor, decimals) * line.quantity)
         })
         .sum();
     let cost = super::record::half_up(cost, decimals);
-    vec![("cogs".to_owned(), cost), ("inventory".to_owned(), -cost)]
+    vec![(account.to_owned(), cost), ("inventory".to_owned(), -cost)]
 }
 
 fn invoice(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
@@ -164,6 +183,19 @@ fn moved(account: &str, record: &Record) -> Vec<(String, Decimal)> {
 /// What a payment does not apply stays a credit of the customer's, on receivables.
 fn payment(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
     vec![(clearing(books, record), record.payment), ("receivables".to_owned(), -record.payment)]
+}
+
+/// What is paid back of credit memos was receivable, what is paid back of deposits was a deposit.
+fn refund(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
+    vec![
+        ("receivables".to_owned(), record.applied_total()),
+        ("deposits".to_owned(), record.deposit_total()),
+        (clearing(books, record), -record.total()),
+    ]
+}
+
+fn journal(books: &Books, record: &Record) -> Vec<(String, Decimal)> {
+    record.sides.iter().map(|side| (name_of(&books.config.accounts, side.account), side.amount)).collect()
 }
 
 fn clearing(books: &Books, record: &Record) -> String {

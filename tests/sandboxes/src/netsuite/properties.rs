@@ -98,6 +98,12 @@ const FULFILMENT: &[&str] = &[
     "pickedDate",
 ];
 const APPLICATION: &[&str] = &["customer", "deposit", "apply"];
+const RECEIPT: &[&str] = &["entity", "item", "createdFrom", "landedCostMethod", "package"];
+const CREDIT: &[&str] = &["apply", "autoApply", "createdFrom", "salesEffectiveDate"];
+const REFUND: &[&str] =
+    &["customer", "account", "arAcct", "apply", "deposit", "paymentMethod", "paymentOption", "checkNum", "toBePrinted"];
+const ADJUSTMENT: &[&str] = &["account", "adjLocation", "customer", "inventory"];
+const JOURNAL: &[&str] = &["line", "approved", "reversalDate", "reversalDefer"];
 
 const ITEM_LINE: &[&str] = &[
     "line",
@@ -114,6 +120,7 @@ const ITEM_LINE: &[&str] = &[
     "taxAmount",
     "isClosed",
     "itemReceive",
+    "restock",
     "units",
     "department",
     "class",
@@ -133,7 +140,21 @@ const TAX_LINE: &[&str] = &[
     "line",
 ];
 const APPLY_LINE: &[&str] = &["doc", "apply", "amount", "line", "type", "refNum"];
+const INVENTORY_LINE: &[&str] =
+    &["line", "item", "location", "adjustQtyBy", "unitCost", "memo", "units", "department", "class"];
+const JOURNAL_LINE: &[&str] =
+    &["line", "account", "debit", "credit", "memo", "entity", "department", "class", "location"];
 const PACKAGE_LINE: &[&str] = &["packageTrackingNumber", "packageWeight", "packageDescr", "packageCarrier", "line"];
+
+const SUBLISTS: &[(&str, &[&str])] = &[
+    ("item", ITEM_LINE),
+    ("taxDetails", TAX_LINE),
+    ("apply", APPLY_LINE),
+    ("deposit", APPLY_LINE),
+    ("inventory", INVENTORY_LINE),
+    ("line", JOURNAL_LINE),
+    ("package", PACKAGE_LINE),
+];
 
 /// Writes property names as the schema spells them and deals with those that it does not know.
 pub(super) struct Properties<'a> {
@@ -146,10 +167,8 @@ impl Properties<'_> {
     pub(super) fn check(&self, kind: Kind, body: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
         let known: Vec<&str> = header_properties(kind).concat();
         let mut checked = self.level(body, &known, "")?;
-        for (sublist, line_properties) in
-            [("item", ITEM_LINE), ("taxDetails", TAX_LINE), ("apply", APPLY_LINE), ("package", PACKAGE_LINE)]
-        {
-            if let Some(Value::Array(lines)) = checked.get_mut(sublist).and_then(|list| list.get_mut("items")) {
+        for (sublist, line_properties) in SUBLISTS {
+            if let Some(Value::Array(lines)) = checked.get_mut(*sublist).and_then(|list| list.get_mut("items")) {
                 for (at, line) in lines.iter_mut().enumerate() {
                     let path = format!("{sublist}.items[{at}]");
                     let Value::Object(fields) = line.take() else {
@@ -191,7 +210,12 @@ impl Properties<'_> {
 fn header_properties(kind: Kind) -> Vec<&'static [&'static str]> {
     match kind {
         Kind::Customer => vec![CUSTOMER],
-        Kind::SalesOrder | Kind::Invoice => vec![TRANSACTION, SALE],
+        Kind::SalesOrder | Kind::Invoice | Kind::ReturnAuthorization => vec![TRANSACTION, SALE],
+        Kind::CreditMemo => vec![TRANSACTION, SALE, CREDIT],
+        Kind::ItemReceipt => vec![TRANSACTION, RECEIPT],
+        Kind::CustomerRefund => vec![TRANSACTION, REFUND],
+        Kind::InventoryAdjustment => vec![TRANSACTION, ADJUSTMENT],
+        Kind::JournalEntry => vec![TRANSACTION, JOURNAL],
         Kind::CustomerDeposit | Kind::CustomerPayment => vec![TRANSACTION, MONEY_IN],
         Kind::ItemFulfillment => vec![TRANSACTION, FULFILMENT],
         Kind::DepositApplication => vec![TRANSACTION, APPLICATION],

@@ -38,6 +38,8 @@ impl Reference {
 
 /// Beyond this an amount is a mistake, and sums of amounts stay exact.
 const LARGEST: i64 = 1_000_000_000_000;
+/// Parts of a unit that a quantity may have.
+pub(super) const QUANTITY_DECIMALS: u32 = 5;
 /// Rates may have more decimals than amounts.
 pub(super) const RATE_DECIMALS: u32 = 8;
 

@@ -15,10 +15,16 @@ pub(super) enum Kind {
     Invoice,
     DepositApplication,
     CustomerPayment,
+    ReturnAuthorization,
+    ItemReceipt,
+    CreditMemo,
+    CustomerRefund,
+    InventoryAdjustment,
+    JournalEntry,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Customer,
         Self::SalesOrder,
         Self::CustomerDeposit,
@@ -26,6 +32,12 @@ impl Kind {
         Self::Invoice,
         Self::DepositApplication,
         Self::CustomerPayment,
+        Self::ReturnAuthorization,
+        Self::ItemReceipt,
+        Self::CreditMemo,
+        Self::CustomerRefund,
+        Self::InventoryAdjustment,
+        Self::JournalEntry,
     ];
 
     /// The record type of a path; the real service does not mind the case.
@@ -42,6 +54,12 @@ impl Kind {
             Self::Invoice => "invoice",
             Self::DepositApplication => "depositApplication",
             Self::CustomerPayment => "customerPayment",
+            Self::ReturnAuthorization => "returnAuthorization",
+            Self::ItemReceipt => "itemReceipt",
+            Self::CreditMemo => "creditMemo",
+            Self::CustomerRefund => "customerRefund",
+            Self::InventoryAdjustment => "inventoryAdjustment",
+            Self::JournalEntry => "journalEntry",
         }
     }
 
@@ -54,31 +72,52 @@ impl Kind {
             Self::Invoice => "INV",
             Self::DepositApplication => "DA",
             Self::CustomerPayment => "PYMT",
+            Self::ReturnAuthorization => "RMA",
+            Self::ItemReceipt => "IR",
+            Self::CreditMemo => "CM",
+            Self::CustomerRefund => "CR",
+            Self::InventoryAdjustment => "IA",
+            Self::JournalEntry => "JE",
         }
     }
 
     /// Whether the record moves the general ledger and so needs an open period.
     pub(super) fn posts(self) -> bool {
         match self {
-            Self::Customer | Self::SalesOrder => false,
+            Self::Customer | Self::SalesOrder | Self::ReturnAuthorization => false,
             Self::CustomerDeposit
             | Self::ItemFulfillment
             | Self::Invoice
             | Self::DepositApplication
-            | Self::CustomerPayment => true,
+            | Self::CustomerPayment
+            | Self::ItemReceipt
+            | Self::CreditMemo
+            | Self::CustomerRefund
+            | Self::InventoryAdjustment
+            | Self::JournalEntry => true,
         }
     }
 
     /// Whether the record comes into being only by transforming another one.
     pub(super) fn only_by_transform(self) -> bool {
-        matches!(self, Self::ItemFulfillment | Self::DepositApplication)
+        matches!(self, Self::ItemFulfillment | Self::DepositApplication | Self::ReturnAuthorization | Self::ItemReceipt)
     }
 
     /// The body field that names the customer.
     pub(super) fn customer_field(self) -> &'static str {
         match self {
-            Self::CustomerDeposit | Self::CustomerPayment | Self::DepositApplication => "customer",
-            Self::Customer | Self::SalesOrder | Self::ItemFulfillment | Self::Invoice => "entity",
+            Self::CustomerDeposit | Self::CustomerPayment | Self::DepositApplication | Self::CustomerRefund => {
+                "customer"
+            }
+            Self::Customer
+            | Self::SalesOrder
+            | Self::ItemFulfillment
+            | Self::Invoice
+            | Self::ReturnAuthorization
+            | Self::ItemReceipt
+            | Self::CreditMemo
+            | Self::InventoryAdjustment
+            | Self::JournalEntry => "entity",
         }
     }
 }
@@ -96,7 +135,8 @@ pub(super) struct Record {
     pub(super) currency: Option<u64>,
     pub(super) location: Option<u64>,
     pub(super) tran_date: Date,
-    /// Sales order: `A` pending approval, `B` approved. Fulfilment: `A` picked, `B` packed, `C` shipped.
+    /// Sales order and return authorization: `A` pending approval, `B` approved. Fulfilment: `A` picked, `B` packed,
+    /// `C` shipped.
     pub(super) stage: char,
     pub(super) shipping: Decimal,
     pub(super) lines: Vec<Line>,
@@ -109,17 +149,21 @@ pub(super) struct Record {
     /// The sales order that a deposit was made for.
     pub(super) sales_order: Option<u64>,
     pub(super) applied: Vec<Applied>,
+    /// The deposits that a refund pays back.
+    pub(super) deposits: Vec<DepositRefund>,
+    /// The sides of a journal entry.
+    pub(super) sides: Vec<Side>,
     /// Fields that are kept and given back without meaning anything here.
     pub(super) other: Map<String, Value>,
     pub(super) created_at: Timestamp,
     pub(super) modified_at: Timestamp,
 }
 
-/// A line of an order, fulfilment or invoice.
+/// A line of goods or services. On an inventory adjustment the quantity may be below zero.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) number: u32,
-    /// The order's line that this one came from.
+    /// The line of the source that this one came from: of the order, or of the return authorization.
     pub(super) order_line: Option<u32>,
     pub(super) item: u64,
     pub(super) quantity: Decimal,
@@ -128,7 +172,27 @@ pub(super) struct Line {
     pub(super) location: Option<u64>,
     pub(super) tax_reference: String,
     pub(super) closed: bool,
+    /// Whether a receipt puts the units into stock; otherwise they are written off.
+    pub(super) restock: bool,
     pub(super) other: Map<String, Value>,
+}
+
+impl Line {
+    pub(super) fn blank(number: u32, record: u64) -> Self {
+        Self {
+            number,
+            order_line: None,
+            item: 0,
+            quantity: Decimal::ZERO,
+            rate: None,
+            amount: Decimal::ZERO,
+            location: None,
+            tax_reference: format!("{record}_{number}"),
+            closed: false,
+            restock: true,
+            other: Map::new(),
+        }
+    }
 }
 
 /// One tax on one line or on shipping.
@@ -143,11 +207,29 @@ pub(super) struct TaxDetail {
     pub(super) amount: Decimal,
 }
 
-/// An amount set against an invoice.
+/// An amount set against an invoice; on a refund, against a credit memo.
 #[derive(Clone, Debug)]
 pub(super) struct Applied {
-    pub(super) invoice: u64,
+    pub(super) doc: u64,
     pub(super) amount: Decimal,
+}
+
+/// An amount of a deposit that a refund pays back.
+#[derive(Clone, Debug)]
+pub(super) struct DepositRefund {
+    pub(super) deposit: u64,
+    pub(super) amount: Decimal,
+    /// The deposit application that the refund shows in place of the deposit; 0 until the refund is stored.
+    pub(super) application: u64,
+}
+
+/// One side of a journal entry; a credit is below zero.
+#[derive(Clone, Debug)]
+pub(super) struct Side {
+    pub(super) number: u32,
+    pub(super) account: u64,
+    pub(super) amount: Decimal,
+    pub(super) other: Map<String, Value>,
 }
 
 /// The reference of shipping in the tax details.
@@ -175,6 +257,8 @@ impl Record {
             account: None,
             sales_order: None,
             applied: Vec::new(),
+            deposits: Vec::new(),
+            sides: Vec::new(),
             other: Map::new(),
             created_at: now,
             modified_at: now,
@@ -201,13 +285,22 @@ impl Record {
         self.applied.iter().map(|applied| applied.amount).sum()
     }
 
+    /// What a refund pays back of deposits.
+    pub(super) fn deposit_total(&self) -> Decimal {
+        self.deposits.iter().map(|refunded| refunded.amount).sum()
+    }
+
     /// What the document is worth.
     pub(super) fn total(&self) -> Decimal {
         match self.kind {
-            Kind::SalesOrder | Kind::Invoice => self.subtotal() + self.shipping + self.tax_total(),
+            Kind::SalesOrder | Kind::Invoice | Kind::ReturnAuthorization | Kind::CreditMemo => {
+                self.subtotal() + self.shipping + self.tax_total()
+            }
             Kind::CustomerDeposit | Kind::CustomerPayment => self.payment,
             Kind::DepositApplication => self.applied_total(),
-            Kind::Customer | Kind::ItemFulfillment => Decimal::ZERO,
+            Kind::CustomerRefund => self.applied_total() + self.deposit_total(),
+            Kind::JournalEntry => self.sides.iter().map(|side| side.amount.max(Decimal::ZERO)).sum(),
+            Kind::Customer | Kind::ItemFulfillment | Kind::ItemReceipt | Kind::InventoryAdjustment => Decimal::ZERO,
         }
     }
 
@@ -219,7 +312,7 @@ impl Record {
         self.lines.iter().find(|line| line.tax_reference == reference).map(|line| line.amount)
     }
 
-    /// How much of an order's line this fulfilment or invoice takes.
+    /// How much of the source's line this document takes.
     pub(super) fn quantity_of(&self, order_line: u32) -> Decimal {
         self.lines.iter().filter(|line| line.order_line == Some(order_line)).map(|line| line.quantity).sum()
     }

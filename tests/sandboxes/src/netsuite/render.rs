@@ -1,12 +1,14 @@
 //! Records as the API gives them back.
 
 use rust_decimal::Decimal;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::books::Books;
 use super::config::Named;
 use super::ledger::minor;
-use super::record::{Kind, Line, Record, TaxDetail};
+use super::record::{Kind, Line, Record, Side, TaxDetail};
+use super::specific::specific;
+use super::status::status;
 
 /// Whether sublists come with their lines; without `expandSubResources=true` they are links.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,15 +73,15 @@ pub(super) fn address(books: &Books, record: &Record) -> String {
 pub(super) fn document(books: &Books, record: &Record) -> Value {
     let decimals = books.decimals(record);
     let symbol = record.currency.and_then(|id| books.currency(id)).map(|currency| currency.symbol.clone());
-    let lines: Vec<Value> = record.lines.iter().map(|line| item_line(books, record, line)).collect();
-    let applied: Vec<Value> = record
-        .applied
-        .iter()
-        .map(|applied| {
-            let reference = books.get(Kind::Invoice, applied.invoice).and_then(|invoice| invoice.external_id.clone());
-            json!({ "doc": applied.invoice.to_string(), "externalId": reference, "amount": double(applied.amount) })
-        })
-        .collect();
+    let sides = record.sides.iter().map(|side| journal_line(books, side));
+    let lines: Vec<Value> = record.lines.iter().map(|line| item_line(books, record, line)).chain(sides).collect();
+    let settled = |doc: u64, amount: Decimal| {
+        let reference = books.any(doc).and_then(|document| document.external_id.clone());
+        json!({ "doc": doc.to_string(), "externalId": reference, "amount": double(amount) })
+    };
+    let applied: Vec<Value> = record.applied.iter().map(|applied| settled(applied.doc, applied.amount)).collect();
+    let deposits: Vec<Value> =
+        record.deposits.iter().map(|refunded| settled(refunded.deposit, refunded.amount)).collect();
     json!({
         "record": record.kind.name(),
         "id": record.id.to_string(),
@@ -101,94 +103,68 @@ pub(super) fn document(books: &Books, record: &Record) -> Value {
         "lines": lines,
         "taxDetails": record.tax.iter().map(|tax| tax_line(books, tax)).collect::<Vec<_>>(),
         "applied": applied,
+        "deposits": deposits,
+        "account": named(&books.config.accounts, record.account).get("refName"),
     })
-}
-
-fn specific(books: &Books, record: &Record) -> Map<String, Value> {
-    let fields = match record.kind {
-        Kind::Customer => json!({}),
-        Kind::SalesOrder => sale(
-            record,
-            json!({
-                "orderStatus": { "id": status(books, record).0, "refName": status(books, record).1 },
-            }),
-        ),
-        Kind::Invoice => {
-            let open = books.open_amount(record);
-            sale(
-                record,
-                json!({
-                    "amountRemaining": double(open),
-                    "amountPaid": double(record.total() - open),
-                }),
-            )
-        }
-        Kind::CustomerDeposit => json!({
-            "payment": double(record.payment),
-            "account": named(&books.config.accounts, record.account),
-            "undepFunds": undeposited(record),
-            "salesOrder": refer(books, Kind::SalesOrder, record.sales_order),
-        }),
-        Kind::CustomerPayment => json!({
-            "payment": double(record.payment),
-            "account": named(&books.config.accounts, record.account),
-            "undepFunds": undeposited(record),
-            "applied": double(record.applied_total()),
-            "unapplied": double(record.payment - record.applied_total()),
-        }),
-        Kind::DepositApplication => json!({
-            "applied": double(record.applied_total()),
-            "total": double(record.total()),
-            "deposit": refer(books, Kind::CustomerDeposit, record.created_from),
-        }),
-        Kind::ItemFulfillment => json!({
-            "shipStatus": { "id": record.stage.to_string(), "refName": status(books, record).1 },
-        }),
-    };
-    match fields {
-        Value::Object(fields) => fields,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
-    }
-}
-
-fn undeposited(record: &Record) -> Value {
-    match record.account {
-        Some(_) => json!({ "id": "F", "refName": "No" }),
-        None => json!({ "id": "T", "refName": "Yes" }),
-    }
-}
-
-fn sale(record: &Record, mut more: Value) -> Value {
-    more["subtotal"] = double(record.subtotal());
-    more["shippingCost"] = double(record.shipping);
-    more["taxTotal"] = double(record.tax_total());
-    more["total"] = double(record.total());
-    more["taxDetailsOverride"] = json!(record.tax_override);
-    more
 }
 
 fn sublists_of(books: &Books, record: &Record) -> Vec<(&'static str, Vec<Value>)> {
     let items = || record.lines.iter().map(|line| item_line(books, record, line)).collect();
     let taxes = || record.tax.iter().map(|tax| tax_line(books, tax)).collect();
-    let applied = || {
-        record
-            .applied
-            .iter()
-            .map(|applied| {
-                json!({
-                    "doc": refer(books, Kind::Invoice, Some(applied.invoice)),
-                    "apply": true,
-                    "amount": double(applied.amount),
-                })
-            })
-            .collect()
-    };
     match record.kind {
         Kind::SalesOrder | Kind::Invoice => vec![("item", items()), ("taxDetails", taxes())],
-        Kind::ItemFulfillment => vec![("item", items())],
-        Kind::DepositApplication | Kind::CustomerPayment => vec![("apply", applied())],
+        Kind::ReturnAuthorization => vec![("item", items()), ("taxDetails", taxes())],
+        Kind::CreditMemo => vec![("item", items()), ("taxDetails", taxes()), ("apply", applied(books, record))],
+        Kind::ItemFulfillment | Kind::ItemReceipt => vec![("item", items())],
+        Kind::DepositApplication | Kind::CustomerPayment => vec![("apply", applied(books, record))],
+        Kind::CustomerRefund => vec![("apply", applied(books, record)), ("deposit", Vec::new())],
+        Kind::InventoryAdjustment => {
+            vec![("inventory", record.lines.iter().map(|line| inventory_line(books, line)).collect())]
+        }
+        Kind::JournalEntry => vec![("line", record.sides.iter().map(|side| journal_line(books, side)).collect())],
         Kind::Customer | Kind::CustomerDeposit => Vec::new(),
     }
+}
+
+/// What a document settles. A deposit that is paid back stands here as a deposit application, and the sublist
+/// `deposit` is empty (Oracle's "Customer Refund", Limitations).
+fn applied(books: &Books, record: &Record) -> Vec<Value> {
+    let kind = if record.kind == Kind::CustomerRefund { Kind::CreditMemo } else { Kind::Invoice };
+    let settled = record.applied.iter().map(|applied| {
+        json!({
+            "doc": refer(books, kind, Some(applied.doc)),
+            "apply": true,
+            "amount": double(applied.amount),
+        })
+    });
+    let refunded = record.deposits.iter().map(|refunded| {
+        json!({
+            "doc": { "id": refunded.application.to_string() },
+            "type": "Deposit Application",
+            "apply": true,
+            "amount": double(refunded.amount),
+        })
+    });
+    settled.chain(refunded).collect()
+}
+
+fn inventory_line(books: &Books, line: &Line) -> Value {
+    let sku = books.item(line.item).map(|item| item.sku.clone());
+    json!({
+        "line": line.number,
+        "item": { "id": line.item.to_string(), "refName": sku },
+        "location": named(&books.config.locations, line.location),
+        "adjustQtyBy": double(line.quantity),
+    })
+}
+
+fn journal_line(books: &Books, side: &Side) -> Value {
+    let (name, amount) = if side.amount < Decimal::ZERO { ("credit", -side.amount) } else { ("debit", side.amount) };
+    let mut fields = side.other.clone();
+    fields.insert("line".to_owned(), json!(side.number));
+    fields.insert("account".to_owned(), named(&books.config.accounts, Some(side.account)));
+    fields.insert(name.to_owned(), double(amount));
+    Value::Object(fields)
 }
 
 fn item_line(books: &Books, record: &Record, line: &Line) -> Value {
@@ -210,10 +186,27 @@ fn item_line(books: &Books, record: &Record, line: &Line) -> Value {
             put("quantityBilled", double(books.invoiced(record.id, line.number, 0)));
             put("isClosed", json!(line.closed));
         }
+        Kind::ReturnAuthorization => {
+            put("quantityReceived", double(books.taken(record.id, (Kind::ItemReceipt, line.number), 0)));
+            put("quantityBilled", double(books.taken(record.id, (Kind::CreditMemo, line.number), 0)));
+            put("isClosed", json!(line.closed));
+        }
         Kind::ItemFulfillment => put("itemReceive", json!(true)),
-        Kind::Customer | Kind::CustomerDeposit | Kind::Invoice | Kind::DepositApplication | Kind::CustomerPayment => {}
+        Kind::ItemReceipt => {
+            put("itemReceive", json!(true));
+            put("restock", json!(line.restock));
+        }
+        Kind::Customer
+        | Kind::CustomerDeposit
+        | Kind::Invoice
+        | Kind::DepositApplication
+        | Kind::CustomerPayment
+        | Kind::CreditMemo
+        | Kind::CustomerRefund
+        | Kind::InventoryAdjustment
+        | Kind::JournalEntry => {}
     }
-    if record.kind != Kind::ItemFulfillment {
+    if !matches!(record.kind, Kind::ItemFulfillment | Kind::ItemReceipt | Kind::InventoryAdjustment) {
         let tax: Decimal =
             record.tax.iter().filter(|tax| tax.reference == line.tax_reference).map(|tax| tax.amount).sum();
         put("rate", line.rate.map_or(Value::Null, double));
@@ -235,57 +228,12 @@ fn tax_line(books: &Books, tax: &TaxDetail) -> Value {
     })
 }
 
-/// Status id and name as the record's page shows them.
-pub(super) fn status(books: &Books, record: &Record) -> (&'static str, &'static str) {
-    match record.kind {
-        Kind::Customer => ("13", "CUSTOMER-Closed Won"),
-        Kind::SalesOrder => order_status(books, record),
-        Kind::CustomerDeposit if books.deposit_used(record.id, 0) >= record.payment => ("C", "Fully Applied"),
-        Kind::CustomerDeposit if record.account.is_some() => ("B", "Deposited"),
-        Kind::CustomerDeposit => ("A", "Not Deposited"),
-        Kind::ItemFulfillment => match record.stage {
-            'C' => ("C", "Shipped"),
-            'B' => ("B", "Packed"),
-            _ => ("A", "Picked"),
-        },
-        Kind::Invoice if books.open_amount(record) <= Decimal::ZERO => ("B", "Paid In Full"),
-        Kind::Invoice => ("A", "Open"),
-        Kind::DepositApplication => ("B", "Approved"),
-        Kind::CustomerPayment => ("C", "Deposited"),
-    }
-}
-
-fn order_status(books: &Books, order: &Record) -> (&'static str, &'static str) {
-    if order.stage == 'A' {
-        return ("A", "Pending Approval");
-    }
-    let open = || order.lines.iter().filter(|line| !line.closed);
-    let fulfilled =
-        |line: &Line| !books.is_shippable(line.item) || books.fulfilled(order.id, line.number, 0) >= line.quantity;
-    let billed = |line: &Line| books.invoiced(order.id, line.number, 0) >= line.quantity;
-    let any_fulfilled = order.lines.iter().any(|line| !books.fulfilled(order.id, line.number, 0).is_zero());
-    let to_bill =
-        order.lines.iter().any(|line| books.shipped(order.id, line.number) > books.invoiced(order.id, line.number, 0));
-    if open().next().is_none() && !to_bill {
-        return if any_fulfilled { ("G", "Billed") } else { ("H", "Closed") };
-    }
-    match (open().all(fulfilled), open().all(billed) && !to_bill) {
-        (true, true) => ("G", "Billed"),
-        (true, false) => ("F", "Pending Billing"),
-        (false, _) if any_fulfilled && to_bill => ("E", "Pending Billing/Partially Fulfilled"),
-        (false, _) if any_fulfilled => ("D", "Partially Fulfilled"),
-        (false, _) => ("B", "Pending Fulfillment"),
-    }
-}
-
 fn created_from(books: &Books, record: &Record) -> Value {
-    [Kind::SalesOrder, Kind::CustomerDeposit, Kind::Invoice]
-        .into_iter()
-        .find(|kind| record.created_from.is_some_and(|id| books.get(*kind, id).is_some()))
-        .map_or(Value::Null, |kind| refer(books, kind, record.created_from))
+    let source = record.created_from.and_then(|id| books.any(id));
+    source.map_or(Value::Null, |source| refer(books, source.kind, Some(source.id)))
 }
 
-fn refer(books: &Books, kind: Kind, id: Option<u64>) -> Value {
+pub(super) fn refer(books: &Books, kind: Kind, id: Option<u64>) -> Value {
     match id.and_then(|id| books.get(kind, id)) {
         Some(record) => json!({
             "id": record.id.to_string(),
@@ -296,7 +244,7 @@ fn refer(books: &Books, kind: Kind, id: Option<u64>) -> Value {
     }
 }
 
-fn named(list: &[Named], id: Option<u64>) -> Value {
+pub(super) fn named(list: &[Named], id: Option<u64>) -> Value {
     match id.and_then(|id| list.iter().find(|entry| entry.id == id)) {
         Some(entry) => json!({ "id": entry.id.to_string(), "refName": entry.name }),
         None => Value::Null,
@@ -304,7 +252,7 @@ fn named(list: &[Named], id: Option<u64>) -> Value {
 }
 
 /// Amounts and quantities are doubles: `199.0`, as the service writes them.
-fn double(amount: Decimal) -> Value {
+pub(super) fn double(amount: Decimal) -> Value {
     let plain = amount.normalize();
     let text = if plain.scale() == 0 { format!("{plain}.0") } else { plain.to_string() };
     serde_json::from_str(&text).unwrap_or(Value::Null)

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use super::books::Books;
 use super::record::{Kind, Record};
 use super::refusal::Refusal;
+use super::reversals;
 
 const LONGEST_EXTERNAL_ID: usize = 35;
 
@@ -25,6 +26,12 @@ pub(super) fn check(books: &Books, record: &Record, before: Option<&Record>) -> 
         Kind::Invoice => invoice(books, record),
         Kind::DepositApplication => application(books, record),
         Kind::CustomerPayment => payment(books, record),
+        Kind::ReturnAuthorization => reversals::authorization(books, record, before),
+        Kind::ItemReceipt => reversals::receipt(books, record),
+        Kind::CreditMemo => reversals::credit(books, record),
+        Kind::CustomerRefund => reversals::refund(books, record),
+        Kind::InventoryAdjustment => reversals::adjustment(books, record),
+        Kind::JournalEntry => reversals::journal(record),
     }
 }
 
@@ -75,7 +82,7 @@ fn customer(record: &Record) -> Result<(), Refusal> {
 }
 
 /// A transaction names its customer and is in that customer's currency and subsidiary.
-fn party(books: &Books, record: &Record) -> Result<(), Refusal> {
+pub(super) fn party(books: &Books, record: &Record) -> Result<(), Refusal> {
     let field = record.kind.customer_field();
     let customer = record
         .entity
@@ -93,7 +100,7 @@ fn party(books: &Books, record: &Record) -> Result<(), Refusal> {
 }
 
 /// At least one line, and nothing negative but on service lines (discounts, rounding).
-fn lines(books: &Books, record: &Record) -> Result<(), Refusal> {
+pub(super) fn lines(books: &Books, record: &Record) -> Result<(), Refusal> {
     if record.lines.is_empty() {
         return Err(Refusal::user_error("You must enter at least one line item for this transaction.").at("item"));
     }
@@ -254,16 +261,16 @@ fn payment(books: &Books, record: &Record) -> Result<(), Refusal> {
 }
 
 /// Every amount is positive and owed on an invoice of the same customer and currency.
-fn applied(books: &Books, record: &Record) -> Result<(), Refusal> {
+pub(super) fn applied(books: &Books, record: &Record) -> Result<(), Refusal> {
     if record.applied.is_empty() {
         return Err(Refusal::missing("Apply", "apply"));
     }
     for (at, applied) in record.applied.iter().enumerate() {
         let path = |field: &str| format!("apply.items[{at}].{field}");
         let invoice = books
-            .get(Kind::Invoice, applied.invoice)
+            .get(Kind::Invoice, applied.doc)
             .filter(|invoice| invoice.entity == record.entity && invoice.currency == record.currency)
-            .ok_or_else(|| Refusal::invalid_field(&applied.invoice.to_string(), "doc", &path("doc")))?;
+            .ok_or_else(|| Refusal::invalid_field(&applied.doc.to_string(), "doc", &path("doc")))?;
         let open = invoice.total() - books.paid(invoice.id, record.id);
         if applied.amount <= Decimal::ZERO || applied.amount > open {
             let detail = format!("You cannot apply {} to an invoice of which {open} is open.", applied.amount);
@@ -273,7 +280,8 @@ fn applied(books: &Books, record: &Record) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn source<'a>(books: &'a Books, record: &Record, kind: Kind) -> Result<&'a Record, Refusal> {
+/// What a document was made from.
+pub(super) fn source<'a>(books: &'a Books, record: &Record, kind: Kind) -> Result<&'a Record, Refusal> {
     record
         .created_from
         .and_then(|id| books.get(kind, id))

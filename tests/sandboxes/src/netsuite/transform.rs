@@ -35,11 +35,22 @@ pub(super) fn start(books: &mut Books, source: &Record, target: Kind, now: Times
             record.tax.clone_from(&source.tax);
             invoice_lines(books, source)
         }
+        (Kind::SalesOrder, Kind::ReturnAuthorization) => {
+            record.stage = books.config.default_order_status;
+            record.tax.clone_from(&source.tax);
+            returnable_lines(books, source)
+        }
+        (Kind::ReturnAuthorization, Kind::ItemReceipt) => returned_lines(books, source, target),
+        (Kind::ReturnAuthorization, Kind::CreditMemo) => {
+            record.shipping = source.shipping;
+            record.tax.clone_from(&source.tax);
+            returned_lines(books, source, target)
+        }
         (Kind::CustomerDeposit, Kind::DepositApplication) => Vec::new(),
         (Kind::Invoice, Kind::CustomerPayment) => {
             let open = books.open_amount(source);
             record.payment = open;
-            record.applied = vec![Applied { invoice: source.id, amount: open }];
+            record.applied = vec![Applied { doc: source.id, amount: open }];
             Vec::new()
         }
         (from, to) => {
@@ -75,6 +86,31 @@ fn invoice_lines(books: &Books, order: &Record) -> Vec<Line> {
         }
     };
     order.lines.iter().map(|line| derived(books, order, line, remaining(line))).collect()
+}
+
+/// What has left and may come back.
+fn returnable_lines(books: &Books, order: &Record) -> Vec<Line> {
+    let returnable = |line: &Line| books.shipped(order.id, line.number) - books.authorized(order.id, line.number, 0);
+    order
+        .lines
+        .iter()
+        .filter(|line| books.is_shippable(line.item))
+        .map(|line| derived(books, order, line, returnable(line)))
+        .collect()
+}
+
+/// What a return authorization still waits for: goods to receive, or goods to credit.
+fn returned_lines(books: &Books, authorization: &Record, target: Kind) -> Vec<Line> {
+    let remaining = |line: &Line| {
+        let taken = books.taken(authorization.id, (target, line.number), 0);
+        if line.closed { Decimal::ZERO } else { line.quantity - taken }
+    };
+    authorization
+        .lines
+        .iter()
+        .filter(|line| target == Kind::CreditMemo || books.is_shippable(line.item))
+        .map(|line| derived(books, authorization, line, remaining(line)))
+        .collect()
 }
 
 fn derived(books: &Books, order: &Record, line: &Line, quantity: Decimal) -> Line {

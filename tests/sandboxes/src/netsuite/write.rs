@@ -6,9 +6,10 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::books::{Books, Key};
-use super::read::{Fields, RATE_DECIMALS, Reference};
-use super::record::{Applied, Kind, Line, Record, half_up};
+use super::read::{Fields, QUANTITY_DECIMALS, RATE_DECIMALS, Reference};
+use super::record::{Kind, Line, Record, half_up};
 use super::refusal::Refusal;
+use super::sublists;
 use super::tax::{self, LineTax, known, line_amount};
 
 /// Fields with a meaning; all others are kept as they come.
@@ -33,6 +34,8 @@ const MEANT: &[&str] = &[
     "apply",
     "createdFrom",
     "deposit",
+    "inventory",
+    "line",
 ];
 const MEANT_OF_LINE: &[&str] = &[
     "line",
@@ -47,6 +50,7 @@ const MEANT_OF_LINE: &[&str] = &[
     "taxAmount",
     "isClosed",
     "itemReceive",
+    "restock",
 ];
 
 /// A body and how its sublists are to be taken.
@@ -73,7 +77,7 @@ impl Write<'_> {
             tax::take_line_taxes(record, line_taxes)?;
         }
         tax::settle(books, record);
-        self.applied(books, record, &body)?;
+        sublists::read(books, record, &body, |sublist| self.replaces(sublist))?;
         record.other.extend(body.others(MEANT));
         record.other.retain(|_, value| !value.is_null());
         Ok(())
@@ -103,6 +107,12 @@ impl Write<'_> {
             // Left out of the document: quantity 0 or `itemReceive: false`.
             record.lines.retain(|line| line.order_line.is_none() || !line.quantity.is_zero());
         }
+        if record.kind == Kind::ReturnAuthorization && !self.templates.is_empty() {
+            // Its lines are its own: what builds on it names them by these numbers, not by the order's.
+            for (number, line) in (1..).zip(&mut record.lines) {
+                line.number = number;
+            }
+        }
         Ok(taxes)
     }
 
@@ -125,49 +135,7 @@ impl Write<'_> {
         // Without a line key nothing says that the line is known already: it is appended.
         let highest_template = self.templates.iter().map(|line| line.number).max().unwrap_or(0);
         let number = number.unwrap_or_else(|| record.next_line_number().max(highest_template + 1));
-        Ok(Line {
-            number,
-            order_line: None,
-            item: 0,
-            quantity: Decimal::ZERO,
-            rate: None,
-            amount: Decimal::ZERO,
-            location: None,
-            tax_reference: format!("{}_{number}", record.id),
-            closed: false,
-            other: Map::new(),
-        })
-    }
-
-    /// The sublist `apply`, keyed by `doc`.
-    fn applied(&self, books: &Books, record: &mut Record, body: &Fields<'_>) -> Result<(), Refusal> {
-        let Some(items) = body.sublist("apply")? else {
-            return Ok(());
-        };
-        if self.replaces("apply") {
-            record.applied.clear();
-        }
-        for item in items {
-            let doc = item.reference("doc")?.ok_or_else(|| Refusal::missing("Doc", &item.path("doc")))?;
-            let invoice = find(books, Kind::Invoice, &doc).ok_or_else(|| item.invalid("doc", doc.shown()))?;
-            record.applied.retain(|applied| applied.invoice != invoice.id);
-            if item.flag("apply")? == Some(false) {
-                continue;
-            }
-            let left = spendable(books, record) - record.applied_total();
-            let open = invoice.total() - books.paid(invoice.id, record.id);
-            let amount = item.number("amount", books.decimals(record))?.unwrap_or_else(|| open.min(left));
-            record.applied.push(Applied { invoice: invoice.id, amount });
-        }
-        Ok(())
-    }
-}
-
-/// What a payment or the deposit behind an application has to give.
-fn spendable(books: &Books, record: &Record) -> Decimal {
-    match record.created_from.and_then(|id| books.get(Kind::CustomerDeposit, id)) {
-        Some(deposit) => deposit.payment - books.deposit_used(deposit.id, record.id),
-        None => record.payment,
+        Ok(Line::blank(number, record.id))
     }
 }
 
@@ -186,29 +154,37 @@ fn header(books: &Books, record: &mut Record, body: &Fields<'_>) -> Result<(), R
         record.location = Some(location);
     }
     let stage = match record.kind {
-        Kind::SalesOrder => body.choice("orderStatus", &['A', 'B'])?,
+        Kind::SalesOrder | Kind::ReturnAuthorization => body.choice("orderStatus", &['A', 'B'])?,
         Kind::ItemFulfillment => body.choice("shipStatus", &['A', 'B', 'C'])?,
-        Kind::Customer | Kind::CustomerDeposit | Kind::Invoice | Kind::DepositApplication | Kind::CustomerPayment => {
-            None
-        }
+        Kind::Customer
+        | Kind::CustomerDeposit
+        | Kind::Invoice
+        | Kind::DepositApplication
+        | Kind::CustomerPayment
+        | Kind::ItemReceipt
+        | Kind::CreditMemo
+        | Kind::CustomerRefund
+        | Kind::InventoryAdjustment
+        | Kind::JournalEntry => None,
     };
     record.stage = stage.unwrap_or(record.stage);
     let decimals = books.decimals(record);
     if let Some(shipping) = body.number("shippingCost", decimals)? {
         record.shipping = shipping;
     }
-    money_in(books, record, body)
+    money(books, record, body)
 }
 
-fn money_in(books: &Books, record: &mut Record, body: &Fields<'_>) -> Result<(), Refusal> {
-    if !matches!(record.kind, Kind::CustomerDeposit | Kind::CustomerPayment) {
+fn money(books: &Books, record: &mut Record, body: &Fields<'_>) -> Result<(), Refusal> {
+    let comes_in = matches!(record.kind, Kind::CustomerDeposit | Kind::CustomerPayment);
+    if comes_in || matches!(record.kind, Kind::CustomerRefund | Kind::InventoryAdjustment) {
+        record.account = known(&books.config.accounts, body, "account")?.or(record.account);
+    }
+    if !comes_in {
         return Ok(());
     }
     if let Some(payment) = body.number("payment", books.decimals(record))? {
         record.payment = payment;
-    }
-    if let Some(account) = known(&books.config.accounts, body, "account")? {
-        record.account = Some(account);
     }
     if let Some(order) = body.reference("salesOrder")? {
         let order = find(books, Kind::SalesOrder, &order)
@@ -264,9 +240,8 @@ fn fill(books: &Books, record: &Record, line: &mut Line, item: &Fields<'_>) -> R
     if let Some(reference) = item.text("taxDetailsReference")? {
         line.tax_reference = reference;
     }
-    if let Some(closed) = item.flag("isClosed")? {
-        line.closed = closed;
-    }
+    line.closed = item.flag("isClosed")?.unwrap_or(line.closed);
+    line.restock = item.flag("restock")?.unwrap_or(line.restock);
     price(books, record, line, item)?;
     line.other.extend(item.others(MEANT_OF_LINE));
     Ok(())
@@ -276,7 +251,7 @@ fn price(books: &Books, record: &Record, line: &mut Line, item: &Fields<'_>) -> 
     let decimals = books.decimals(record);
     let rate = item.number("rate", RATE_DECIMALS)?;
     let amount = item.number("amount", decimals)?;
-    let mut quantity = item.number("quantity", 5)?;
+    let mut quantity = item.number("quantity", QUANTITY_DECIMALS)?;
     if item.flag("itemReceive")? == Some(false) {
         quantity = Some(Decimal::ZERO);
     }
@@ -295,14 +270,14 @@ fn price(books: &Books, record: &Record, line: &mut Line, item: &Fields<'_>) -> 
     Ok(())
 }
 
-/// The amount that follows from the order's line, so that all units together cost exactly what was ordered.
+/// The amount that follows from the source's line, so that all units together cost exactly what it says.
 fn source_amount(books: &Books, record: &Record, line: &Line, quantity: Decimal) -> Decimal {
-    let ordered = record
+    let of_source = record
         .created_from
-        .and_then(|id| books.get(Kind::SalesOrder, id))
+        .and_then(|id| books.any(id))
         .zip(line.order_line)
-        .and_then(|(order, number)| order.line(number));
-    line_amount(ordered.unwrap_or(line), quantity, books.decimals(record))
+        .and_then(|(source, number)| source.line(number));
+    line_amount(of_source.unwrap_or(line), quantity, books.decimals(record))
 }
 
 fn line_tax(books: &Books, line: &Line, item: &Fields<'_>, decimals: u32) -> Result<Option<LineTax>, Refusal> {
@@ -315,7 +290,8 @@ fn line_tax(books: &Books, line: &Line, item: &Fields<'_>, decimals: u32) -> Res
     }))
 }
 
-fn find<'a>(books: &'a Books, kind: Kind, reference: &Reference) -> Option<&'a Record> {
+/// The record of a kind that a reference means.
+pub(super) fn find<'a>(books: &'a Books, kind: Kind, reference: &Reference) -> Option<&'a Record> {
     let key = match reference {
         Reference::Id(id) => Key::Id(id.parse().ok()?),
         Reference::External(external) => Key::External(external.clone()),
