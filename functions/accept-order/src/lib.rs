@@ -60,7 +60,7 @@ impl AcceptOrder {
 
     async fn accept(&self, request: &Request) -> Answer {
         let caller = request.allowed("orders:write")?;
-        let key = idempotency_key(request)?;
+        let key = request.idempotency_key()?;
         let parsed = parse_order(&request.body).map_err(|found| faults::problem(&found))?;
         let settings = self.channel(caller, &parsed).await?;
         let offer = offer(request, (caller, key), &parsed);
@@ -137,19 +137,6 @@ fn offer<'a>(request: &Request, (caller, key): (&Caller, &str), parsed: &'a Pars
         request_hash: hash_bytes(&request.body),
         origin: Origin { actor, correlation_id: request.correlation_id.clone(), causation_id: None },
     }
-}
-
-fn idempotency_key(request: &Request) -> Result<&str, Problem> {
-    let wrong = |detail: &'static str| Problem::new(StatusCode::BAD_REQUEST, "idempotency-key", detail);
-    let mut keys = request.headers.iter().filter(|(name, _)| name == "idempotency-key").map(|(_, key)| key.as_str());
-    let key = keys.next().ok_or_else(|| wrong("send an Idempotency-Key header, one per order that you send"))?;
-    let printable = (1..=255).contains(&key.len()) && key.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
-    if !printable || keys.next().is_some() {
-        return Err(wrong(
-            "the Idempotency-Key has to be one header of 1 to 255 printable ASCII characters without spaces",
-        ));
-    }
-    Ok(key)
 }
 
 /// The order that was taken under another key, or from a storefront.

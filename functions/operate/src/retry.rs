@@ -7,6 +7,7 @@ use crossdock_domain::accept::{Context, liftable_holds};
 use crossdock_domain::event::{Decision, HoldCode};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::outstanding::TaskId;
+use crossdock_domain::returns::resolve;
 use crossdock_domain::{Attention, Event, Order, OrderId, Sku};
 use crossdock_log::OrderView;
 use crossdock_runner::{Committed, Origin};
@@ -99,13 +100,17 @@ impl Operate {
                 )));
             }
             self.recorder.record(&mut order, (&cause, &origin), |order| lift(order, &liftable)).await
+        } else if about.starts_with("return:") || about.starts_with("change:") {
+            self.recorder.record(&mut order, (&cause, &origin), |order| resolve(order, about)).await
         } else {
             let task: TaskId = about.parse().map_err(|_| unknown())?;
             self.recorder.record(&mut order, (&cause, &origin), |order| release(order, &task)).await
         };
         match committed.map_err(unavailable)? {
             Committed::Appended(_) | Committed::Already => Ok(()),
-            Committed::Nothing => Err(nothing_to_retry("the task is not parked; it runs, or is done")),
+            Committed::Nothing => {
+                Err(nothing_to_retry("nothing waits for your word: it runs, is done, or is for the storefront to say"))
+            }
         }
     }
 

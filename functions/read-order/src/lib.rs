@@ -106,12 +106,14 @@ fn order_json(order: &Order, commits: &[Commit]) -> Value {
         })).collect::<Vec<_>>(),
         "timeline": commits.iter().flat_map(timeline_json).collect::<Vec<_>>(),
         "outstanding": outstanding_json(order),
+        "returns": returns_json(order),
+        "refunds": refunds_json(order),
         "documents": documents_json(order),
     })
 }
 
 fn lines_json(order: &Order) -> Vec<Value> {
-    let lines = order.accepted.iter().flat_map(|accepted| accepted.fact.order.lines.iter().enumerate());
+    let lines = order.lines().enumerate();
     lines
         .map(|(index, line)| {
             json!({
@@ -122,6 +124,8 @@ fn lines_json(order: &Order) -> Vec<Value> {
                 "allocated": order.allocated(index),
                 "shipped": order.shipped(index),
                 "invoiced": order.invoiced(index),
+                "cancelled": order.cancelled(index),
+                "in_return": order.in_return(index),
                 "unit_price_minor": line.unit_price,
             })
         })
@@ -137,6 +141,9 @@ fn totals_json(order: &Order) -> Value {
         fields.insert("currency".into(), json!(accepted.fact.order.currency));
         fields.insert("invoiced_minor".into(), invoiced.into());
         fields.insert("tendered_minor".into(), tendered.into());
+        fields.insert("refunded_minor".into(), json!(order.refunded().unwrap_or_default()));
+        let (receivable, deposit, credit) = order.open_books();
+        fields.insert("open_minor".into(), json!({ "receivable": receivable, "deposit": deposit, "credit": credit }));
     }
     totals
 }
@@ -172,6 +179,48 @@ fn outstanding_json(order: &Order) -> Vec<Value> {
     order.outstanding().into_iter().map(entry).collect()
 }
 
+fn returns_json(order: &Order) -> Vec<Value> {
+    let known = order.reversals.returns.values().map(|known| &known.fact);
+    let status =
+        |number: u32| match (order.reversals.closed.get(&number), order.reversals.authorized.contains_key(&number)) {
+            (Some(reason), _) => reason.clone(),
+            (None, true) => "authorized".to_owned(),
+            (None, false) => "waits_for_approval".to_owned(),
+        };
+    known
+        .map(|known| {
+            json!({
+                "return": known.number,
+                "status": status(known.number),
+                "resolution": known.resolution,
+                "lines": known.lines.iter().map(|line| json!({
+                    "line": line.line,
+                    "quantity": line.quantity,
+                    "reason": line.reason,
+                    "received": order.received(known.number, line.line),
+                })).collect::<Vec<_>>(),
+            })
+        })
+        .collect()
+}
+
+fn refunds_json(order: &Order) -> Vec<Value> {
+    let known = order.reversals.refunds.values().map(|known| &known.fact);
+    known
+        .map(|refund| {
+            let issued = order.reversals.issued.get(&refund.number).map(|issued| &issued.fact);
+            json!({
+                "refund": refund.number,
+                "origin": refund.origin,
+                "return": refund.of_return,
+                "total_minor": refund.total,
+                "status": issued.map(crossdock_domain::event::IssuedRefund::status),
+                "withdrawn": order.reversals.withdrawn.contains(&refund.number),
+            })
+        })
+        .collect()
+}
+
 fn documents_json(order: &Order) -> Vec<Value> {
     let entry = |kind: &str, document: &Document| {
         json!({
@@ -190,5 +239,17 @@ fn documents_json(order: &Order) -> Vec<Value> {
     documents.extend(order.item_fulfillments.values().map(|d| entry("item_fulfillment", &d.fact)));
     documents.extend(order.invoices.values().map(|d| entry("invoice", &d.fact)));
     documents.extend(order.applications.values().map(|a| entry("deposit_application", &a.fact.document)));
+    let taken_back = &order.reversals;
+    let numbered = [
+        ("return_order", &taken_back.announced),
+        ("return_authorization", &taken_back.return_authorizations),
+        ("item_receipt", &taken_back.item_receipts),
+        ("inventory_adjustment", &taken_back.adjustments),
+        ("credit_memo", &taken_back.credit_memos),
+        ("customer_refund", &taken_back.customer_refunds),
+    ];
+    for (kind, known) in numbered {
+        documents.extend(known.values().map(|d| entry(kind, &d.fact)));
+    }
     documents
 }

@@ -12,6 +12,8 @@ use crossdock_domain::accept::{Inbound, MAX_LINES};
 use crossdock_domain::checkout::{Cart, CartLine};
 use crossdock_domain::event::{ReceiptLine, StockReceipt};
 use crossdock_domain::ids::{ChannelOrderId, CountryCode};
+use crossdock_domain::reversals::Resolution;
+use crossdock_domain::sales::{RefundStatus, RefundTender};
 use crossdock_domain::{
     CanonicalOrder, Charge, ChargeKind, ConnectionId, Line, LineKind, Minor, Recipient, Sku, TaxLine, Tender,
     TenderStatus,
@@ -88,6 +90,106 @@ pub fn parse_receipt(body: &[u8]) -> Result<StockReceipt, Vec<Fault>> {
             receipt.complain("lines", invalid(format!("names the SKU of entry {place} twice: add its units up")));
         }
         Some(StockReceipt { receipt_id: receipt_id?, location: location?, lines })
+    })
+}
+
+/// What a caller wants cancelled, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParsedCancellation {
+    /// Why.
+    pub reason: String,
+    /// Line identities and units; empty for everything that has not left.
+    pub lines: Vec<(String, u32)>,
+}
+
+/// The body of `POST /v1/orders/{order_id}/cancellation`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_cancellation(body: &[u8]) -> Result<ParsedCancellation, Vec<Fault>> {
+    read(body, &["reason", "lines"], |cancellation| {
+        let reason = cancellation.required("reason", token(1, 40));
+        let entries = Entries { least: 1, most: MAX_LINES, fields: &["line_id", "quantity"] };
+        let lines = cancellation.list("lines", entries, |line, _| {
+            let (line_id, quantity) = (line.required("line_id", token(1, 64)), line.required("quantity", units));
+            Some((line_id?, quantity?))
+        });
+        complain_of_repeats(cancellation, lines.iter().map(|(line_id, _)| line_id.as_str()));
+        Some(ParsedCancellation { reason: reason?, lines })
+    })
+}
+
+/// What a caller wants to return, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParsedReturn {
+    /// What is wanted: money for goods that come back, money for goods that are kept, or other goods.
+    pub resolution: Resolution,
+    /// Line identities, units and reasons.
+    pub lines: Vec<(String, u32, String)>,
+}
+
+/// The body of `POST /v1/orders/{order_id}/returns`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_return(body: &[u8]) -> Result<ParsedReturn, Vec<Fault>> {
+    read(body, &["resolution", "lines"], |request| {
+        let resolution = request.optional("resolution", word(&["refund", "keep", "reship"])).unwrap_or("refund");
+        let entries = Entries { least: 1, most: MAX_LINES, fields: &["line_id", "quantity", "reason"] };
+        let lines = request.required_list("lines", entries, |line, _| {
+            let (line_id, quantity) = (line.required("line_id", token(1, 64)), line.required("quantity", units));
+            let reason = line.required("reason", token(1, 40));
+            Some((line_id?, quantity?, reason?))
+        });
+        complain_of_repeats(request, lines.iter().map(|(line_id, ..)| line_id.as_str()));
+        let resolution = match resolution {
+            "keep" => Resolution::Keep,
+            "reship" => Resolution::Reship,
+            _ => Resolution::Refund,
+        };
+        Some(ParsedReturn { resolution, lines })
+    })
+}
+
+fn complain_of_repeats<'a>(of: &Object<'_>, line_ids: impl Iterator<Item = &'a str>) {
+    if let Some(place) = first_repeat(line_ids) {
+        of.complain("lines", invalid(format!("names the line_id of entry {place} twice: add its units up")));
+    }
+}
+
+/// Money that a shop without a connection to us has paid back, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParsedRefund {
+    /// Number of the refund that Crossdock had decided; absent for one that the shop made by itself.
+    pub refund: Option<u32>,
+    /// The payment.
+    pub tender: RefundTender,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
+/// The body of `POST /v1/orders/{order_id}/refunds`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_refund(body: &[u8]) -> Result<ParsedRefund, Vec<Fault>> {
+    let fields = ["refund", "transaction_id", "gateway", "amount_minor", "status", "refunded_at"];
+    read(body, &fields, |refund| {
+        let number = refund.optional("refund", units);
+        let (id, gateway) = (refund.required("transaction_id", token(1, 64)), refund.required("gateway", token(1, 64)));
+        let amount = refund.required("amount_minor", minor);
+        let status = refund.required("status", word(&["success", "pending", "failure"]));
+        let at = refund.required("refunded_at", time);
+        let status = match status? {
+            "success" => RefundStatus::Succeeded,
+            "pending" => RefundStatus::Pending,
+            _ => RefundStatus::Failed,
+        };
+        Some(ParsedRefund {
+            refund: number,
+            tender: RefundTender { id: id?, gateway: gateway?, amount: amount?, status },
+            at: at?,
+        })
     })
 }
 

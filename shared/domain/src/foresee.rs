@@ -7,7 +7,7 @@ use crate::ids::ConnectionId;
 use crate::money::Minor;
 use crate::order::Order;
 use crate::outstanding::{Task, TaskKind};
-use crate::reversals::{IssuedRefund, RefundOrigin};
+use crate::reversals::{Disposition, IssuedRefund, Receipt, ReceiptLine, next};
 use crate::sales::{RefundStatus, RefundTender};
 
 /// One outside call that will be made.
@@ -22,26 +22,74 @@ pub struct Effect {
     /// What the document comes to, in minor units of the order's currency; absent where it is no money.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount_minor: Option<Minor>,
+    /// What has to happen first, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<&'static str>,
+}
+
+/// What would follow from a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreseen {
+    /// The facts that would be recorded at once.
+    pub facts: Vec<Event>,
+    /// Every outside call, in order.
+    pub effects: Vec<Effect>,
+    /// Money that would go back to the buyer, in minor units of the order's currency.
+    pub refunded_minor: Minor,
 }
 
 /// No order owes so many things.
 const MOST: usize = 500;
 
+/// What is said of effects that come only with the goods.
+const WHEN_RETURNED: &str = "when the goods are back, all of them and sellable";
+
 impl Order {
-    /// Every outside call that the order owes from here on, supposing that each goes well, that the 3PL stops what it
-    /// is asked to stop, and that what is only waited for does not come.
+    /// Every outside call that the order would owe after these facts, supposing that each goes well, that the 3PL
+    /// stops what it is asked to stop, and that announced goods come back as announced.
     #[must_use]
-    pub fn foresee(&self, at: Timestamp) -> Vec<Effect> {
-        let (mut order, mut effects) = (self.clone(), Vec::new());
+    pub fn foresee(&self, facts: &[Event], at: Timestamp) -> Foreseen {
+        let mut order = self.clone();
+        order.evolve_all(facts, at);
+        let mut facts = facts.to_vec();
+        facts.extend(order.settle_consequences(at));
+        let (mut effects, mut when) = (Vec::new(), None);
         for _ in 0..MOST {
             order.settle_consequences(at);
-            let Some((effect, fact)) = order.outstanding().iter().find_map(|task| order.foreseen(task, at)) else {
+            let next = order.outstanding().iter().find_map(|task| order.foreseen(task, at));
+            if let Some((effect, fact)) = next {
+                order.evolve_all(&fact, at);
+                effects.push(Effect { when, ..effect });
+            } else if let Some(receipt) = order.goods_come_back(at) {
+                when = Some(WHEN_RETURNED);
+                order.evolve(&receipt, at);
+            } else {
                 break;
-            };
-            order.evolve_all(&fact, at);
-            effects.push(effect);
+            }
         }
-        effects
+        let before = self.refunded().unwrap_or_default();
+        let refunded_minor = order.refunded().and_then(|after| after.minus(before)).unwrap_or_default();
+        Foreseen { facts, effects, refunded_minor }
+    }
+
+    /// The arrival of the first return that is waited for.
+    fn goods_come_back(&self, at: Timestamp) -> Option<Event> {
+        let waited = self.outstanding().into_iter().find(|task| task.id.kind == TaskKind::AwaitReturn)?;
+        let known = &self.reversals.returns.get(&waited.number)?.fact;
+        let location = self.shipments.values().next()?.fact.location.clone();
+        let lines = known.lines.iter().filter_map(|of| {
+            let (sku, disposition) = (self.sku(of.line)?.clone(), Disposition::Restock);
+            Some(ReceiptLine { line: Some(of.line), sku, quantity: of.quantity, disposition })
+        });
+        Some(Event::ReturnReceived(Receipt {
+            number: next(&self.reversals.receipts),
+            of_return: Some(known.number),
+            id: format!("foreseen-{}", known.number),
+            location,
+            lines: lines.collect(),
+            completed: true,
+            received_at: at,
+        }))
     }
 
     /// Adds what follows from the facts, and the facts that follow from that.
@@ -75,7 +123,7 @@ impl Order {
             _ => task.id.document.as_str(),
         };
         let reference = if named.is_empty() { self.id.channel.to_string() } else { self.reference(named)? };
-        Some((Effect { task: task.id.to_string(), system, reference, amount_minor: amount }, events))
+        Some((Effect { task: task.id.to_string(), system, reference, amount_minor: amount, when: None }, events))
     }
 
     fn foreseen_at_3pl(&self, task: &Task) -> Option<Vec<Event>> {
@@ -180,14 +228,5 @@ impl Order {
         let system = self.accepted.as_ref().map_or_else(|| self.id.connection.clone(), |a| a.fact.routes.erp.clone());
         let reference = self.reference(&task.id.document);
         Document { system, id: format!("foreseen-{}", task.id), reference, total_minor }
-    }
-
-    /// The money that goes back by refunds that are not issued yet.
-    ///
-    /// # Errors
-    /// Overflow.
-    pub fn refund_promised(&self) -> Result<Minor, crate::money::MoneyError> {
-        let open = self.refunds_to_issue().filter(|refund| refund.origin != RefundOrigin::Overtaken);
-        Minor::sum(open.map(|refund| refund.total))
     }
 }

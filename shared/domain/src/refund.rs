@@ -1,7 +1,8 @@
 //! Money that goes back: how much is left, what is due, and what others have paid.
 
+use crate::cancel::Reason;
 use crate::canonical::{ChargeKind, Line, TaxLine};
-use crate::event::{Event, LineQuantity};
+use crate::event::{Decision, Event, IssuedRefund, LineQuantity};
 use crate::money::{Minor, MoneyError};
 use crate::order::Order;
 use crate::reversals::{Goods, Refund, RefundLine, RefundOrigin, Resolution, Return, ReturnLine, next};
@@ -372,4 +373,35 @@ impl RefundLine {
 /// Whether a return that nobody asked for waits for somebody's word.
 pub(crate) fn waits_for_word(known: &Return) -> bool {
     known.resolution == Resolution::Undecided
+}
+
+/// Money that a shop says it has paid back: for a refund that was decided here, by its number, or by its own decision.
+///
+/// # Errors
+/// There is no such refund, it is paid already, the amount is another, or the shop is asked by us and not the other way.
+pub fn record_payment(order: &Order, number: Option<u32>, issued: &IssuedRefund) -> Result<Decision, Vec<Reason>> {
+    let refuse = |code, detail: &str| Err(vec![Reason::new(code, detail)]);
+    if order.accepted.as_ref().is_some_and(|accepted| accepted.fact.routes.storefront.is_some()) {
+        return refuse("storefront", "this order's storefront is connected: what it pays back is read from there");
+    }
+    if order.reversals.issued.iter().any(|(own, known)| known.fact.id == issued.id && Some(*own) != number) {
+        return refuse("known", "this transaction was told before");
+    }
+    let paid = Minor::sum(issued.tenders.iter().map(|tender| tender.amount)).unwrap_or_default();
+    let Some(number) = number else {
+        let mut refund = order.blank(RefundOrigin::Storefront, Vec::new());
+        (refund.adjustment, refund.total) = (paid, paid);
+        return Ok(Event::RefundRecorded { refund, issued: issued.clone() }.into());
+    };
+    let Some(refund) = order.standing_refunds().find(|refund| refund.number == number) else {
+        return refuse("unknown_refund", "the order owes no refund of this number");
+    };
+    if refund.total != paid {
+        let detail = format!("refund {number} is of {} minor units", refund.total.get());
+        return Err(vec![Reason::new("amount", detail)]);
+    }
+    match order.reversals.issued.get(&number) {
+        Some(known) if known.fact.status() == RefundStatus::Succeeded => refuse("known", "the refund is paid already"),
+        Some(_) | None => Ok(Event::RefundIssued { number, issued: issued.clone() }.into()),
+    }
 }

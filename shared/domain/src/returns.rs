@@ -122,6 +122,9 @@ impl Order {
 /// # Errors
 /// Every reason why not. Nothing is changed then.
 pub fn request_return(order: &Order, command: &ReturnCommand) -> Result<Decision, Vec<Reason>> {
+    if let Some(decision) = resolved_now(order, command) {
+        return Ok(decision);
+    }
     let policy = order.return_policy();
     let mut reasons = Vec::new();
     if command.lines.is_empty() {
@@ -224,6 +227,47 @@ fn resolution_reasons(
         }
     }
     reasons
+}
+
+/// What an operator's word means about something that waits for it: a return is approved, goods that came unannounced
+/// are refunded, a change that came too late is taken over all the same. Nothing where nothing waits under that name.
+#[must_use]
+pub fn resolve(order: &Order, about: &str) -> Decision {
+    let reversals = &order.reversals;
+    if let Some(number) = about.strip_prefix("return:").and_then(return_number) {
+        let waits = reversals.returns.get(&number).filter(|_| !reversals.closed.contains_key(&number));
+        return match waits {
+            Some(known) if !reversals.authorized.contains_key(&number) => {
+                // What the storefront has to approve is approved there.
+                let ours = !matches!(known.fact.source, ReturnSource::Storefront(_));
+                if ours { Event::ReturnAuthorized { number }.into() } else { Decision::default() }
+            }
+            Some(known) if crate::refund::waits_for_word(&known.fact) => {
+                Event::ReturnResolved { number, resolution: Resolution::Refund }.into()
+            }
+            Some(_) | None => Decision::default(),
+        };
+    }
+    let change = about.strip_prefix("change:").and_then(|id| reversals.refused_changes.get(id));
+    change.map_or_else(Decision::default, |change| {
+        let (id, lines) = (change.fact.id.clone(), change.fact.lines.clone());
+        Event::OrderEdited(crate::reversals::Edit { id, lines }).into()
+    })
+}
+
+/// Goods that came unannounced, and that the buyer now says something about: exactly these units.
+fn resolved_now(order: &Order, command: &ReturnCommand) -> Option<Decision> {
+    let wanted: Vec<(&str, u32)> = command.lines.iter().map(|(line, units, _)| (line.as_str(), *units)).collect();
+    let same = |known: &&Return| {
+        let mut here: BTreeMap<&str, u32> = BTreeMap::new();
+        for of in &known.lines {
+            *here.entry(order.line(of.line).map_or("", |line| line.id.as_str())).or_default() += of.quantity;
+        }
+        here.into_iter().eq(wanted.iter().copied().collect::<BTreeMap<_, _>>())
+    };
+    let known = order.authorized_returns().filter(|known| crate::refund::waits_for_word(known)).find(same)?;
+    let (number, resolution) = (known.number, command.resolution);
+    (resolution != Resolution::Undecided).then(|| Event::ReturnResolved { number, resolution }.into())
 }
 
 fn approval(order: &Order, policy: &ReturnPolicy, lines: &[ReturnLine]) -> Option<String> {
@@ -466,6 +510,18 @@ impl Order {
             if issued.fact.status() == crate::sales::RefundStatus::Failed {
                 let reason = "a payment back to the buyer has failed: pay it another way at the storefront".to_owned();
                 tell(format!("refund:R{number}"), "refused", (reason, issued.at));
+            }
+        }
+        if self.accepted.as_ref().is_some_and(|accepted| accepted.fact.routes.storefront.is_none()) {
+            for refund in self.refunds_to_issue() {
+                let since = reversals.refunds.get(&refund.number).map_or(Timestamp::UNIX_EPOCH, |known| known.at);
+                let (number, total) = (refund.number, refund.total.get());
+                let reason = format!(
+                    "{total} minor units are to be paid back by the shop; tell of it by POST \
+                     /v1/orders/{}/refunds with refund {number}",
+                    self.id
+                );
+                tell(format!("refund:R{number}"), "to_pay", (reason, since));
             }
         }
         if self.left_to_refund() < Minor::ZERO {

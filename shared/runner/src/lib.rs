@@ -1,6 +1,7 @@
 //! The runner: loads an order, sees which tasks are outstanding, has a step do them, and commits what came of it. It
 //! owns claims, conflicts, completion and parking, so that a step is nothing but its one outside call.
 
+pub mod command;
 mod commit;
 mod directory;
 pub mod faults;

@@ -119,6 +119,37 @@ impl Request {
     }
 }
 
+impl Request {
+    /// The key under which a repeat of this request is known.
+    ///
+    /// # Errors
+    /// There is none, or it is not one plain header.
+    pub fn idempotency_key(&self) -> Result<&str, Problem> {
+        let wrong = |detail: &'static str| Problem::new(StatusCode::BAD_REQUEST, "idempotency-key", detail);
+        let mut keys = self.headers.iter().filter(|(name, _)| name == "idempotency-key").map(|(_, key)| key.as_str());
+        let key = keys.next().ok_or_else(|| wrong("send an Idempotency-Key header, one per request that you make"))?;
+        let printable = (1..=255).contains(&key.len()) && key.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+        if !printable || keys.next().is_some() {
+            return Err(wrong(
+                "the Idempotency-Key has to be one header of 1 to 255 printable ASCII characters without spaces",
+            ));
+        }
+        Ok(key)
+    }
+
+    /// A query parameter that says yes or no; absent is no.
+    ///
+    /// # Errors
+    /// It says something else.
+    pub fn flag(&self, name: &'static str) -> Result<bool, Problem> {
+        match self.query.get(name).map(String::as_str) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "flag", format!("{name} has to be true or false"))),
+        }
+    }
+}
+
 fn headers_of(event: &ApiGatewayProxyRequest) -> Vec<(String, String)> {
     let source = if event.multi_value_headers.is_empty() { &event.headers } else { &event.multi_value_headers };
     source

@@ -44,7 +44,7 @@ pub type Caller<'a> = (&'a str, &'a str, &'a str);
 
 /// A caller with every scope, on every connection.
 pub const EVERYBODY: Caller<'static> =
-    ("tester", "orders:write orders:read checkout:validate ops:read ops:write inventory:write", "*");
+    ("tester", "orders:write orders:read returns:write checkout:validate ops:read ops:write inventory:write", "*");
 
 /// A call of any route.
 #[derive(Debug, Clone)]
@@ -150,6 +150,10 @@ impl World {
         let answer = async {
             match (call.method.as_str(), call.resource) {
                 ("POST", "/orders") => functions.accept_order.handle(event).await,
+                ("POST", "/orders/{order_id}/cancellation") => functions.cancel_order.handle(event).await,
+                ("POST", "/orders/{order_id}/returns" | "/orders/{order_id}/refunds") => {
+                    functions.request_return.handle(event).await
+                }
                 ("POST", "/checkout/validations") => functions.validate_checkout.handle(event).await,
                 ("POST", "/webhooks/{connection}") => functions.receive_webhook.handle(event).await,
                 ("GET", "/orders" | "/orders/{order_id}") => functions.read_order.handle(event).await,
@@ -169,6 +173,32 @@ impl World {
         let key = key.map(|key| [("idempotency-key", key)]);
         let call = Call::post("/orders", body);
         self.call(Some(caller), &call.with(key.as_ref().map_or(&[][..], |key| &key[..]))).await
+    }
+
+    /// Sends a body to `POST /v1/orders/{order_id}/<what>`: `cancellation`, `returns` or `refunds`.
+    pub async fn ask_of_order(&mut self, (order_id, what): (&str, &str), key: &str, body: &Value) -> Reply {
+        self.ask_of_order_as(EVERYBODY, (order_id, what), (key, body)).await
+    }
+
+    /// The same as somebody in particular.
+    pub async fn ask_of_order_as(
+        &mut self,
+        caller: Caller<'_>,
+        (order_id, what): (&str, &str),
+        (key, body): (&str, &Value),
+    ) -> Reply {
+        let resource = format!("/orders/{{order_id}}/{what}");
+        let (path, headers, body) = ([("order_id", order_id)], [("idempotency-key", key)], body.to_string());
+        let call = Call::post(&resource, body.as_bytes()).at(&path).with(&headers);
+        self.call(Some(caller), &call).await
+    }
+
+    /// What `POST /v1/orders/{order_id}/<what>` would lead to.
+    pub async fn dry_run(&mut self, (order_id, what): (&str, &str), body: &Value) -> Reply {
+        let resource = format!("/orders/{{order_id}}/{what}");
+        let (path, body) = ([("order_id", order_id)], body.to_string());
+        let call = Call::post(&resource, body.as_bytes()).at(&path).asking(&[("dry_run", "true")]);
+        self.call(Some(EVERYBODY), &call).await
     }
 
     /// Asks `POST /v1/checkout/validations`.

@@ -12,6 +12,8 @@ use crate::ports::{CrashPlan, Store, Traffic, WorldBus, WorldQueue};
 /// Every function, by what it is called with.
 pub(crate) struct Functions {
     pub(crate) accept_order: accept_order::AcceptOrder,
+    pub(crate) cancel_order: cancel_order::CancelOrder,
+    pub(crate) request_return: request_return::RequestReturn,
     pub(crate) validate_checkout: validate_checkout::ValidateCheckout,
     pub(crate) read_order: read_order::ReadOrder,
     pub(crate) operate: operate::Operate,
@@ -102,6 +104,8 @@ impl Parts {
                 items: store.clone(),
                 markers: store.clone(),
             },
+            cancel_order: cancel_order::CancelOrder { recorder: recorder.clone() },
+            request_return: request_return::RequestReturn { recorder: recorder.clone() },
             validate_checkout: validate_checkout::ValidateCheckout {
                 directory: directory.clone(),
                 items: store.clone(),
