@@ -56,7 +56,7 @@ impl Shop {
     }
 
     fn refund_all(&mut self, id: u64, how: &Cancelling, now: Timestamp) -> Result<u64, String> {
-        let restock = if how.restock { Restock::Cancel } else { Restock::NoRestock };
+        let restock = if how.restock { Restock::Cancel } else { Restock::Nothing };
         let order = self.order_mut(id)?;
         let lines = order.lines.iter().enumerate().filter(|(_, line)| line.current > 0);
         let request = RefundRequest {
@@ -111,7 +111,7 @@ impl Shop {
             changes.push(order.add(template, now, &mut ids)?);
         }
         for (sku, quantity) in &edit.set {
-            changes.extend(order.set(sku, *quantity, now, &mut ids)?);
+            changes.extend(order.set((sku, *quantity), now, &mut ids)?);
         }
         let (additions, removals) = told(&order, &changes);
         let sales = changes.into_iter().map(|change| change.sale).collect();
@@ -256,7 +256,7 @@ impl Order {
         (change.line, change.sale)
     }
 
-    fn set(&mut self, sku: &str, wanted: i64, now: Timestamp, ids: &mut Ids) -> Result<Option<Change>, String> {
+    fn set(&mut self, (sku, wanted): (&str, i64), now: Timestamp, ids: &mut Ids) -> Result<Option<Change>, String> {
         let index = self.line_of(sku)?;
         let open = self.open_units(index);
         let (rate, included) = (self.tax_rate, self.taxes_included);

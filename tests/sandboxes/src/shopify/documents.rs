@@ -9,7 +9,7 @@ use super::shop::Shop;
 impl Shop {
     /// Everything the shop holds, money in minor units.
     pub(super) fn documents(&self) -> Value {
-        let orders = self.orders.values().map(|order| document(order)).collect::<Vec<_>>();
+        let orders = self.orders.values().map(document).collect::<Vec<_>>();
         json!({ "orders": orders })
     }
 }

@@ -77,7 +77,8 @@ pub(super) enum Restock {
     Cancel,
     Return,
     #[default]
-    NoRestock,
+    #[serde(rename = "no_restock")]
+    Nothing,
 }
 
 impl Restock {
@@ -85,7 +86,7 @@ impl Restock {
         match self {
             Self::Cancel => "cancel",
             Self::Return => "return",
-            Self::NoRestock => "no_restock",
+            Self::Nothing => "no_restock",
         }
     }
 }

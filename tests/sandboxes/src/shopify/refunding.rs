@@ -165,7 +165,7 @@ fn check_quantities(order: &Order, request: &RefundRequest) -> Result<(), UserEr
         let left = match restock {
             Restock::Cancel => open,
             Restock::Return => line.current - open,
-            Restock::NoRestock => line.current,
+            Restock::Nothing => line.current,
         };
         if asked(None) > line.current || asked(Some(*restock)) > left {
             return Err(on(at, "quantity", "Quantity cannot refund more items than were purchased"));
@@ -291,7 +291,7 @@ impl Order {
         let open = match restock {
             Restock::Cancel => quantity,
             Restock::Return => 0,
-            Restock::NoRestock => self.open_units(index).min(quantity),
+            Restock::Nothing => self.open_units(index).min(quantity),
         };
         self.unschedule(index, open);
         if let Some(line) = self.lines.get_mut(index) {

@@ -44,7 +44,7 @@ impl Shop {
         let order = self.order_mut(id)?;
         let mut lines = Vec::new();
         for (sku, quantity, reason) in &wish.lines {
-            lines.extend(order.returnable((sku, *quantity), reason, &lines, &mut ids)?);
+            lines.extend(order.returnable((sku, *quantity, reason), &lines, &mut ids)?);
         }
         let mut exchange = Vec::new();
         for template in &wish.exchange {
@@ -169,8 +169,7 @@ impl Order {
     /// Units of shipped lines that no other return has.
     fn returnable(
         &self,
-        (sku, quantity): (&str, i64),
-        reason: &str,
+        (sku, quantity, reason): (&str, i64, &str),
         so_far: &[ReturnLine],
         ids: &mut Ids,
     ) -> Result<Vec<ReturnLine>, String> {

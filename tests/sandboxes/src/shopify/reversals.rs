@@ -19,7 +19,7 @@ pub(super) fn refund(order: &Order, refund: &Refund, letterhead: &Letterhead) ->
         "processed_at": at,
         "note": refund.note,
         "user_id": null,
-        "restock": refund.lines.iter().any(|line| line.restock != Restock::NoRestock),
+        "restock": refund.lines.iter().any(|line| line.restock != Restock::Nothing),
         "return": refund.return_id.map(|id| json!({ "id": id, "admin_graphql_api_id": gid("Return", id) })),
         "duties": [],
         "total_duties_set": money_set(order, 0),

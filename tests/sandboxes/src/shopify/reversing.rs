@@ -126,7 +126,7 @@ fn units(order: &Order, line: &Value) -> (usize, i64, Restock) {
     let restock = match line.get("restockType").and_then(Value::as_str) {
         Some("CANCEL") => Restock::Cancel,
         Some("RETURN") => Restock::Return,
-        _ => Restock::NoRestock,
+        _ => Restock::Nothing,
     };
     (index, line.get("quantity").and_then(Value::as_i64).unwrap_or(0), restock)
 }
