@@ -61,6 +61,13 @@ pub(super) struct Agreement {
     pub(super) sales: Page<Sale>,
 }
 
+impl Agreement {
+    /// Whether it is what was agreed when the order was placed.
+    pub(super) fn is_of_placing(&self) -> bool {
+        self.kind == "OrderAgreement"
+    }
+}
+
 /// One entry of the ledger.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -240,13 +240,17 @@ impl Shopify {
         answer.order.ok_or_else(|| missing_order(gid))
     }
 
-    /// An agreement with all its sales; it is found again by the cursor before it.
+    /// An agreement with all its sales; it is found again by the cursor before it. What was sold when the order was
+    /// placed came with the order itself, and is not read again.
     async fn whole_agreement(
         &self,
         gid: &str,
         before: Option<&str>,
         mut agreement: Agreement,
     ) -> Result<Agreement, Failure> {
+        if agreement.is_of_placing() {
+            return Ok(agreement);
+        }
         for _ in 0..MOST_PAGES {
             let Some(sales) = agreement.sales.next() else { return Ok(agreement) };
             let page = self.agreements_page(gid, (before, 1, Some(&sales))).await?;
