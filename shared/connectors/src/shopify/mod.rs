@@ -1,12 +1,16 @@
-//! Shopify: orders come by webhook, shipments are told through the Admin GraphQL API. README.md beside this file says
+//! Shopify: orders come by webhook; shipments, refunds and cancellations are told, and its sales ledger is read,
+//! through the Admin GraphQL API. README.md beside this file says
 //! what it can do and where Shopify's facts come from.
 
 mod client;
 pub mod config;
 mod fulfilling;
+mod ledger;
 mod money;
 mod order;
+mod paying;
 mod reading;
+mod reversing;
 mod translate;
 pub mod webhook;
 
@@ -14,7 +18,10 @@ pub mod webhook;
 mod tests;
 
 use async_trait::async_trait;
+use crossdock_domain::Currency;
 use crossdock_domain::event::FailureClass;
+use crossdock_domain::ids::ChannelOrderId;
+use crossdock_domain::sales::{SalesReport, ToldRefund};
 use crossdock_step::Failure;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -24,7 +31,7 @@ use self::fulfilling::{
     FulfilledLine, Fulfillment, FulfillmentOrder, OpenLine, Page, Part, Units, missing, number_of, numbers, plan,
 };
 use self::translate::Refusal;
-use crate::{Announcement, Outside, Posted, Storefront};
+use crate::{Announcement, CancelInstruction, Outside, Posted, RefundInstruction, Storefront};
 
 const ORDER_FULFILLMENTS: Document =
     Document { name: "OrderFulfillments", text: include_str!("queries/order_fulfillments.graphql") };
@@ -147,6 +154,18 @@ impl Storefront for Shopify {
             }
         }
         last.map(|fulfillment| posted(&fulfillment)).ok_or_else(|| refused("there was nothing left to tell"))
+    }
+
+    async fn refund(&self, instruction: &RefundInstruction) -> Result<ToldRefund, Failure> {
+        self.pay_back(instruction).await
+    }
+
+    async fn cancel(&self, instruction: &CancelInstruction) -> Result<Posted, Failure> {
+        self.cancel_order(instruction).await
+    }
+
+    async fn sales(&self, channel: &ChannelOrderId, currency: Currency) -> Result<SalesReport, Failure> {
+        self.read_sales(channel, currency).await
     }
 }
 

@@ -109,6 +109,11 @@ pub(super) fn is_zero(amount: &Value) -> bool {
     })
 }
 
+/// Whether an amount is below nothing, in whatever currency.
+pub(super) fn is_negative(amount: &Value) -> bool {
+    digits_of(amount).is_some_and(|text| text.starts_with('-')) && !is_zero(amount)
+}
+
 fn currency(of: &Value, name: &str) -> Result<Option<Currency>, Unreadable> {
     let parse = |code: &str| code.parse().map_err(|_| Unreadable::new(name, "is not an ISO 4217 currency"));
     text(of, name)?.map(parse).transpose()

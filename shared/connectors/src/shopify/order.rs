@@ -17,17 +17,25 @@ pub(super) enum View {
 
 impl View {
     /// Current where the body tells current totals *and* current quantities: a mixture of the two adds up to nothing.
+    /// An order that was cancelled or refunded is read as placed: what became of it since then, the sales ledger says,
+    /// and its acceptance must not depend on which of its messages came first.
     pub(super) fn of(order: &Value) -> Result<Self, Unreadable> {
         let lines = list(order, "line_items")?;
         let counted = lines.is_empty() || lines.iter().any(|line| get(line, "current_quantity").is_some());
         let priced = ["current_total_price", "current_total_price_set"].iter().any(|name| get(order, name).is_some());
-        Ok(if counted && priced { Self::Current } else { Self::Placed })
+        Ok(if counted && priced && !is_reversed(order)? { Self::Current } else { Self::Placed })
     }
 
     /// The name of a total in this view.
     pub(super) fn name(self, current: &'static str, placed: &'static str) -> &'static str {
         if self == Self::Current { current } else { placed }
     }
+}
+
+/// Whether an order was cancelled, or money of it went back.
+fn is_reversed(order: &Value) -> Result<bool, Unreadable> {
+    let refunded = matches!(text(order, "financial_status")?, Some("refunded" | "partially_refunded"));
+    Ok(refunded || get(order, "cancelled_at").is_some() || !list(order, "refunds")?.is_empty())
 }
 
 /// How an order is read.

@@ -12,7 +12,7 @@ use crossdock_step::Failure;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::money::{Purse, is_zero};
+use super::money::{Purse, is_negative, is_zero};
 use super::order::{Parts, Reader, View};
 use super::reading::{Kind, Unreadable, each, flag, get, id, list, printable, text, time};
 
@@ -50,7 +50,7 @@ fn order_in(body: &Value, purse: Purse) -> Result<Inbound, Unreadable> {
     let placed_at = time(body, "processed_at")?.or(created_at);
     let placed_at = placed_at.ok_or_else(|| Unreadable::new("processed_at", "is missing, and so is created_at"))?;
     let total = purse.required(body, reader.view.name("current_total_price", "total_price"))?;
-    let payment = Payment::read(body, purse)?;
+    let payment = Payment::read(body, reader)?;
     let (recipient, country) = recipient(body, &mut oddities)?;
     let order = CanonicalOrder {
         name: name(body)?,
@@ -113,26 +113,27 @@ fn shipped_already(body: &Value) -> Result<Option<Hold>, Unreadable> {
 
 /// What a body says about how it was paid: states and gateways, but not the single transactions.
 struct Payment<'a> {
+    view: View,
     /// The order's own id: the payment keeps it when the gateway becomes known only later.
     id: String,
     status: Option<&'a str>,
     gateways: Vec<&'a str>,
     settled: bool,
     rounding: Minor,
-    /// What was asked for when the order was placed.
-    gross: Option<Minor>,
 }
 
 impl<'a> Payment<'a> {
-    fn read(body: &'a Value, purse: Purse) -> Result<Self, Unreadable> {
+    fn read(body: &'a Value, Reader { purse, view }: Reader) -> Result<Self, Unreadable> {
         let rounding = purse.signed(body, "total_cash_rounding_payment_adjustment")?;
         Ok(Self {
+            view,
             id: id(body, "id")?.to_string(),
             status: text(body, "financial_status")?,
             gateways: gateways(body)?,
-            settled: get(body, "total_outstanding").is_none_or(is_zero),
+            // Seen as placed, what the buyer is owed since then was paid all the same.
+            settled: get(body, "total_outstanding")
+                .is_none_or(|due| is_zero(due) || (view == View::Placed && is_negative(due))),
             rounding: rounding.unwrap_or_default(),
-            gross: purse.amount(body, "total_price")?,
         })
     }
 
@@ -142,14 +143,10 @@ impl<'a> Payment<'a> {
             oddities.push(Hold::new(HoldCode::SeveralTenders, printable(&detail, 200)));
             return Ok(Vec::new());
         }
-        let refunded = matches!(self.status, Some("refunded" | "partially_refunded"));
-        if refunded {
-            let detail = "money was refunded before the order came to us";
-            oddities.push(Hold::new(HoldCode::ChangedAtStorefront, detail));
-        }
-        let captured = refunded || (self.status == Some("paid") && self.is_plausibly_paid(total, oddities));
-        let due = if refunded { self.gross.unwrap_or(total) } else { total };
-        let amount = due.plus(self.rounding).map_err(|error| Unreadable::new("total_price", error.to_string()))?;
+        // Money that went back was taken before: refunds are read from the sales ledger, payments as placed.
+        let refunded = self.view == View::Placed && matches!(self.status, Some("refunded" | "partially_refunded"));
+        let captured = (refunded || self.status == Some("paid")) && self.is_plausibly_paid(total, oddities);
+        let amount = total.plus(self.rounding).map_err(|error| Unreadable::new("total_price", error.to_string()))?;
         if self.rounding != Minor::ZERO {
             let detail = format!("the payment was rounded by {} minor units in cash", self.rounding.get());
             oddities.push(Hold::new(HoldCode::Unpaid, detail));
@@ -307,6 +304,9 @@ pub(super) fn failure(refusal: &Refusal, connection: &str, now: Timestamp) -> Fa
         }
         Refusal::Graphql { .. } if says(refusal, "INTERNAL_SERVER_ERROR") || says(refusal, "TIMEOUT") => {
             Failure::retry("Shopify had an internal error")
+        }
+        Refusal::Graphql { .. } if says(refusal, "IDEMPOTENCY_CONCURRENT_REQUEST") => {
+            Failure::retry("Shopify is still busy with the same call")
         }
         Refusal::Graphql { .. } if says(refusal, "ACCESS_DENIED") || says(refusal, "SHOP_INACTIVE") => lasting(
             FailureClass::Connection,

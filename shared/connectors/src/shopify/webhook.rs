@@ -35,6 +35,9 @@ pub const KEPT_HEADERS: &[&str] = &[
 
 const SIGNATURE: [&str; 2] = ["x-shopify-hmac-sha256", "shopify-hmac-sha256"];
 const SHOP: [&str; 2] = ["x-shopify-shop-domain", "shopify-shop-domain"];
+const TRIGGERED_AT: [&str; 2] = ["x-shopify-triggered-at", "shopify-triggered-at"];
+/// What can happen to a return, as topics call it.
+const RETURN_VERBS: [&str; 8] = ["request", "approve", "decline", "cancel", "close", "reopen", "update", "process"];
 const TOPIC: [&str; 2] = ["x-shopify-topic", "shopify-topic"];
 
 /// Checks a delivery's signature against every secret that is valid now, and that it comes from the shop that the
@@ -76,13 +79,36 @@ pub fn translate(delivery: &Delivery) -> Result<Vec<InboundFact>, String> {
         TOPIC.iter().find_map(|name| delivery.headers.get(*name)).map(|topic| topic.trim().to_ascii_lowercase());
     match topic.as_deref() {
         Some("orders/create" | "orders/updated" | "orders/paid" | "orders/cancelled") => order(&delivery.body),
-        // Its body lists additions and removals; the order itself, with its new totals, comes as orders/updated.
-        Some("orders/edited") => {
-            Ok(vec![InboundFact::Ignored { topic: "orders/edited: orders/updated follows".into() }])
+        Some("orders/edited") => changed(delivery, "edit"),
+        Some("refunds/create") => changed(delivery, "refund"),
+        Some("order_transactions/create") => changed(delivery, "transaction"),
+        Some(topic) if topic.strip_prefix("returns/").is_some_and(|verb| RETURN_VERBS.contains(&verb)) => {
+            changed(delivery, topic)
         }
         Some(other) => Ok(vec![InboundFact::Ignored { topic: other.chars().take(60).collect() }]),
         None => Err("the delivery names no topic".into()),
     }
+}
+
+/// News of something that the sales ledger has whole: which order it is about, what it is and when it was.
+fn changed(delivery: &Delivery, kind: &str) -> Result<Vec<InboundFact>, String> {
+    let body: Value = serde_json::from_slice(&delivery.body).map_err(|error| format!("{kind}: no JSON: {error}"))?;
+    let told = get(&body, "order_edit").unwrap_or(&body);
+    let order = get(told, "order_id").or_else(|| get(told, "order").and_then(|order| get(order, "id")));
+    let channel: ChannelOrderId = order
+        .and_then(id_of)
+        .and_then(|id| id.to_string().parse().ok())
+        .ok_or_else(|| format!("{kind}: the body names no order"))?;
+    let id = get(told, "id").and_then(id_of).ok_or_else(|| format!("{kind}: the body has no id"))?;
+    let header = TRIGGERED_AT.iter().find_map(|name| delivery.headers.get(*name));
+    let of_body = || ["updated_at", "created_at", "committed_at"].iter().find_map(|name| get(told, name)?.as_str());
+    let at = header.and_then(|at| at.trim().parse().ok()).or_else(|| of_body()?.parse().ok());
+    let at = at.ok_or_else(|| format!("{kind}: neither a header nor the body says when it was"))?;
+    let what = match kind.strip_prefix("returns/") {
+        Some(verb) => format!("return:{id}:{verb}"),
+        None => format!("{kind}:{id}"),
+    };
+    Ok(vec![InboundFact::Changed { channel, what, at }])
 }
 
 fn order(body: &[u8]) -> Result<Vec<InboundFact>, String> {

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Inner;
-use super::shop::{Parts, PlannedError, Refunding, WebhookIds};
+use super::shop::{Parts, PlannedError, WebhookIds};
 use super::template::OrderTemplate;
 use jiff::Timestamp;
 
@@ -48,7 +48,7 @@ fn varied() -> bool {
 
 /// An order id as a JSON string or number, or `"all"`.
 #[derive(Debug, Clone, Copy)]
-enum Which {
+pub(super) enum Which {
     All,
     One(u64),
 }
@@ -69,7 +69,7 @@ impl<'de> Deserialize<'de> for Which {
 }
 
 impl Which {
-    fn one(self) -> Result<u64, String> {
+    pub(super) fn one(self) -> Result<u64, String> {
         match self {
             Self::One(id) => Ok(id),
             Self::All => Err("name one order by its id".to_owned()),
@@ -109,20 +109,6 @@ struct Release {
 
 fn other() -> String {
     "OTHER".to_owned()
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cancellation {
-    order: Which,
-    #[serde(default = "by_customer")]
-    reason: String,
-    #[serde(default)]
-    refund: bool,
-}
-
-fn by_customer() -> String {
-    "customer".to_owned()
 }
 
 #[derive(Deserialize)]
@@ -178,7 +164,6 @@ impl Inner {
             "redeliver" => Ok(self.redeliver(&said(&name, content)?)),
             "hold_fulfillment_order" => self.hold(said(&name, content)?, now),
             "release_hold" => self.release(said(&name, content)?, now),
-            "cancel_order" => self.cancel(&said(&name, content)?, now),
             "set_secrets" => self.set_secrets(said(&name, content)?),
             "set_access" => {
                 let access: Access = said(&name, content)?;
@@ -191,11 +176,7 @@ impl Inner {
                 self.bucket.drain_to(drain.points, now);
                 Ok(json!({ "drained_to": drain.points }))
             }
-            _ => Err(format!(
-                "nobody at the shop can {name:?}: place_order, place_orders, pay_order, cancel_order, \
-                 hold_fulfillment_order, release_hold, redeliver, set_secrets, set_access, fail_next, \
-                 drain_bucket"
-            )),
+            _ => self.change(&name, content, now),
         }
     }
 
@@ -248,13 +229,6 @@ impl Inner {
         let parts = Parts { order: release.order.one()?, location: release.location };
         let released = self.shop.release(&parts, now)?;
         Ok(json!({ "released": released }))
-    }
-
-    fn cancel(&mut self, cancellation: &Cancellation, now: Timestamp) -> Result<Value, String> {
-        let refund = if cancellation.refund { Refunding::Full } else { Refunding::Nothing };
-        let id = cancellation.order.one()?;
-        self.shop.cancel(id, (&cancellation.reason, refund), now)?;
-        Ok(json!({ "cancelled": id.to_string() }))
     }
 
     fn set_secrets(&mut self, rotation: Rotation) -> Result<Value, String> {

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use std::rc::Rc;
 
 use super::fulfillment::UserError;
+use super::ledger_fields::{answer, order_ledger, tax_line};
 use super::nodes::{Answer, Desk, Kind, Page, View, arguments, instant, leaf, lost};
 use super::order::{Fulfillment, FulfillmentOrder, Hold, Order, Tracking};
-use super::payload::{gid, is_refunded, presented};
+use super::payload::{gid, presented};
 use super::template::FinancialStatus;
 
 pub(super) fn order_field<'a>(desk: &'a Desk<'_>, view: &View, info: &'a ResolveInfo<'a>) -> Option<Answer<'a>> {
@@ -29,22 +30,27 @@ pub(super) fn order_field<'a>(desk: &'a Desk<'_>, view: &View, info: &'a Resolve
             let indexes = (0..order.fulfillments.len()).take(width);
             desk.list(indexes.map(|index| Kind::Fulfillment(view.clone(), index)).collect())
         }
-        name => match order_money(order, name) {
-            Some(minor) => desk.object(view.money(minor)),
-            None => leaf(order_leaf(order, name)?),
+        name => match (order_money(order, name), order_ledger(view, info)) {
+            (Some(minor), _) => desk.object(view.money(minor)),
+            (None, Some(branch)) => return Some(answer(desk, &branch, info)),
+            (None, None) => leaf(order_leaf(order, name)?),
         },
     };
     Some(Ok(value))
 }
 
 fn order_money(order: &Order, field: &str) -> Option<i64> {
-    let is_refunded = is_refunded(order);
     match field {
         "subtotalPriceSet" => Some(order.subtotal()),
         "totalDiscountsSet" => Some(order.total_discounts()),
         "totalOutstandingSet" => Some(order.outstanding()),
         "totalPriceSet" => Some(order.total()),
-        "currentTotalPriceSet" => Some(if is_refunded { 0 } else { order.total() }),
+        "currentSubtotalPriceSet" => Some(order.current_lines().price),
+        "currentTotalPriceSet" => Some(order.current_total()),
+        "currentTotalTaxSet" => Some(order.current_tax()),
+        "currentShippingPriceSet" => Some(order.shipping_left.price + order.shipping_left.discount),
+        "totalRefundedSet" => Some(order.refunded()),
+        "totalRefundedShippingSet" => Some(order.refunds.iter().map(|it| it.shipping.price).sum()),
         "totalShippingPriceSet" => Some(order.shipping.price),
         "totalTaxSet" => Some(order.total_tax()),
         _ => None,
@@ -63,15 +69,14 @@ fn order_leaf(order: &Order, field: &str) -> Option<Value> {
         "cancelReason" => json!(order.cancel_reason.as_deref().map(str::to_ascii_uppercase)),
         "currencyCode" => json!(order.currency.code),
         "presentmentCurrencyCode" => json!(presented(order, 0).0.code),
-        "displayFinancialStatus" => json!(order.financial_status.word().to_ascii_uppercase()),
+        "displayFinancialStatus" => json!(order.financial_word().to_ascii_uppercase()),
         "displayFulfillmentStatus" => json!(order.display_fulfillment_status()),
         "email" => json!(order.email),
         "note" => json!(order.note),
         "tags" => json!(order.tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect::<Vec<_>>()),
         "taxesIncluded" => json!(order.taxes_included),
         "test" => json!(order.test),
-        "paymentGatewayNames" if order.total() == 0 => json!([]),
-        "paymentGatewayNames" => json!([order.gateway]),
+        "paymentGatewayNames" => json!(order.gateways()),
         "fullyPaid" => json!(order.financial_status == FinancialStatus::Paid),
         "unpaid" => json!(order.outstanding() > 0),
         _ => return None,
@@ -87,19 +92,23 @@ pub(super) fn line_field<'a>(
 ) -> Result<Option<ResolvedValue<'a>>, FieldError> {
     let order = &view.order;
     let line = order.lines.get(index).ok_or_else(lost)?;
-    let is_refunded = is_refunded(order);
-    let fulfillable = line.quantity - order.fulfilled_quantity(index);
+    let open = order.open_units(index);
     let value = match field {
         "id" => json!(gid("LineItem", line.id)),
         "sku" => json!(line.sku),
         "name" | "title" => json!(line.title),
         "quantity" => json!(line.quantity),
-        "currentQuantity" => json!(if is_refunded { 0 } else { line.quantity }),
-        "fulfillableQuantity" => json!(if order.cancelled_at.is_some() { 0 } else { fulfillable }),
+        "currentQuantity" => json!(line.current),
+        "refundableQuantity" => json!(line.current),
+        "fulfillableQuantity" | "unfulfilledQuantity" => json!(open),
         "requiresShipping" => json!(line.requires_shipping),
         "isGiftCard" => json!(line.gift_card),
         "taxable" => json!(line.taxable),
         "originalUnitPriceSet" => return Ok(Some(desk.object(view.money(line.unit_price)))),
+        "taxLines" => {
+            let taxes = line.tax.map(|minor| tax_line(view, minor));
+            return Ok(Some(desk.list(taxes.into_iter().collect())));
+        }
         "discountedTotalSet" => return Ok(Some(desk.object(view.money(line.net())))),
         _ => return Ok(None),
     };
@@ -319,6 +328,14 @@ pub(super) fn connection_name(of: &str) -> &'static str {
         "FulfillmentOrder" => "FulfillmentOrderConnection",
         "FulfillmentOrderLineItem" => "FulfillmentOrderLineItemConnection",
         "Fulfillment" => "FulfillmentConnection",
+        "SalesAgreement" => "SalesAgreementConnection",
+        "Sale" => "SaleConnection",
+        "OrderTransaction" => "OrderTransactionConnection",
+        "Refund" => "RefundConnection",
+        "RefundLineItem" => "RefundLineItemConnection",
+        "Return" => "ReturnConnection",
+        "ReturnLineItemType" => "ReturnLineItemTypeConnection",
+        "ExchangeLineItem" => "ExchangeLineItemConnection",
         _ => "FulfillmentLineItemConnection",
     }
 }
@@ -330,6 +347,14 @@ pub(super) fn edge_name(of: &str) -> &'static str {
         "FulfillmentOrder" => "FulfillmentOrderEdge",
         "FulfillmentOrderLineItem" => "FulfillmentOrderLineItemEdge",
         "Fulfillment" => "FulfillmentEdge",
+        "SalesAgreement" => "SalesAgreementEdge",
+        "Sale" => "SaleEdge",
+        "OrderTransaction" => "OrderTransactionEdge",
+        "Refund" => "RefundEdge",
+        "RefundLineItem" => "RefundLineItemEdge",
+        "Return" => "ReturnEdge",
+        "ReturnLineItemType" => "ReturnLineItemTypeEdge",
+        "ExchangeLineItem" => "ExchangeLineItemEdge",
         _ => "FulfillmentLineItemEdge",
     }
 }

@@ -27,13 +27,18 @@ struct Group {
 /// A refusal of the mutation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct UserError {
-    pub(super) field: Vec<String>,
+    /// None where the vendor names no field.
+    pub(super) field: Option<Vec<String>>,
     pub(super) message: String,
 }
 
 impl UserError {
     fn on_fulfillment(message: impl Into<String>) -> Self {
-        Self { field: vec!["fulfillment".to_owned()], message: message.into() }
+        Self { field: Some(vec!["fulfillment".to_owned()]), message: message.into() }
+    }
+
+    pub(super) fn plain(message: impl Into<String>) -> Self {
+        Self { field: None, message: message.into() }
     }
 }
 
@@ -53,16 +58,18 @@ impl FulfillmentRequest {
             for (line_index, (_, quantity)) in group.lines.iter().flatten().enumerate() {
                 if *quantity <= 0 {
                     return Some(UserError {
-                        field: [
-                            "fulfillment",
-                            "lineItemsByFulfillmentOrder",
-                            &group_index.to_string(),
-                            "fulfillmentOrderLineItems",
-                            &line_index.to_string(),
-                            "quantity",
-                        ]
-                        .map(str::to_owned)
-                        .to_vec(),
+                        field: Some(
+                            [
+                                "fulfillment",
+                                "lineItemsByFulfillmentOrder",
+                                &group_index.to_string(),
+                                "fulfillmentOrderLineItems",
+                                &line_index.to_string(),
+                                "quantity",
+                            ]
+                            .map(str::to_owned)
+                            .to_vec(),
+                        ),
                         message: "Quantity must be greater than 0".to_owned(),
                     });
                 }

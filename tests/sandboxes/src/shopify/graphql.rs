@@ -139,7 +139,7 @@ impl Counter<'_> {
         if let Some(error) = planned.as_ref().filter(|error| !error.after_commit) {
             return Err(self.refused(&error.code, requested));
         }
-        let desk = Desk::new(self.shop, self.now);
+        let desk = Desk::new(self.shop, self.now, serde_json::to_value(&*variables).unwrap_or_default());
         let root = if operation.is_mutation() { Root::Mutation(&desk) } else { Root::Query(&desk) };
         let execution = Execution::new(schema, &document)
             .operation(operation)

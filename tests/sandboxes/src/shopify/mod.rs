@@ -9,7 +9,15 @@
 //! | `place_order` | `lines: [{ sku, quantity, price, discount?, title?, location?, requires_shipping?, taxable?, gift_card?, grams? }]`; and any of `currency`, `taxes_included`, `tax_rate`, `tax_title`, `shipping`, `shipping_title`, `shipping_discount`, `discount` (an amount, or `{ code?, amount \| percentage }`), `location`, `financial_status` (`paid`, `pending`, `authorized`), `test`, `email`, `shipping_address`, `billing_address`, `gateway`, `note`, `tags`, `placed_at`, `presentment_currency` with `exchange_rate` |
 //! | `place_orders` | `count`, `template`, `from?`, `vary?`: a repeatable series |
 //! | `pay_order` | `order` |
-//! | `cancel_order` | `order`, `reason?`, `refund?` |
+//! | `cancel_order` | `order`, `reason?`, `refund?` (`"full"`, `"none"`), `restock?`, `status?` of the refund |
+//! | `refund_order` | `order`, `lines?: [{ sku, quantity, restock_type? }]`, `shipping?` (`"full"` or an amount), `amount?`, `gateway?`, `note?`, `status?` (`success`, `pending`, `failure`), `allow_over_refund?` |
+//! | `settle_refund` | `order`, `refund`, `status` |
+//! | `edit_order` | `order`, `add?: [a line as in place_order]`, `set?: [{ sku, quantity }]` |
+//! | `change_address` | `order`, `shipping_address` |
+//! | `request_return`, `open_return` | `order`, `lines: [{ sku, quantity, reason? }]`, `exchange?: [a line as in place_order]` |
+//! | `approve_return`, `decline_return`, `cancel_return`, `close_return`, `reopen_return` | `order`, `return?` |
+//! | `process_return` | `order`, `return?`, `amount?`, `shipping?`: staff settles all that is left of it |
+//! | `open_dispute`, `close_dispute` | `order`; `amount?`, `reason?`; `won` |
 //! | `hold_fulfillment_order`, `release_hold` | `order`, `location?`; `reason?`, `notes?` |
 //! | `redeliver` | `order` or `"all"`, `topic?`, `new_webhook_id?` |
 //! | `set_secrets` | `secrets`, `sign_with?` (an index) |
@@ -20,15 +28,24 @@
 //! Amounts: a string is decimal (`"24.99"`), an integer is minor units (`2499`).
 
 mod act;
+mod change_acts;
+mod changing;
 mod cost;
+mod documents;
 mod fields;
 mod fulfillment;
 mod graphql;
+mod ledger;
+mod ledger_fields;
 mod money;
 mod nodes;
 mod order;
 mod payload;
 mod query;
+mod refunding;
+mod returning;
+mod reversals;
+mod reversing;
 mod shop;
 mod template;
 mod webhook;
@@ -66,6 +83,24 @@ const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(86_399);
 const NO_TOKEN: &str = "[API] Invalid API key or access token (unrecognized login or wrong password)";
 /// The vendor retries eight times over four hours; here the same number of times, within a minute.
 const RETRY_AFTER_MS: [u64; 8] = [500, 1000, 2000, 4000, 8000, 8000, 16000, 16000];
+
+/// What the app subscribes to unless a test says otherwise.
+const TOPICS: &[&str] = &[
+    "orders/create",
+    "orders/paid",
+    "orders/cancelled",
+    "orders/edited",
+    "refunds/create",
+    "order_transactions/create",
+    "returns/request",
+    "returns/approve",
+    "returns/decline",
+    "returns/cancel",
+    "returns/close",
+    "returns/reopen",
+    "returns/update",
+    "returns/process",
+];
 
 /// How a shop and the app on it are set up.
 #[derive(Clone)]
@@ -114,7 +149,7 @@ impl Default for ShopifyConfig {
             locations: vec![("LON1".to_owned(), 113_884_102_962), ("MAN1".to_owned(), 114_038_047_026)],
             first_order_id: 820_982_911_946_154_500,
             bucket: BucketSize::default(),
-            topics: texts(&["orders/create", "orders/paid", "orders/cancelled"]),
+            topics: texts(TOPICS),
             schema: None,
         }
     }
@@ -176,6 +211,7 @@ fn open_shop(config: &ShopifyConfig, desk: &FrontDesk) -> Shop {
         sent: Vec::new(),
         denied: std::collections::BTreeSet::new(),
         planned_errors: std::collections::VecDeque::new(),
+        keys: BTreeMap::new(),
         outbox: desk.outbox().clone(),
     }
 }
@@ -272,7 +308,7 @@ impl Shopify {
         inner.tokens.insert(token.clone(), expires_at);
         let granted = json!({
             "access_token": token,
-            "scope": "read_orders,write_merchant_managed_fulfillment_orders",
+            "scope": "write_orders,write_returns,write_merchant_managed_fulfillment_orders",
             "expires_in": TOKEN_LIFE.as_secs(),
         });
         answer(StatusCode::OK, &granted)

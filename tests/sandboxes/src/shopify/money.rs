@@ -22,7 +22,11 @@ impl Currency {
 
     /// `2499` is written `24.99` in pounds, `2499` in yen and `2.499` in dinars.
     pub(super) fn text(&self, minor: i64) -> String {
-        Decimal::new(minor, self.exponent).to_string()
+        self.decimal(minor).to_string()
+    }
+
+    pub(super) fn decimal(&self, minor: i64) -> Decimal {
+        Decimal::new(minor, self.exponent)
     }
 
     /// GraphQL writes at least one decimal place: `1500.0` for 1,500 yen.

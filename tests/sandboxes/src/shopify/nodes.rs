@@ -12,8 +12,9 @@ use super::fields::{
     location_field, order_field, part_field, part_line_field, payload_field,
 };
 use super::fulfillment::{FulfillmentRequest, UserError, gid_of};
+use super::ledger_fields;
 use super::order::Order;
-use super::payload::{Letterhead, gid, presented};
+use super::payload::{Letterhead, gid, presented, presentment};
 use super::query::OrderSearch;
 use super::shop::Shop;
 
@@ -23,6 +24,8 @@ pub(super) type Answer<'a> = Result<ResolvedValue<'a>, FieldError>;
 pub(super) struct Desk<'s> {
     pub(super) shop: RefCell<&'s mut Shop>,
     pub(super) now: Timestamp,
+    /// Values of the request's variables: directives take them too.
+    pub(super) variables: Value,
     pub(super) objects: RefCell<u64>,
     pub(super) mutations: RefCell<u64>,
 }
@@ -53,15 +56,19 @@ impl ObjectValue for Root<'_, '_> {
             (Self::Query(desk), "fulfillmentOrder") => desk.fulfillment_order(&arguments),
             (Self::Query(desk), "node") => desk.node(&arguments),
             (Self::Query(desk), "shop") => Ok(desk.shop_record()),
+            (Self::Query(desk), "refund") => desk.refund(&arguments),
             (Self::Mutation(desk), "fulfillmentCreate") => Ok(desk.fulfillment_create(&arguments)),
+            (Self::Mutation(desk), "refundCreate") => desk.refund_create(&arguments, info),
+            (Self::Mutation(desk), "orderCancel") => Ok(desk.order_cancel(&arguments)),
+            (Self::Mutation(desk), "returnProcess") => Ok(desk.return_process(&arguments)),
             _ => Err(self.unknown_field_error(info)),
         }
     }
 }
 
 impl<'s> Desk<'s> {
-    pub(super) fn new(shop: &'s mut Shop, now: Timestamp) -> Self {
-        Self { shop: RefCell::new(shop), now, objects: RefCell::new(0), mutations: RefCell::new(0) }
+    pub(super) fn new(shop: &'s mut Shop, now: Timestamp, variables: Value) -> Self {
+        Self { shop: RefCell::new(shop), now, variables, objects: RefCell::new(0), mutations: RefCell::new(0) }
     }
 
     fn order(&self, arguments: &Value) -> Answer<'_> {
@@ -125,6 +132,73 @@ impl<'s> Desk<'s> {
         ResolvedValue::object(self.node_of(Kind::FulfillmentCreatePayload(Rc::new(outcome))))
     }
 
+    fn refund(&self, arguments: &Value) -> Answer<'_> {
+        let id = required_gid(arguments, "Refund")?;
+        let shop = self.shop.borrow();
+        let order = shop.orders.values().find(|order| order.refunds.iter().any(|it| it.id == id));
+        let found = order.and_then(|order| {
+            let at = ledger_fields::refund_at(order, id)?;
+            Some(Kind::Refund(View::of(order, &shop.letterhead), at))
+        });
+        Ok(ResolvedValue::nullable_object(found.map(|kind| self.node_of(kind))))
+    }
+
+    fn refund_create(&self, arguments: &Value, info: &ResolveInfo<'_>) -> Answer<'_> {
+        *self.mutations.borrow_mut() += 1;
+        let key = self
+            .idempotency_key(info)
+            .ok_or_else(|| failed("The @idempotent directive is required for this mutation but was not provided."))?;
+        let input = arguments.get("input").unwrap_or(&Value::Null);
+        let outcome = self.shop.borrow_mut().refund_create(&key, input, self.now);
+        let made = outcome.as_ref().ok().and_then(|(order, refund)| {
+            let view = self.snapshot(*order)?;
+            let at = ledger_fields::refund_at(&view.order, *refund)?;
+            Some((view, at))
+        });
+        let fields: Tree = vec![
+            ("order", Branch::One(made.as_ref().map(|(view, _)| Kind::Order(view.clone())))),
+            ("refund", Branch::One(made.map(|(view, at)| Kind::Refund(view, at)))),
+            ("userErrors", ledger_fields::errors("UserError", outcome.as_ref().err())),
+        ];
+        Ok(self.object(Kind::Tree("RefundCreatePayload", Rc::new(fields))))
+    }
+
+    /// The key of `@idempotent` on the field, written out or in a variable.
+    fn idempotency_key(&self, info: &ResolveInfo<'_>) -> Option<String> {
+        let field = info.field_selections().first()?;
+        let key = field.directives.get("idempotent")?.specified_argument_by_name("key")?;
+        let variable = key.as_variable().and_then(|name| self.variables.get(name.as_str())).and_then(Value::as_str);
+        key.as_str().or(variable).map(str::to_owned)
+    }
+
+    fn order_cancel(&self, arguments: &Value) -> ResolvedValue<'_> {
+        *self.mutations.borrow_mut() += 1;
+        let outcome = self.shop.borrow_mut().order_cancel(arguments, self.now);
+        let id = self.shop.borrow_mut().uuids.next();
+        let job = Kind::Record("Job", json!({ "id": format!("gid://shopify/Job/{id}"), "done": true }));
+        let fields: Tree = vec![
+            ("job", Branch::One(outcome.is_ok().then_some(job))),
+            ("orderCancelUserErrors", ledger_fields::errors("OrderCancelUserError", outcome.as_ref().err())),
+        ];
+        self.object(Kind::Tree("OrderCancelPayload", Rc::new(fields)))
+    }
+
+    fn return_process(&self, arguments: &Value) -> ResolvedValue<'_> {
+        *self.mutations.borrow_mut() += 1;
+        let input = arguments.get("input").unwrap_or(&Value::Null);
+        let outcome = self.shop.borrow_mut().return_process(input, self.now);
+        let found = outcome.as_ref().ok().and_then(|(order, of)| {
+            let view = self.snapshot(*order)?;
+            let at = ledger_fields::return_at(&view.order, *of)?;
+            Some(Kind::Return(view, at))
+        });
+        let fields: Tree = vec![
+            ("return", Branch::One(found)),
+            ("userErrors", ledger_fields::errors("ReturnUserError", outcome.as_ref().err())),
+        ];
+        self.object(Kind::Tree("ReturnProcessPayload", Rc::new(fields)))
+    }
+
     fn snapshot(&self, id: u64) -> Option<View> {
         let shop = self.shop.borrow();
         shop.orders.get(&id).map(|order| View::of(order, &shop.letterhead))
@@ -166,7 +240,12 @@ impl View {
     }
 
     pub(super) fn money(&self, minor: i64) -> Kind {
-        let (presentment, converted) = presented(&self.order, minor);
+        self.money_pair(minor, presented(&self.order, minor).1)
+    }
+
+    /// An amount whose counterpart in the customer's currency is known.
+    pub(super) fn money_pair(&self, minor: i64, converted: i64) -> Kind {
+        let presentment = presentment(&self.order);
         let money = |amount: String, code: &str| json!({ "amount": amount, "currencyCode": code });
         Kind::MoneyBag(json!({
             "shopMoney": money(self.order.currency.graphql_text(minor), &self.order.currency.code),
@@ -197,8 +276,27 @@ pub(super) enum Kind {
     MoneyBag(Value),
     Connection(&'static str, Rc<Page>),
     Edge(&'static str, Rc<(String, Kind)>),
+    Agreement(View, usize),
+    Refund(View, usize),
+    Return(View, usize),
+    Transaction(View, usize),
+    /// An object whose fields were put together when it was made.
+    Tree(&'static str, Rc<Tree>),
     /// An object of leaves only.
     Record(&'static str, Value),
+}
+
+/// The fields of an object.
+pub(super) type Tree = Vec<(&'static str, Branch)>;
+
+/// What a field holds.
+#[derive(Clone)]
+pub(super) enum Branch {
+    Leaf(Value),
+    One(Option<Kind>),
+    Many(Vec<Kind>),
+    /// A connection of some type of object.
+    Pages(&'static str, Vec<Kind>),
 }
 
 /// A page of a connection.
@@ -215,7 +313,8 @@ impl Page {
         if first.is_none() && last.is_none() {
             return Err(failed("you must provide one of first or last"));
         }
-        let mut all: Vec<(String, Kind)> = items.into_iter().map(|kind| (kind.cursor(), kind)).collect();
+        let mut all: Vec<(String, Kind)> =
+            items.into_iter().enumerate().map(|(at, kind)| (kind.cursor(at), kind)).collect();
         if arguments.get("reverse").and_then(Value::as_bool) == Some(true) {
             all.reverse();
         }
@@ -238,22 +337,8 @@ impl Page {
 
 impl Kind {
     /// Anything that finds the place again; the vendor's cursors are opaque too.
-    fn cursor(&self) -> String {
-        match self {
-            Self::Order(view) => format!("order-{}", view.order.id),
-            Self::LineItem(_, index) | Self::FulfillmentOrder(_, index) | Self::Fulfillment(_, index) => {
-                format!("at-{index}")
-            }
-            Self::FulfillmentOrderLine(_, _, index) | Self::FulfillmentLine(_, _, index) => {
-                format!("at-{index}")
-            }
-            Self::AssignedLocation(..)
-            | Self::FulfillmentCreatePayload(_)
-            | Self::MoneyBag(_)
-            | Self::Connection(..)
-            | Self::Edge(..)
-            | Self::Record(..) => String::new(),
-        }
+    fn cursor(&self, at: usize) -> String {
+        if let Self::Order(view) = self { format!("order-{}", view.order.id) } else { format!("at-{at}") }
     }
 }
 
@@ -276,12 +361,20 @@ impl ObjectValue for Node<'_, '_> {
             Kind::MoneyBag(_) => "MoneyBag",
             Kind::Connection(of, _) => connection_name(of),
             Kind::Edge(of, _) => edge_name(of),
+            Kind::Agreement(view, at) => {
+                view.order.agreements.get(*at).map_or("OrderAgreement", |it| ledger_fields::agreement_kind(it.why).0)
+            }
+            Kind::Refund(..) => "Refund",
+            Kind::Return(..) => "Return",
+            Kind::Transaction(..) => "OrderTransaction",
+            Kind::Tree(type_name, _) => type_name,
             Kind::Record(type_name, _) => type_name,
         }
     }
 
     fn resolve_field<'a>(&'a self, info: &'a ResolveInfo<'a>) -> Answer<'a> {
         let (desk, field) = (self.desk, info.field_name());
+        let grown = |branch: Option<Branch>| branch.map(|branch| ledger_fields::answer(desk, &branch, info));
         let answer = match &self.kind {
             Kind::Order(view) => order_field(desk, view, info),
             Kind::LineItem(view, index) => line_field(desk, view, *index, field).transpose(),
@@ -299,6 +392,13 @@ impl ObjectValue for Node<'_, '_> {
             Kind::Connection(of, page) => connection_field(desk, of, page, field).transpose(),
             Kind::Edge(_, edge) => edge_field(desk, edge, field).transpose(),
             Kind::Record(_, fields) => fields.get(field).map(|value| Ok(leaf(value.clone()))),
+            Kind::Agreement(view, at) => grown(ledger_fields::agreement(view, *at, field)),
+            Kind::Refund(view, at) => grown(ledger_fields::refund(view, *at, field)),
+            Kind::Return(view, at) => grown(ledger_fields::one_return(view, *at, field)),
+            Kind::Transaction(view, at) => grown(ledger_fields::transaction(view, *at, field)),
+            Kind::Tree(_, fields) => {
+                grown(fields.iter().find(|(name, _)| *name == field).map(|(_, branch)| branch.clone()))
+            }
         };
         answer.unwrap_or_else(|| Err(self.unknown_field_error(info)))
     }

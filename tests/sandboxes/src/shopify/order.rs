@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::ledger::{Agreement, Dispute, Refund, Return, Shares, Transaction, TransactionKind, TransactionStatus};
 use super::money::{Currency, Rate, spread};
+use super::payload::presented;
 use super::template::{Address, DiscountTemplate, DiscountValue, Factor, FinancialStatus, LineTemplate, OrderTemplate};
 
 /// No order here is worth more; below it no sum of an order overflows.
@@ -39,6 +41,13 @@ pub(super) struct Order {
     pub(super) tags: String,
     pub(super) fulfillment_orders: Vec<FulfillmentOrder>,
     pub(super) fulfillments: Vec<Fulfillment>,
+    /// Shipping that has not been refunded.
+    pub(super) shipping_left: Shares,
+    pub(super) transactions: Vec<Transaction>,
+    pub(super) refunds: Vec<Refund>,
+    pub(super) returns: Vec<Return>,
+    pub(super) agreements: Vec<Agreement>,
+    pub(super) disputes: Vec<Dispute>,
 }
 
 #[derive(Debug, Clone)]
@@ -46,7 +55,12 @@ pub(super) struct Line {
     pub(super) id: u64,
     pub(super) sku: Option<String>,
     pub(super) title: String,
+    /// Units that were ever ordered.
     pub(super) quantity: i64,
+    /// Units that are still on the order: ordered, less removed, less refunded.
+    pub(super) current: i64,
+    /// Units that had left and were refunded.
+    pub(super) returned: i64,
     pub(super) unit_price: i64,
     /// Index of the discount application, and its share of this line.
     pub(super) discounts: Vec<(usize, i64)>,
@@ -89,6 +103,10 @@ impl Shipping {
 
     pub(super) fn net(&self) -> i64 {
         self.price - self.discount()
+    }
+
+    pub(super) fn shares(&self) -> Shares {
+        Shares { price: self.net(), tax: self.tax.unwrap_or(0), discount: self.discount() }
     }
 }
 
@@ -295,9 +313,47 @@ impl Order {
             tags: template.tags.clone(),
             fulfillment_orders: Vec::new(),
             fulfillments: Vec::new(),
+            shipping_left: Shares::default(),
+            transactions: Vec::new(),
+            refunds: Vec::new(),
+            returns: Vec::new(),
+            agreements: Vec::new(),
+            disputes: Vec::new(),
         };
+        order.shipping_left = order.shipping.shares();
         order.fulfillment_orders = one_per_location(&order, ids);
+        order.open_books(ids);
         Ok(order)
+    }
+
+    /// The first entries of the ledger, and what was paid or promised with the order.
+    fn open_books(&mut self, ids: &mut Ids) {
+        self.agreements.push(self.placed_agreement(ids));
+        let kind = match self.financial_status {
+            FinancialStatus::Paid => TransactionKind::Sale,
+            FinancialStatus::Authorized => TransactionKind::Authorization,
+            FinancialStatus::Pending | FinancialStatus::Voided => return,
+        };
+        let amount = self.total();
+        if amount > 0 {
+            self.pay(kind, amount, (ids, self.created_at));
+        }
+    }
+
+    /// Books a payment.
+    pub(super) fn pay(&mut self, kind: TransactionKind, amount: i64, (ids, at): (&mut Ids, Timestamp)) {
+        let authorization = self.transactions.iter().find(|it| it.kind == TransactionKind::Authorization);
+        self.transactions.push(Transaction {
+            id: ids.document(),
+            kind,
+            status: TransactionStatus::Success,
+            gateway: self.gateway.clone(),
+            parent: authorization.map(|it| it.id),
+            amount,
+            presented: presented(self, amount).1,
+            refund: None,
+            created_at: at,
+        });
     }
 
     pub(super) fn name(&self) -> String {
@@ -333,14 +389,6 @@ impl Order {
         self.subtotal() + self.shipping.net() + tax
     }
 
-    /// What the customer still owes.
-    pub(super) fn outstanding(&self) -> i64 {
-        match self.financial_status {
-            FinancialStatus::Pending | FinancialStatus::Authorized => self.total(),
-            FinancialStatus::Paid | FinancialStatus::Refunded | FinancialStatus::Voided => 0,
-        }
-    }
-
     pub(super) fn fulfilled_quantity(&self, line: usize) -> i64 {
         let lines = self.fulfillments.iter().flat_map(|fulfillment| &fulfillment.lines);
         lines.filter(|shipped| shipped.line == line).map(|shipped| shipped.quantity).sum()
@@ -351,7 +399,7 @@ impl Order {
             .iter()
             .enumerate()
             .filter(|(_, line)| line.requires_shipping)
-            .all(|(index, line)| self.fulfilled_quantity(index) == line.quantity)
+            .all(|(index, _)| self.open_units(index) == 0)
     }
 
     pub(super) fn display_fulfillment_status(&self) -> &'static str {
@@ -384,7 +432,7 @@ fn priced_lines(template: &OrderTemplate, currency: &Currency, ids: &mut Ids) ->
     let mut sum = bounded(Some(currency.minor(template.shipping)?))?;
     let mut lines = Vec::new();
     for line in &template.lines {
-        let priced = priced_line(line, template, currency, ids)?;
+        let priced = priced_line(line, &template.location, currency, ids)?;
         sum = bounded(sum.checked_add(priced.unit_price.saturating_mul(priced.quantity)))?;
         lines.push(priced);
     }
@@ -397,9 +445,10 @@ fn bounded(amount: Option<i64>) -> Result<i64, String> {
         .ok_or_else(|| format!("an amount of an order is below 0 or above {LARGEST_AMOUNT} minor units"))
 }
 
-fn priced_line(
+/// A line before discounts and tax.
+pub(super) fn priced_line(
     line: &LineTemplate,
-    template: &OrderTemplate,
+    location: &str,
     currency: &Currency,
     ids: &mut Ids,
 ) -> Result<Line, String> {
@@ -412,6 +461,8 @@ fn priced_line(
         sku: line.sku.clone(),
         title: title.unwrap_or_else(|| "Custom item".to_owned()),
         quantity: line.quantity,
+        current: line.quantity,
+        returned: 0,
         unit_price: bounded(Some(currency.minor(line.price)?))?,
         discounts: Vec::new(),
         taxable: line.taxable,
@@ -419,7 +470,7 @@ fn priced_line(
         requires_shipping: line.requires_shipping,
         gift_card: line.gift_card,
         grams: line.grams,
-        location: line.location.clone().unwrap_or_else(|| template.location.clone()),
+        location: line.location.clone().unwrap_or_else(|| location.to_owned()),
     })
 }
 

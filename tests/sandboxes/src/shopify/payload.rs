@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::money::Currency;
 use super::order::{AppliedValue, DiscountApplication, DiscountTarget, Fulfillment, Line, Order, Shipping, Tracking};
+use super::reversals::refund;
 use super::template::Address;
 
 /// What the shop's settings add to a body.
@@ -72,9 +73,9 @@ fn identity(order: &Order, letterhead: &Letterhead) -> Value {
         "closed_at": null,
         "confirmed": true,
         "test": order.test,
-        "financial_status": order.financial_status.word(),
+        "financial_status": order.financial_word(),
         "fulfillment_status": fulfillment_status(order),
-        "payment_gateway_names": payment_gateways(order),
+        "payment_gateway_names": order.gateways(),
         "currency": order.currency.code,
         "presentment_currency": presentment(order).code,
         "taxes_included": order.taxes_included,
@@ -90,11 +91,6 @@ fn fulfillment_status(order: &Order) -> Option<&'static str> {
         "PARTIALLY_FULFILLED" => Some("partial"),
         _ => None,
     }
-}
-
-/// A free order was paid through no gateway.
-fn payment_gateways(order: &Order) -> Vec<&str> {
-    if order.total() == 0 { Vec::new() } else { vec![order.gateway.as_str()] }
 }
 
 /// What a storefront knows about a visit, most of it nothing.
@@ -227,27 +223,23 @@ fn totals(order: &Order) -> Value {
     Value::Object(body)
 }
 
-/// What is left of the order after refunds: all of it, or nothing.
+/// What is left of the order after edits, refunds and returns.
 fn current_totals(order: &Order) -> Value {
-    let left = |minor| if is_refunded(order) { 0 } else { minor };
+    let lines = order.current_lines();
     let mut body = Map::new();
     for (name, minor) in [
-        ("current_subtotal_price", order.subtotal()),
-        ("current_total_discounts", order.total_discounts()),
-        ("current_total_price", order.total()),
-        ("current_total_tax", order.total_tax()),
+        ("current_subtotal_price", lines.price),
+        ("current_total_discounts", lines.discount + order.shipping_left.discount),
+        ("current_total_price", order.current_total()),
+        ("current_total_tax", order.current_tax()),
     ] {
-        priced(&mut body, order, name, left(minor));
+        priced(&mut body, order, name, minor);
     }
-    let shipping = money_set(order, left(order.shipping.price));
+    let shipping = money_set(order, order.shipping_left.price + order.shipping_left.discount);
     body.insert("current_shipping_price_set".to_owned(), shipping);
     body.insert("current_total_additional_fees_set".to_owned(), Value::Null);
     body.insert("current_total_duties_set".to_owned(), Value::Null);
     Value::Object(body)
-}
-
-pub(super) fn is_refunded(order: &Order) -> bool {
-    order.financial_status == super::template::FinancialStatus::Refunded
 }
 
 /// Puts `name` and `name_set` into a body.
@@ -256,7 +248,7 @@ fn priced(body: &mut Map<String, Value>, order: &Order, name: &str, minor: i64) 
     body.insert(format!("{name}_set"), money_set(order, minor));
 }
 
-fn money_set(order: &Order, minor: i64) -> Value {
+pub(super) fn money_set(order: &Order, minor: i64) -> Value {
     let (presentment, converted) = presented(order, minor);
     json!({
         "shop_money": { "amount": order.currency.text(minor), "currency_code": order.currency.code },
@@ -264,7 +256,7 @@ fn money_set(order: &Order, minor: i64) -> Value {
     })
 }
 
-fn presentment(order: &Order) -> &Currency {
+pub(super) fn presentment(order: &Order) -> &Currency {
     order.presentment.as_ref().map_or(&order.currency, |(currency, _)| currency)
 }
 
@@ -286,24 +278,26 @@ fn contents(order: &Order, letterhead: &Letterhead) -> Value {
         "discount_codes": discount_codes(order),
         "fulfillments": order.fulfillments.iter().enumerate()
             .map(|(index, it)| fulfillment(order, index, it, letterhead)).collect::<Vec<_>>(),
-        "refunds": [],
-        "returns": [],
+        "refunds": order.refunds.iter().map(|it| refund(order, it, letterhead)).collect::<Vec<_>>(),
+        "returns": order.returns.iter().map(|it| json!({
+            "id": it.id, "admin_graphql_api_id": gid("Return", it.id), "name": it.name, "status": it.status.word(),
+        })).collect::<Vec<_>>(),
     })
 }
 
-fn line_item(order: &Order, index: usize, line: &Line) -> Value {
+pub(super) fn line_item(order: &Order, index: usize, line: &Line) -> Value {
     let fulfilled = order.fulfilled_quantity(index);
-    let open = if order.cancelled_at.is_some() { 0 } else { line.quantity - fulfilled };
+    let open = order.open_units(index);
     let mut body = json!({
         "id": line.id,
         "admin_graphql_api_id": gid("LineItem", line.id),
         "attributed_staffs": [],
-        "current_quantity": if is_refunded(order) { 0 } else { line.quantity },
+        "current_quantity": line.current,
         "discount_allocations": discount_allocations(order, &line.discounts),
         "duties": [],
         "fulfillable_quantity": if line.requires_shipping { open } else { 0 },
         "fulfillment_service": "manual",
-        "fulfillment_status": line_fulfillment_status(fulfilled, line.quantity),
+        "fulfillment_status": line_fulfillment_status(fulfilled, open),
         "gift_card": line.gift_card,
         "grams": line.grams,
         "name": line.title,
@@ -339,10 +333,10 @@ fn catalogue_id(from: u64, sku: &str) -> u64 {
     from + sku.bytes().fold(0xcbf2_9ce4_8422_2325, mix) % 1_000_000_000
 }
 
-fn line_fulfillment_status(fulfilled: i64, quantity: i64) -> Option<&'static str> {
-    match fulfilled {
-        0 => None,
-        _ if fulfilled == quantity => Some("fulfilled"),
+fn line_fulfillment_status(fulfilled: i64, open: i64) -> Option<&'static str> {
+    match (fulfilled, open) {
+        (0, _) => None,
+        (_, 0) => Some("fulfilled"),
         _ => Some("partial"),
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::ledger::TransactionKind;
 use super::money::Currency;
 use super::order::{FulfillmentOrder, FulfillmentOrderStatus, Hold, Ids, Order};
 use super::payload::{self, Letterhead};
@@ -28,6 +29,8 @@ pub(super) struct Shop {
     /// Root fields that the app may not read or call.
     pub(super) denied: BTreeSet<String>,
     pub(super) planned_errors: VecDeque<PlannedError>,
+    /// Keys of `@idempotent` calls, with what was asked and the refund that it made, if any.
+    pub(super) keys: BTreeMap<String, (Value, Option<u64>)>,
     pub(super) outbox: Outbox,
 }
 
@@ -80,47 +83,27 @@ impl Shop {
         Ok(())
     }
 
+    /// The customer pays what is outstanding.
     pub(super) fn pay(&mut self, id: u64, now: Timestamp) -> Result<(), String> {
+        let mut ids = self.ids.clone();
         let order = self.order_mut(id)?;
-        match order.financial_status {
-            FinancialStatus::Pending | FinancialStatus::Authorized => {
-                order.financial_status = FinancialStatus::Paid;
+        let due = order.outstanding();
+        let kind = match order.financial_status {
+            FinancialStatus::Authorized => TransactionKind::Capture,
+            FinancialStatus::Pending => TransactionKind::Sale,
+            FinancialStatus::Paid if due > 0 => TransactionKind::Sale,
+            FinancialStatus::Paid | FinancialStatus::Voided => {
+                return Err(format!("order {id} is {} and cannot be paid", order.financial_word()));
             }
-            status @ (FinancialStatus::Paid | FinancialStatus::Refunded | FinancialStatus::Voided) => {
-                return Err(format!("order {id} is {} and cannot be paid", status.word()));
-            }
+        };
+        if due > 0 {
+            order.pay(kind, due, (&mut ids, now));
         }
+        order.financial_status = FinancialStatus::Paid;
         order.updated_at = now;
+        self.ids = ids;
         let news = self.news(now);
         self.tell(id, "orders/paid", &news);
-        self.tell(id, "orders/updated", &news);
-        Ok(())
-    }
-
-    pub(super) fn cancel(
-        &mut self,
-        id: u64,
-        (reason, refund): (&str, Refunding),
-        now: Timestamp,
-    ) -> Result<(), String> {
-        let order = self.order_mut(id)?;
-        if order.cancelled_at.is_some() {
-            return Err("Cannot cancel an order that has already been canceled".to_owned());
-        }
-        if !order.fulfillments.is_empty() {
-            return Err("Cannot cancel an order that has outstanding fulfillments".to_owned());
-        }
-        order.cancelled_at = Some(now);
-        order.cancel_reason = Some(reason.to_owned());
-        order.updated_at = now;
-        order.financial_status = after_cancellation(order.financial_status, refund);
-        for part in &mut order.fulfillment_orders {
-            part.status = FulfillmentOrderStatus::Closed;
-            part.holds.clear();
-            part.updated_at = now;
-        }
-        let news = self.news(now);
-        self.tell(id, "orders/cancelled", &news);
         self.tell(id, "orders/updated", &news);
         Ok(())
     }
@@ -228,65 +211,6 @@ impl Shop {
         let secret = secret.map(String::as_str).unwrap_or_default();
         self.outbox.push(sent.delivery(&self.sender, secret));
     }
-
-    /// Everything the shop holds, money in minor units.
-    pub(super) fn documents(&self) -> Value {
-        let orders = self.orders.values().map(|order| self.document(order)).collect::<Vec<_>>();
-        json!({ "orders": orders })
-    }
-
-    fn document(&self, order: &Order) -> Value {
-        json!({
-            "id": order.id.to_string(),
-            "name": order.name(),
-            "created_at": order.created_at,
-            "currency": order.currency.code,
-            "subtotal": order.subtotal(),
-            "discounts": order.total_discounts(),
-            "shipping": order.shipping.net(),
-            "tax": order.total_tax(),
-            "taxes_included": order.taxes_included,
-            "total": order.total(),
-            "test": order.test,
-            "financial_status": order.financial_status.word(),
-            "fulfillment_status": order.display_fulfillment_status(),
-            "cancelled": order.cancelled_at.is_some(),
-            "lines": order.lines.iter().map(|line| json!({
-                "id": line.id.to_string(), "sku": line.sku, "quantity": line.quantity,
-                "unit_price": line.unit_price, "discount": line.discount(), "tax": line.tax,
-            })).collect::<Vec<_>>(),
-            "fulfillment_orders": order.fulfillment_orders.iter().map(|part| json!({
-                "id": part.id.to_string(), "location": part.location, "status": part.status.word(),
-                "holds": part.holds.iter().map(|hold| hold.reason.clone()).collect::<Vec<_>>(),
-                "lines": part.lines.iter().map(|line| json!({
-                    "id": line.id.to_string(), "sku": sku(order, line.line),
-                    "total": line.total, "remaining": line.remaining,
-                })).collect::<Vec<_>>(),
-            })).collect::<Vec<_>>(),
-            "fulfillments": order.fulfillments.iter().map(|fulfillment| json!({
-                "id": fulfillment.id.to_string(),
-                "location": fulfillment.location,
-                "created_at": fulfillment.created_at,
-                "notify_customer": fulfillment.notify_customer,
-                "tracking_numbers": fulfillment.tracking.iter().map(|it| it.number.clone()).collect::<Vec<_>>(),
-                "tracking_company": fulfillment.tracking.first().map(|it| it.company.clone()),
-                "lines": fulfillment.lines.iter().map(|line| json!({
-                    "sku": sku(order, line.line), "quantity": line.quantity,
-                })).collect::<Vec<_>>(),
-            })).collect::<Vec<_>>(),
-        })
-    }
-}
-
-fn sku(order: &Order, line: usize) -> Option<String> {
-    order.lines.get(line).and_then(|line| line.sku.clone())
-}
-
-/// Whether a cancellation gives the money back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refunding {
-    Full,
-    Nothing,
 }
 
 /// Whether a repeated delivery keeps its id, as a retry does, or is another delivery of the same news.
@@ -294,13 +218,4 @@ pub(super) enum Refunding {
 pub(super) enum WebhookIds {
     Same,
     New,
-}
-
-fn after_cancellation(status: FinancialStatus, refund: Refunding) -> FinancialStatus {
-    match (status, refund) {
-        (FinancialStatus::Pending | FinancialStatus::Authorized, _) => FinancialStatus::Voided,
-        (FinancialStatus::Paid, Refunding::Full) => FinancialStatus::Refunded,
-        (FinancialStatus::Paid, Refunding::Nothing) => FinancialStatus::Paid,
-        (FinancialStatus::Refunded | FinancialStatus::Voided, _) => status,
-    }
 }

@@ -146,7 +146,6 @@ pub(super) enum FinancialStatus {
     Paid,
     Pending,
     Authorized,
-    Refunded,
     Voided,
 }
 
@@ -156,7 +155,6 @@ impl FinancialStatus {
             Self::Paid => "paid",
             Self::Pending => "pending",
             Self::Authorized => "authorized",
-            Self::Refunded => "refunded",
             Self::Voided => "voided",
         }
     }

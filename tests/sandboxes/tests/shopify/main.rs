@@ -9,6 +9,7 @@ mod fulfillment;
 mod graphql;
 mod money;
 mod published;
+mod reversing;
 mod webhooks;
 
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@ use apollo_compiler::schema::ExtendedType;
 use super::*;
 
 /// The published SDL, where the environment says where it is.
-fn published() -> Option<Arc<AdminSchema>> {
+pub(super) fn published() -> Option<Arc<AdminSchema>> {
     let path = std::env::var("CROSSDOCK_SHOPIFY_SCHEMA").ok()?;
     Some(AdminSchema::load(Path::new(&path)).unwrap())
 }

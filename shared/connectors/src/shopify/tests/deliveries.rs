@@ -125,7 +125,9 @@ fn topics_that_are_no_order_are_ignored() {
         "orders/fulfilled",
         "orders/partially_fulfilled",
         "fulfillments/create",
-        "refunds/create",
+        "disputes/create",
+        "disputes/update",
+        "returns/something_new",
         "app/uninstalled",
         "customers/data_request",
         "customers/redact",
@@ -133,8 +135,47 @@ fn topics_that_are_no_order_are_ignored() {
     ] {
         assert_eq!(deliver(topic, "not even JSON"), Ok(vec![InboundFact::Ignored { topic: topic.into() }]));
     }
-    let edited = deliver("orders/edited", r#"{"order_edit":{"id":1,"order_id":2}}"#).unwrap();
-    assert!(matches!(edited.as_slice(), [InboundFact::Ignored { topic }] if topic.contains("orders/updated follows")));
+}
+
+#[test]
+fn news_of_the_sales_ledger_name_the_order_what_it_is_and_when() {
+    let at = r#""created_at":"2026-11-20T10:00:00+01:00""#;
+    let big = "820982911946154508";
+    for (topic, body, what) in [
+        ("refunds/create", format!(r#"{{"id":929361472,"order_id":{big},{at}}}"#), "refund:929361472"),
+        ("orders/edited", format!(r#"{{"order_edit":{{"id":3,"order_id":{big},{at}}}}}"#), "edit:3"),
+        ("order_transactions/create", format!(r#"{{"id":4,"order_id":{big},{at}}}"#), "transaction:4"),
+        ("returns/approve", format!(r#"{{"id":5,"order":{{"id":{big}}},{at}}}"#), "return:5:approve"),
+        ("returns/close", format!(r#"{{"id":5,"order_id":{big},{at}}}"#), "return:5:close"),
+    ] {
+        let facts = deliver(topic, &body).unwrap_or_else(|error| panic!("{error}"));
+        let [InboundFact::Changed { channel, what: told, at }] = facts.as_slice() else { panic!("{facts:?}") };
+        assert_eq!((channel.as_str(), told.as_str(), at.to_string().as_str()), (big, what, "2026-11-20T09:00:00Z"));
+    }
+    let headers = BTreeMap::from([
+        ("x-shopify-topic".to_owned(), "returns/request".to_owned()),
+        ("x-shopify-triggered-at".to_owned(), "2026-11-20T12:00:00.5Z".to_owned()),
+    ]);
+    let body = br#"{"id":5,"order":{"id":7}}"#.to_vec();
+    let facts = translate(&Delivery { headers, body }).unwrap();
+    assert!(
+        matches!(facts.as_slice(), [InboundFact::Changed { at, .. }] if at.to_string() == "2026-11-20T12:00:00.5Z")
+    );
+}
+
+#[test]
+fn news_of_the_sales_ledger_that_names_no_order_is_an_error() {
+    let at = r#""created_at":"2026-11-20T10:00:00Z""#;
+    for (topic, body) in [
+        ("refunds/create", "not even JSON".to_owned()),
+        ("refunds/create", format!(r#"{{"id":1,{at}}}"#)),
+        ("refunds/create", format!(r#"{{"order_id":1,{at}}}"#)),
+        ("refunds/create", r#"{"id":1,"order_id":2}"#.to_owned()),
+        ("orders/edited", format!(r#"{{"order_edit":{{"id":1,{at}}}}}"#)),
+        ("returns/request", format!(r#"{{"id":1,"order":{{}},{at}}}"#)),
+    ] {
+        assert!(deliver(topic, &body).is_err(), "{topic} {body}");
+    }
 }
 
 #[test]

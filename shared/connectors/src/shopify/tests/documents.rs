@@ -5,9 +5,28 @@ use std::path::{Path, PathBuf};
 use apollo_compiler::{ExecutableDocument, Schema};
 
 use crate::shopify::client::Document;
+use crate::shopify::reversing::{
+    ORDER_AGREEMENTS, ORDER_CANCEL, ORDER_CANCELLED, ORDER_PAYMENTS, ORDER_REFUNDS, ORDER_RETURNS, ORDER_STATE,
+    REFUND_CREATE, REFUND_LINES, RETURN_PROCESS,
+};
 use crate::shopify::{FULFILLED_LINES, FULFILLMENT_CREATE, FULFILLMENT_ORDER_LINES, ORDER_FULFILLMENTS};
 
-const ALL: [Document; 4] = [ORDER_FULFILLMENTS, FULFILLMENT_ORDER_LINES, FULFILLED_LINES, FULFILLMENT_CREATE];
+const ALL: [Document; 14] = [
+    ORDER_FULFILLMENTS,
+    FULFILLMENT_ORDER_LINES,
+    FULFILLED_LINES,
+    FULFILLMENT_CREATE,
+    ORDER_STATE,
+    ORDER_AGREEMENTS,
+    ORDER_REFUNDS,
+    REFUND_LINES,
+    ORDER_RETURNS,
+    ORDER_PAYMENTS,
+    ORDER_CANCELLED,
+    REFUND_CREATE,
+    ORDER_CANCEL,
+    RETURN_PROCESS,
+];
 
 fn validate_against(path: &Path) {
     let sdl = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -5,3 +5,4 @@ mod deliveries;
 mod documents;
 mod orders;
 mod refusals;
+mod reversing;

@@ -140,16 +140,39 @@ fn several_gateways_hold_the_order_and_one_named_twice_does_not() {
 }
 
 #[test]
-fn refunds_and_foreign_shipments_before_we_know_of_the_order_hold_it() {
+fn what_was_refunded_or_cancelled_before_we_know_of_the_order_is_read_as_it_was_placed() {
+    let refund = json!([{ "id": 1, "refund_line_items": [] }]);
+    let gone: [(&str, Value); 4] = [
+        ("/line_items/0/current_quantity", json!(0)),
+        ("/current_total_price", json!("0.00")),
+        ("/current_total_tax", json!("0.00")),
+        ("/refunds", refund),
+    ];
     for status in ["refunded", "partially_refunded"] {
-        let inbound = read(&[("/financial_status", json!(status))]);
-        assert_eq!(codes(&inbound), [HoldCode::ChangedAtStorefront]);
-        assert_eq!(inbound.order.tenders[0].status, TenderStatus::Captured, "the money did arrive");
+        let inbound = read(&[gone.as_slice(), &[("/financial_status", json!(status))]].concat());
+        assert_eq!(codes(&inbound), []);
+        assert_eq!((inbound.order.total, inbound.order.lines[0].quantity), (minor(2400), 2));
+        let tender = &inbound.order.tenders[0];
+        assert_eq!((tender.status, tender.amount), (TenderStatus::Captured, minor(2400)), "the money did arrive");
+        assert_eq!(inbound.order, read(&[]).order, "whichever message comes first");
+        let alone = read(&[("/financial_status", json!(status))]);
+        assert_eq!(alone.order, inbound.order, "the status says it too");
+        let unnamed = read(&[("/financial_status", json!(status)), ("/payment_gateway_names", json!([]))]);
+        assert_eq!(codes(&unnamed), [HoldCode::Unpaid], "nobody knows through whom it was paid");
     }
+    let at = ("/cancelled_at", json!("2026-11-20T00:00:00Z"));
+    let cancelled = read(&[gone.as_slice(), &[at.clone(), ("/total_outstanding", json!("-24.00"))]].concat());
+    assert!(cancelled.cancelled);
+    assert_eq!((codes(&cancelled), &cancelled.order), (vec![], &read(&[]).order), "owed to the buyer, and paid before");
+    let owed = read(&[at, ("/total_outstanding", json!("24.00"))]);
+    assert_eq!(codes(&owed), [HoldCode::Unpaid]);
+}
+
+#[test]
+fn foreign_shipments_before_we_know_of_the_order_hold_it() {
     for status in ["partial", "fulfilled", "restocked"] {
         assert_eq!(codes(&read(&[("/fulfillment_status", json!(status))])), [HoldCode::ChangedAtStorefront]);
     }
-    assert!(read(&[("/cancelled_at", json!("2026-11-20T00:00:00Z"))]).cancelled);
 }
 
 #[test]
