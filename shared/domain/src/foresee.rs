@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 
-use crate::event::{Document, Event};
+use crate::event::{Application, CreditApplication, Document, Event};
 use crate::ids::ConnectionId;
 use crate::money::Minor;
 use crate::order::Order;
 use crate::outstanding::{Task, TaskKind};
+use crate::posting::ApplicationPlan;
 use crate::reversals::{Disposition, IssuedRefund, Receipt, ReceiptLine, next};
+use crate::reversing::CreditPlan;
 use crate::sales::{RefundStatus, RefundTender};
 
 /// One outside call that will be made.
@@ -117,110 +119,113 @@ impl Order {
         } else {
             (routes.fulfillment.clone(), None, self.foreseen_at_3pl(task)?)
         };
-        let named = match task.id.kind {
-            TaskKind::AmendSalesOrder => "SO",
-            TaskKind::CancelAtStorefront => "",
-            _ => task.id.document.as_str(),
-        };
-        let reference = if named.is_empty() { self.id.channel.to_string() } else { self.reference(named)? };
+        let reference = self.foreseen_reference(task)?;
         Some((Effect { task: task.id.to_string(), system, reference, amount_minor: amount, when: None }, events))
     }
 
+    /// The reference of the document that a task makes or changes: an amendment changes the sales order, an application
+    /// of credit the credit memo, and the storefront's order is known by its own identity there.
+    fn foreseen_reference(&self, task: &Task) -> Option<String> {
+        if task.id.kind == TaskKind::CancelAtStorefront {
+            Some(self.id.channel.to_string())
+        } else if task.id.kind == TaskKind::AmendSalesOrder {
+            self.reference("SO")
+        } else if task.id.kind == TaskKind::ApplyCredit {
+            self.reference(&format!("CM{}", self.next_credit_application()?.refund))
+        } else {
+            self.reference(&task.id.document)
+        }
+    }
+
     fn foreseen_at_3pl(&self, task: &Task) -> Option<Vec<Event>> {
-        let document = self.paper(task, None);
-        match task.id.kind {
-            TaskKind::RequestFulfillment => Some(vec![Event::FulfillmentRequested { number: task.number, document }]),
-            TaskKind::AnnounceReturn => Some(vec![Event::ReturnAnnounced { number: task.number, document }]),
-            TaskKind::CancelFulfillment => {
-                let allocation = self.allocations.get(&task.number)?;
-                let open = self.unshipped_of(allocation);
-                let told: Vec<_> = open.iter().filter_map(|l| Some((self.sku(l.line)?.clone(), l.quantity))).collect();
-                Some(crate::cancel::stop_answered(self, task.number, &told).events)
-            }
-            _ => None,
+        let (kind, number) = (task.id.kind, task.number);
+        if kind == TaskKind::RequestFulfillment {
+            Some(vec![Event::FulfillmentRequested { number, document: self.paper(task, None) }])
+        } else if kind == TaskKind::AnnounceReturn {
+            Some(vec![Event::ReturnAnnounced { number, document: self.paper(task, None) }])
+        } else if kind == TaskKind::CancelFulfillment {
+            let allocation = self.allocations.get(&number)?;
+            let open = self.unshipped_of(allocation);
+            let told: Vec<_> = open.iter().filter_map(|l| Some((self.sku(l.line)?.clone(), l.quantity))).collect();
+            Some(crate::cancel::stop_answered(self, number, &told).events)
+        } else {
+            None
         }
     }
 
     fn foreseen_at_storefront(&self, task: &Task, at: Timestamp) -> Option<(Option<Minor>, Event)> {
-        let document = self.paper(task, None);
-        match task.id.kind {
-            TaskKind::AnnounceShipment => Some((None, Event::ShipmentAnnounced { shipment: task.number, document })),
-            TaskKind::CancelAtStorefront => Some((None, Event::StorefrontCancelled { document })),
-            TaskKind::IssueRefund => {
-                let refund = &self.reversals.refunds.get(&task.number)?.fact;
-                let gateway = self.captured_tenders().next().map(|(_, tender)| tender.gateway.clone())?;
-                let tender = RefundTender {
-                    id: "foreseen".into(),
-                    gateway,
-                    amount: refund.total,
-                    status: RefundStatus::Succeeded,
-                };
-                let issued = IssuedRefund { id: format!("foreseen-{}", refund.number), at, tenders: vec![tender] };
-                Some((Some(refund.total), Event::RefundIssued { number: refund.number, issued }))
-            }
-            _ => None,
+        let (kind, document) = (task.id.kind, self.paper(task, None));
+        if kind == TaskKind::AnnounceShipment {
+            Some((None, Event::ShipmentAnnounced { shipment: task.number, document }))
+        } else if kind == TaskKind::CancelAtStorefront {
+            Some((None, Event::StorefrontCancelled { document }))
+        } else if kind == TaskKind::IssueRefund {
+            let refund = &self.reversals.refunds.get(&task.number)?.fact;
+            let gateway = self.captured_tenders().next().map(|(_, tender)| tender.gateway.clone())?;
+            let (id, status) = ("foreseen".to_owned(), RefundStatus::Succeeded);
+            let tender = RefundTender { id, gateway, amount: refund.total, status };
+            let issued = IssuedRefund { id: format!("foreseen-{}", refund.number), at, tenders: vec![tender] };
+            Some((Some(refund.total), Event::RefundIssued { number: refund.number, issued }))
+        } else {
+            None
         }
     }
 
     fn foreseen_posting(&self, task: &Task) -> Option<(Option<Minor>, Event)> {
-        let number = task.number;
-        let priced = |total: Minor| (Some(total), self.paper(task, Some(total)));
-        Some(match task.id.kind {
-            TaskKind::PostSalesOrder => {
-                let (amount, document) = priced(self.sales_order_draft().ok()??.total);
-                (amount, Event::SalesOrderPosted { document })
-            }
-            TaskKind::PostDeposit => {
-                let (tender, draft) = self.deposit_draft(number)?;
-                let (amount, document) = priced(draft.amount);
-                (amount, Event::DepositPosted { tender: tender.id, document })
-            }
-            TaskKind::PostItemFulfillment => {
-                (None, Event::ItemFulfillmentPosted { shipment: number, document: self.paper(task, None) })
-            }
-            TaskKind::PostInvoice => {
-                let (amount, document) = priced(self.invoice_draft(number).ok()??.total);
-                (amount, Event::InvoicePosted { shipment: number, document })
-            }
-            TaskKind::AmendSalesOrder => {
-                (None, Event::SalesOrderAmended { revision: number, document: self.paper(task, None) })
-            }
-            _ => return self.foreseen_reversal(task),
-        })
-    }
-
-    fn foreseen_reversal(&self, task: &Task) -> Option<(Option<Minor>, Event)> {
-        let number = task.number;
-        let document = |total: Option<Minor>| self.paper(task, total);
-        Some(match task.id.kind {
+        let amount = self.foreseen_amount(task)?;
+        let (number, document) = (task.number, self.paper(task, amount));
+        let event = match task.id.kind {
+            TaskKind::PostSalesOrder => Event::SalesOrderPosted { document },
+            TaskKind::PostDeposit => Event::DepositPosted { tender: self.deposit_draft(number)?.0.id, document },
+            TaskKind::PostItemFulfillment => Event::ItemFulfillmentPosted { shipment: number, document },
+            TaskKind::PostInvoice => Event::InvoicePosted { shipment: number, document },
+            TaskKind::AmendSalesOrder => Event::SalesOrderAmended { revision: number, document },
+            TaskKind::PostReturnAuthorization => Event::ReturnAuthorizationPosted { number, document },
+            TaskKind::PostItemReceipt => Event::ItemReceiptPosted { receipt: number, document },
+            TaskKind::PostAdjustment => Event::AdjustmentPosted { receipt: number, document },
+            TaskKind::PostCreditMemo => Event::CreditMemoPosted { refund: number, document },
+            TaskKind::PostCustomerRefund => Event::CustomerRefundPosted { number, document },
             TaskKind::ApplyDeposit => {
-                let plan = self.next_application()?;
-                let (amount, document) = (plan.amount, document(Some(plan.amount)));
-                let (number, shipment, tender) = (plan.number, plan.shipment, plan.tender);
-                let fact = crate::event::Application { number, shipment, tender, amount, document };
-                (Some(amount), Event::DepositApplied(fact))
-            }
-            TaskKind::PostReturnAuthorization => {
-                (None, Event::ReturnAuthorizationPosted { number, document: document(None) })
-            }
-            TaskKind::PostItemReceipt => (None, Event::ItemReceiptPosted { receipt: number, document: document(None) }),
-            TaskKind::PostAdjustment => (None, Event::AdjustmentPosted { receipt: number, document: document(None) }),
-            TaskKind::PostCreditMemo => {
-                let total = self.credit_draft(number).ok()??.1.total;
-                (Some(total), Event::CreditMemoPosted { refund: number, document: document(Some(total)) })
-            }
-            TaskKind::PostCustomerRefund => {
-                let amount = self.customer_refund_draft(number)?.amount;
-                (Some(amount), Event::CustomerRefundPosted { number, document: document(Some(amount)) })
+                let ApplicationPlan { number, shipment, tender, amount } = self.next_application()?;
+                Event::DepositApplied(Application { number, shipment, tender, amount, document })
             }
             TaskKind::ApplyCredit => {
-                let plan = self.next_credit_application()?;
-                let (amount, document) = (plan.amount, document(Some(plan.amount)));
-                let (number, refund, shipment) = (plan.number, plan.refund, plan.shipment);
-                let fact = crate::event::CreditApplication { number, refund, shipment, amount, document };
-                (Some(amount), Event::CreditApplied(fact))
+                let CreditPlan { number, refund, shipment, amount } = self.next_credit_application()?;
+                Event::CreditApplied(CreditApplication { number, refund, shipment, amount, document })
             }
-            _ => return None,
+            TaskKind::Allocate
+            | TaskKind::RequestFulfillment
+            | TaskKind::ConfirmShipment
+            | TaskKind::AnnounceShipment
+            | TaskKind::CancelFulfillment
+            | TaskKind::AnnounceReturn
+            | TaskKind::AwaitReturn
+            | TaskKind::ReadSales
+            | TaskKind::IssueRefund
+            | TaskKind::CancelAtStorefront => return None,
+        };
+        Some((amount, event))
+    }
+
+    /// What a document will come to; nothing inside where it is no money, nothing at all where it cannot be made.
+    fn foreseen_amount(&self, task: &Task) -> Option<Option<Minor>> {
+        let (kind, number) = (task.id.kind, task.number);
+        Some(if kind == TaskKind::PostSalesOrder {
+            Some(self.sales_order_draft().ok()??.total)
+        } else if kind == TaskKind::PostDeposit {
+            Some(self.deposit_draft(number)?.1.amount)
+        } else if kind == TaskKind::PostInvoice {
+            Some(self.invoice_draft(number).ok()??.total)
+        } else if kind == TaskKind::ApplyDeposit {
+            Some(self.next_application()?.amount)
+        } else if kind == TaskKind::PostCreditMemo {
+            Some(self.credit_draft(number).ok()??.1.total)
+        } else if kind == TaskKind::PostCustomerRefund {
+            Some(self.customer_refund_draft(number)?.amount)
+        } else if kind == TaskKind::ApplyCredit {
+            Some(self.next_credit_application()?.amount)
+        } else {
+            None
         })
     }
 

@@ -77,7 +77,7 @@ pub struct Edit {
 /// A change that came too late.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedChange {
-    /// The storefront's identity of the change, or `address`.
+    /// The storefront's identity of the change, or `address:<version of the order>`.
     pub id: String,
     /// What it was and why it is not followed, without personal data.
     pub reason: String,

@@ -193,7 +193,9 @@ impl Order {
         let reshipped = self.authorized_returns().filter(|known| known.resolution == Resolution::Reship).count();
         let overtaken =
             self.authorized_returns().filter(|known| known.source == crate::reversals::ReturnSource::Cancellation);
-        let changes = self.reversals.cancellations.len() + self.reversals.edits.len() + late + reshipped;
+        // An edit without lines only remembers that something was taken note of.
+        let edited = self.reversals.edits.iter().filter(|edit| !edit.fact.lines.is_empty()).count();
+        let changes = self.reversals.cancellations.len() + edited + late + reshipped;
         u32::try_from(changes + overtaken.count()).unwrap_or(u32::MAX)
     }
 

@@ -383,7 +383,12 @@ impl Reading {
             adjustment: told.adjustment,
             total: Minor::ZERO,
         };
-        refund.total = refund.sum().unwrap_or_default();
+        let named = refund.sum().unwrap_or_default();
+        let paid = Minor::sum(issued.tenders.iter().map(|tender| tender.amount)).unwrap_or_default();
+        // Money that no part of the refund explains is a gift; what was not paid out stays the buyer's credit.
+        let unexplained = paid.minus(named).ok().filter(|more| *more > Minor::ZERO).unwrap_or_default();
+        refund.adjustment = refund.adjustment.plus(unexplained).unwrap_or_default();
+        refund.total = named.max(paid);
         self.say(Event::RefundRecorded { refund, issued });
     }
 
