@@ -10,6 +10,7 @@ mod telling;
 mod cancellations;
 mod crowd;
 mod deaths;
+mod disputes;
 mod erp;
 mod holds;
 mod ordinary;

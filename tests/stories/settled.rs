@@ -87,16 +87,14 @@ fn assert_money(world: &World) {
 
 /// Everything that the 3PL has booked of returns: SKU and location, units, and `Restock`, `Quarantine` or `Dispose`.
 pub fn come_back(world: &World) -> Vec<((String, String), i64, String)> {
+    let documents = world.shipbob.documents();
     let mut all = Vec::new();
-    for back in rows(&world.shipbob.documents(), "returns") {
-        for item in rows(back, "inventory") {
-            let place = (text(item, "sku"), text(&back["fulfillment_center"], "name"));
-            for taken in rows(item, "action_taken") {
-                all.push((place.clone(), taken["quantity_processed"].as_i64().unwrap(), text(taken, "action")));
-            }
+    for back in rows(&documents, "returns") {
+        for found in rows(back, "lines") {
+            let place = (text(found, "sku"), text(back, "location"));
+            all.push((place, found["quantity"].as_i64().unwrap(), text(found, "action")));
         }
     }
-    all.retain(|(_, units, _)| *units > 0);
     all
 }
 
@@ -129,9 +127,8 @@ fn assert_goods(world: &World) {
     }
     for of in rows(&documents, "returns") {
         let named = |field: &str| of[field].as_str().filter(|reference| reference.contains('-')).map(order_of);
-        let order = named("reference_id").or_else(|| named("store_order_id")).unwrap_or_default();
-        let taken = rows(of, "inventory").flat_map(|item| rows(item, "action_taken"));
-        *back.entry(order).or_default() += taken.map(|t| t["quantity_processed"].as_i64().unwrap()).sum::<i64>();
+        let order = named("order_reference").or_else(|| named("reference_id")).unwrap_or_default();
+        *back.entry(order).or_default() += rows(of, "lines").map(|t| t["quantity"].as_i64().unwrap()).sum::<i64>();
     }
     let some = |units: BTreeMap<String, i64>| -> BTreeMap<String, i64> {
         units.into_iter().filter(|(_, units)| *units != 0).collect()

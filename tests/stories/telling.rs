@@ -110,7 +110,7 @@ fn threepl_documents(world: &World) -> Vec<String> {
         rows(&documents, "orders").map(|d| format!("{} {}", text(d, "reference_id"), text(d, "status"))).collect();
     all.extend(
         rows(&documents, "returns")
-            .map(|d| format!("{} {} {}", text(d, "reference_id"), text(d, "status"), d["inventory"])),
+            .map(|d| format!("{} {} {}", text(d, "reference_id"), text(d, "status"), d["lines"])),
     );
     all.sort();
     all

@@ -252,7 +252,11 @@ impl Order {
             | Event::AdjustmentPosted { .. }
             | Event::CreditMemoPosted { .. }
             | Event::CustomerRefundPosted { .. }
-            | Event::CreditApplied(_) => self.evolve_reversal(event, at),
+            | Event::CreditApplied(_)
+            | Event::DisputeOpened(_)
+            | Event::DisputeClosed(_)
+            | Event::DisputePosted { .. }
+            | Event::DisputeSettled { .. } => self.evolve_reversal(event, at),
         }
     }
 
