@@ -13,6 +13,7 @@ mod deaths;
 mod disputes;
 mod erp;
 mod holds;
+mod month;
 mod ordinary;
 mod own_api;
 mod shipping;

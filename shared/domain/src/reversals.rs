@@ -259,6 +259,9 @@ pub struct Refund {
     /// Whether that shipping was never invoiced.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shipping_unbilled: bool,
+    /// What the order does not cost any more since units were taken off it, where no refund names them: the deposit pays.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub overpaid: Minor,
     /// Goodwill and differences; below zero, a fee that is kept back. Without tax.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub adjustment: Minor,
