@@ -47,10 +47,12 @@ impl Order {
         }
     }
 
-    /// Money that may still go back. Below zero where others have paid back more than arrived.
+    /// Money that may still go back: neither paid back nor lost by a dispute. Below zero where others have paid back more
+    /// than arrived.
     #[must_use]
     pub fn left_to_refund(&self) -> Minor {
-        let left = self.tendered().and_then(|tendered| tendered.minus(self.refunded()?));
+        let gone = || self.refunded()?.plus(self.lost_by_disputes());
+        let left = self.tendered().and_then(|tendered| tendered.minus(gone()?));
         left.unwrap_or(Minor::ZERO)
     }
 
@@ -58,6 +60,9 @@ impl Order {
     /// makes it due, so that two requests at once cannot both take what is left.
     #[must_use]
     pub fn refund_due(&self) -> Option<Refund> {
+        if self.is_disputed() {
+            return self.overtaken_credit_due();
+        }
         if !self.to_stop().is_empty() {
             // Whether units were stopped in time decides whether they are refunded now or when they are back.
             return self.return_refund_due();
