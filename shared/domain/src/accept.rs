@@ -295,7 +295,7 @@ fn changed_recipient(order: &Order, inbound: &Inbound) -> Option<Event> {
     if order.recipient() == Some(recipient.as_str()) || inbound.source_version <= known_at {
         return None;
     }
-    let id = format!("address:{}", inbound.source_version);
+    let id = format!("address:{recipient}");
     if !order.fulfillments.is_empty() {
         let reason = "the address was changed after the order went to the 3PL: have the 3PL change it, then retry to \
                       confirm"

@@ -19,8 +19,24 @@ impl Order {
     }
 
     fn stands(&self, number: u32) -> bool {
-        let failed = self.reversals.issued.get(&number).is_some_and(|i| i.fact.status() == RefundStatus::Failed);
-        !failed && !self.reversals.withdrawn.contains(&number)
+        !self.has_failed(number) && !self.reversals.withdrawn.contains(&number)
+    }
+
+    fn has_failed(&self, number: u32) -> bool {
+        self.reversals.issued.get(&number).is_some_and(|issued| issued.fact.status() == RefundStatus::Failed)
+    }
+
+    /// Refunds whose payment has failed and that nobody has paid another way, or withdrawn.
+    pub fn failed_refunds(&self) -> impl Iterator<Item = &Refund> {
+        let refunds = self.reversals.refunds.values().map(|known| &known.fact);
+        refunds.filter(|refund| self.has_failed(refund.number) && !self.reversals.withdrawn.contains(&refund.number))
+    }
+
+    /// Refunds that need no other decision: those that stand, and those of ours whose payment has failed. A payment that
+    /// fails would fail again; somebody has to look.
+    fn decided_refunds(&self) -> impl Iterator<Item = &Refund> {
+        let failed = self.failed_refunds().filter(|refund| refund.origin != RefundOrigin::Storefront);
+        self.standing_refunds().chain(failed)
     }
 
     /// Money that has arrived.
@@ -94,7 +110,7 @@ impl Order {
         let ours = self.cancellation_asked(line, crate::reversals::CancelledBy::refunded_by_us);
         let theirs = self.cancellation_asked(line, |by| !by.refunded_by_us());
         let refunded = |origin: RefundOrigin| {
-            let refunds = self.standing_refunds().filter(move |refund| refund.origin == origin);
+            let refunds = self.decided_refunds().filter(move |refund| refund.origin == origin);
             let lines = refunds.flat_map(|refund| &refund.lines);
             let units = lines.filter(|known| known.line == line && known.goods == Goods::Cancelled);
             units.map(|known| known.quantity).sum::<u32>()
@@ -177,7 +193,7 @@ impl Order {
     }
 
     fn shipping_is_refunded(&self) -> bool {
-        self.standing_refunds().any(|refund| refund.shipping != Minor::ZERO)
+        self.decided_refunds().any(|refund| refund.shipping != Minor::ZERO)
     }
 
     fn blank(&self, origin: RefundOrigin, lines: Vec<RefundLine>) -> Refund {
