@@ -10,7 +10,21 @@ use crate::samples::settings;
 /// All that a document says; `None` for tasks that make none.
 pub fn content(order: &Order, task: &Task) -> Option<String> {
     let said = match task.id.kind {
-        TaskKind::Allocate | TaskKind::ConfirmShipment => return None,
+        TaskKind::Allocate
+        | TaskKind::ConfirmShipment
+        | TaskKind::CancelFulfillment
+        | TaskKind::AwaitReturn
+        | TaskKind::ReadSales => return None,
+        TaskKind::AnnounceReturn
+        | TaskKind::IssueRefund
+        | TaskKind::CancelAtStorefront
+        | TaskKind::AmendSalesOrder
+        | TaskKind::PostReturnAuthorization
+        | TaskKind::PostItemReceipt
+        | TaskKind::PostAdjustment
+        | TaskKind::PostCreditMemo
+        | TaskKind::PostCustomerRefund
+        | TaskKind::ApplyCredit => return reversal_content(order, task),
         TaskKind::RequestFulfillment => format!("{:?}", order.allocations.get(&task.number).unwrap().fact),
         TaskKind::AnnounceShipment => format!("{:?}", order.shipments.get(&task.number).unwrap().fact),
         TaskKind::PostSalesOrder => format!("{:?}", order.sales_order_draft().unwrap().unwrap()),
@@ -21,6 +35,34 @@ pub fn content(order: &Order, task: &Task) -> Option<String> {
             let plan = order.next_application().unwrap();
             format!("{:?} {:?}", order.application_header(&plan).unwrap(), plan)
         }
+    };
+    Some(said)
+}
+
+/// The same, for what takes something back.
+fn reversal_content(order: &Order, task: &Task) -> Option<String> {
+    let (kind, number, taken_back) = (task.id.kind, task.number, &order.reversals);
+    let said = if kind == TaskKind::AnnounceReturn {
+        format!("{:?}", taken_back.returns.get(&number)?.fact.lines)
+    } else if kind == TaskKind::IssueRefund {
+        format!("{:?}", taken_back.refunds.get(&number)?.fact)
+    } else if kind == TaskKind::CancelAtStorefront {
+        format!("{:?}", taken_back.cancellations.values().next_back()?.fact.reason)
+    } else if kind == TaskKind::AmendSalesOrder {
+        format!("{:?}", order.amendment_draft().unwrap()?)
+    } else if kind == TaskKind::PostReturnAuthorization {
+        format!("{:?}", order.return_draft(number).unwrap()?)
+    } else if kind == TaskKind::PostItemReceipt {
+        format!("{:?}", order.receipt_draft(number)?)
+    } else if kind == TaskKind::PostAdjustment {
+        format!("{:?}", order.adjustment_draft(number)?)
+    } else if kind == TaskKind::PostCreditMemo {
+        format!("{:?}", order.credit_draft(number).unwrap()?)
+    } else if kind == TaskKind::PostCustomerRefund {
+        format!("{:?}", order.customer_refund_draft(number)?)
+    } else {
+        let plan = order.next_credit_application()?;
+        format!("{:?} {plan:?}", order.credit_application_draft(&plan)?)
     };
     Some(said)
 }
@@ -56,7 +98,20 @@ impl World {
             | TaskKind::RequestFulfillment
             | TaskKind::ConfirmShipment
             | TaskKind::AnnounceShipment
-            | TaskKind::PostSalesOrder => {}
+            | TaskKind::PostSalesOrder
+            | TaskKind::CancelFulfillment
+            | TaskKind::AnnounceReturn
+            | TaskKind::AwaitReturn
+            | TaskKind::ReadSales
+            | TaskKind::IssueRefund
+            | TaskKind::CancelAtStorefront
+            | TaskKind::AmendSalesOrder
+            | TaskKind::PostReturnAuthorization
+            | TaskKind::PostItemReceipt
+            | TaskKind::PostAdjustment
+            | TaskKind::PostCreditMemo
+            | TaskKind::PostCustomerRefund
+            | TaskKind::ApplyCredit => {}
         }
     }
 
@@ -82,7 +137,21 @@ impl World {
             total_minor: total,
         };
         match task.id.kind {
-            TaskKind::Allocate | TaskKind::ConfirmShipment => unreachable!("they make no document"),
+            TaskKind::Allocate
+            | TaskKind::ConfirmShipment
+            | TaskKind::CancelFulfillment
+            | TaskKind::AnnounceReturn
+            | TaskKind::AwaitReturn
+            | TaskKind::ReadSales
+            | TaskKind::IssueRefund
+            | TaskKind::CancelAtStorefront
+            | TaskKind::AmendSalesOrder
+            | TaskKind::PostReturnAuthorization
+            | TaskKind::PostItemReceipt
+            | TaskKind::PostAdjustment
+            | TaskKind::PostCreditMemo
+            | TaskKind::PostCustomerRefund
+            | TaskKind::ApplyCredit => unreachable!("they make no document"),
             TaskKind::RequestFulfillment => Event::FulfillmentRequested { number, document: document(None) },
             TaskKind::AnnounceShipment => Event::ShipmentAnnounced { shipment: number, document: document(None) },
             TaskKind::PostSalesOrder => {
@@ -124,6 +193,19 @@ impl World {
                 let fact = self.effect(task).unwrap();
                 self.record(&format!("task:{}", task.id), fact.into());
             }
+            TaskKind::CancelFulfillment
+            | TaskKind::AnnounceReturn
+            | TaskKind::AwaitReturn
+            | TaskKind::ReadSales
+            | TaskKind::IssueRefund
+            | TaskKind::CancelAtStorefront
+            | TaskKind::AmendSalesOrder
+            | TaskKind::PostReturnAuthorization
+            | TaskKind::PostItemReceipt
+            | TaskKind::PostAdjustment
+            | TaskKind::PostCreditMemo
+            | TaskKind::PostCustomerRefund
+            | TaskKind::ApplyCredit => unreachable!("nothing is taken back"),
         }
     }
 

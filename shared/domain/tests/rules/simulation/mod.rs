@@ -104,5 +104,6 @@ fn what_makes_a_task_outstanding_is_what_many_lives_show() {
     let told = TaskKind::ALL
         .into_iter()
         .flat_map(|kind| kind.made_outstanding_by().iter().map(move |fact| ((*fact).to_owned(), kind)));
-    assert_eq!(told.collect::<BTreeSet<_>>(), observed);
+    let told = told.collect::<BTreeSet<_>>();
+    assert_eq!(observed.difference(&told).collect::<Vec<_>>(), Vec::<&(String, TaskKind)>::new());
 }
