@@ -5,12 +5,14 @@
 mod samples;
 
 mod accept;
+mod cancel;
 mod checkout;
 mod commit;
 mod evolve;
 mod ids;
 mod money;
 mod posting;
+mod returns;
 mod shipping;
 mod simulation;
 mod sourcing;

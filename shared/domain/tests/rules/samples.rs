@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crossdock_domain::accept::{Context, Inbound};
-use crossdock_domain::event::{Accepted, Allocation, Document, LineQuantity, Shipment};
-use crossdock_domain::item::{Item, Stock};
+use crossdock_domain::cancel::Reason;
+use crossdock_domain::event::{Accepted, Allocation, Decision, Document, LineQuantity, Shipment};
+use crossdock_domain::item::{Item, Stock, StockMove};
 use crossdock_domain::settings::ChannelSettings;
 use crossdock_domain::{
     CanonicalOrder, Charge, ChargeKind, Event, Line, LineKind, Minor, Order, OrderId, Recipient, Sku, TaxLine, Tender,
@@ -207,4 +208,66 @@ pub fn given(facts: impl IntoIterator<Item = Event>) -> Order {
         order.evolve(&fact, at(seconds));
     }
     order
+}
+
+/// The order after these facts and all that follows from them.
+pub fn settled(facts: impl IntoIterator<Item = Event>) -> Order {
+    let mut order = Order::new(order_id());
+    for (seconds, fact) in (1..).zip(facts) {
+        order.evolve(&fact, at(seconds));
+        order.settle_consequences(at(seconds));
+    }
+    order
+}
+
+/// The order after a decision and all that follows from it.
+pub fn after(order: &Order, decision: impl Into<Decision>) -> Order {
+    let mut order = order.clone();
+    decision.into().events.iter().for_each(|event| order.evolve(event, at(8000)));
+    order.settle_consequences(at(8000));
+    order
+}
+
+/// Accepted under these terms of return.
+pub fn accepted_under(order: CanonicalOrder, policy: serde_json::Value) -> Event {
+    let Event::OrderAccepted(mut fact) = accepted(order) else { unreachable!() };
+    fact.returns = Some(serde_json::from_value(policy).unwrap());
+    Event::OrderAccepted(fact)
+}
+
+/// Accepted where no storefront can be asked or told.
+pub fn accepted_alone(order: CanonicalOrder) -> Event {
+    let Event::OrderAccepted(mut fact) = accepted(order) else { unreachable!() };
+    fact.routes.storefront = None;
+    Event::OrderAccepted(fact)
+}
+
+pub fn whole() -> [(usize, u32); 2] {
+    [(0, 2), (1, 1)]
+}
+
+pub fn requested(number: u32) -> Event {
+    Event::FulfillmentRequested { number, document: document(&format!("F{number}"), None) }
+}
+
+/// The ordinary order in London, all of it with the 3PL.
+pub fn with_3pl() -> Vec<Event> {
+    vec![accepted(ordinary()), allocated(1, "LON1", &whole()), requested(1)]
+}
+
+/// The ordinary order, all of it gone.
+pub fn gone() -> Vec<Event> {
+    [with_3pl(), vec![shipped(1, 1, &whole())]].concat()
+}
+
+pub fn kinds(order: &Order) -> Vec<String> {
+    order.outstanding().iter().map(|task| task.id.to_string()).collect()
+}
+
+pub fn reason_codes<T: std::fmt::Debug>(answer: Result<T, Vec<Reason>>) -> Vec<&'static str> {
+    answer.unwrap_err().into_iter().map(|reason| reason.code).collect()
+}
+
+pub fn moved(name: &str, on_hand: i64, available: i64) -> StockMove {
+    StockMove { sku: sku(name), location: "LON1".parse().unwrap(), on_hand, available }
 }
