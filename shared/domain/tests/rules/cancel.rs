@@ -1,13 +1,13 @@
 //! Units that are not to be delivered.
 
 use crossdock_domain::cancel::{CancelCommand, cancel, stop_answered, stopped_by_3pl};
-use crossdock_domain::event::{Cancellation, CancelledBy, Edit, Stop};
+use crossdock_domain::event::{CancelledBy, Edit, Stop};
 use crossdock_domain::reversals::{Resolution, ReturnSource};
 use crossdock_domain::{Event, Hold, HoldCode, Order, Sku, Status, TenderStatus};
 
 use crate::samples::{
-    accepted, after, allocated, at, document, given, gone, kinds, line, minor, moved, ordinary, paid, reason_codes,
-    requested, settled, shipped, sku, units, unpaid, whole, with_3pl,
+    accepted, after, allocated, at, cancelled, document, given, gone, kinds, line, minor, moved, ordinary, paid,
+    reason_codes, refund_totals, requested, settled, shipped, sku, units, unpaid, whole, with_3pl,
 };
 
 fn wanted(lines: &[(&str, u32)]) -> CancelCommand {
@@ -19,53 +19,39 @@ fn all() -> CancelCommand {
     wanted(&[])
 }
 
-fn cancelled(order: &Order, command: &CancelCommand) -> Order {
+fn after_cancel(order: &Order, command: &CancelCommand) -> Order {
     after(order, cancel(order, command).unwrap())
-}
-
-fn by_api(number: u32, lines: &[(usize, u32)]) -> Event {
-    Event::OrderCancelled(Cancellation {
-        number,
-        by: CancelledBy::Api,
-        reason: "customer".into(),
-        lines: units(lines),
-        request_hash: Some("ab".into()),
-    })
 }
 
 fn told(lines: &[(&str, u32)]) -> Vec<(Sku, u32)> {
     lines.iter().map(|(name, units)| (sku(name), *units)).collect()
 }
 
-fn totals(order: &Order) -> Vec<i64> {
-    order.reversals.refunds.values().map(|refund| refund.fact.total.get()).collect()
-}
-
 #[test]
 fn everything_that_has_not_left_is_cancelled_where_no_line_is_named() {
     let order = given([accepted(ordinary())]);
-    assert_eq!(cancel(&order, &all()).unwrap().events, [by_api(1, &whole())]);
-    let order = cancelled(&order, &all());
+    assert_eq!(cancel(&order, &all()).unwrap().events, [cancelled(1, &whole())]);
+    let order = after_cancel(&order, &all());
     assert_eq!((order.status(), order.wanted(0), order.wanted(1)), (Status::Cancelled, 0, 0));
-    assert_eq!(totals(&order), [ordinary().total.get()], "with shipping, because nothing is delivered");
+    assert_eq!(refund_totals(&order), [ordinary().total.get()], "with shipping, because nothing is delivered");
     assert_eq!(kinds(&order), ["issue_refund:R1", "post_sales_order:SO"]);
 }
 
 #[test]
 fn units_of_a_line_are_cancelled_and_the_rest_goes_its_way() {
     let order = given([accepted(ordinary())]);
-    assert_eq!(cancel(&order, &wanted(&[("L-TEE", 1)])).unwrap().events, [by_api(1, &[(0, 1)])]);
-    let order = cancelled(&order, &wanted(&[("L-TEE", 1)]));
+    assert_eq!(cancel(&order, &wanted(&[("L-TEE", 1)])).unwrap().events, [cancelled(1, &[(0, 1)])]);
+    let order = after_cancel(&order, &wanted(&[("L-TEE", 1)]));
     assert_eq!((order.wanted(0), order.cancelled(0), order.cancellable(0)), (1, 1, 1));
-    assert_eq!((order.status(), totals(&order)), (Status::Accepted, vec![925 + 185]));
+    assert_eq!((order.status(), refund_totals(&order)), (Status::Accepted, vec![925 + 185]));
     assert_eq!(kinds(&order), ["allocate:A1", "issue_refund:R1", "post_sales_order:SO"]);
 }
 
 #[test]
 fn what_has_left_stays_and_the_rest_is_cancelled() {
     let order = settled([with_3pl(), vec![shipped(1, 1, &[(0, 1)])]].concat());
-    assert_eq!(cancel(&order, &all()).unwrap().events, [by_api(1, &[(0, 1), (1, 1)])]);
-    let order = cancelled(&order, &all());
+    assert_eq!(cancel(&order, &all()).unwrap().events, [cancelled(1, &[(0, 1), (1, 1)])]);
+    let order = after_cancel(&order, &all());
     assert_eq!((order.status(), order.is_cancelled()), (Status::Shipped, false));
 }
 
@@ -73,7 +59,7 @@ fn what_has_left_stays_and_the_rest_is_cancelled() {
 fn units_that_were_added_to_a_line_are_cancelled_before_those_that_were_there() {
     let added = Event::OrderEdited(Edit { id: "E1".into(), lines: vec![line("TEE", 1, 1000)] });
     let order = given([accepted(ordinary()), added]);
-    assert_eq!(cancel(&order, &wanted(&[("L-TEE", 2)])).unwrap().events, [by_api(1, &[(0, 1), (2, 1)])]);
+    assert_eq!(cancel(&order, &wanted(&[("L-TEE", 2)])).unwrap().events, [cancelled(1, &[(0, 1), (2, 1)])]);
     assert_eq!(reason_codes(cancel(&order, &wanted(&[("L-TEE", 4)]))), ["too_many"]);
 }
 
@@ -92,9 +78,9 @@ fn nothing_is_left_to_cancel_once_all_of_it_has_left_was_cancelled_or_is_too_lat
     let left = cancel(&given(gone()), &all()).unwrap_err();
     assert_eq!(left[0].code, "nothing_to_cancel");
     assert!(left[0].detail.contains("return"), "{}", left[0].detail);
-    let order = cancelled(&given([accepted(ordinary())]), &all());
+    let order = after_cancel(&given([accepted(ordinary())]), &all());
     assert_eq!(reason_codes(cancel(&order, &all())), ["nothing_to_cancel"]);
-    let asked = cancelled(&given(with_3pl()), &all());
+    let asked = after_cancel(&given(with_3pl()), &all());
     let late = after(&asked, stop_answered(&asked, 1, &[]));
     assert_eq!(reason_codes(cancel(&late, &all())), ["nothing_to_cancel"]);
     assert_eq!(reason_codes(cancel(&late, &wanted(&[("L-MUG", 1)]))), ["too_many"]);
@@ -102,19 +88,19 @@ fn nothing_is_left_to_cancel_once_all_of_it_has_left_was_cancelled_or_is_too_lat
 
 #[test]
 fn the_3pl_is_asked_before_money_goes_back() {
-    let order = cancelled(&given(with_3pl()), &all());
+    let order = after_cancel(&given(with_3pl()), &all());
     assert_eq!(kinds(&order), ["cancel_fulfillment:F1", "post_sales_order:SO"]);
-    assert_eq!(totals(&order), Vec::<i64>::new());
+    assert_eq!(refund_totals(&order), Vec::<i64>::new());
     let answer = stop_answered(&order, 1, &told(&[("TEE", 2), ("MUG", 1)]));
     assert_eq!(answer.moves, [moved("TEE", 0, 2), moved("MUG", 0, 1)], "the stock is free again");
     let order = after(&order, answer);
-    assert_eq!(totals(&order), [ordinary().total.get()]);
+    assert_eq!(refund_totals(&order), [ordinary().total.get()]);
     assert_eq!(kinds(&order), ["issue_refund:R1", "post_sales_order:SO"]);
 }
 
 #[test]
 fn the_storefront_shows_the_order_as_cancelled_once_the_buyer_has_the_money() {
-    let order = cancelled(&given([accepted(ordinary())]), &all());
+    let order = after_cancel(&given([accepted(ordinary())]), &all());
     let total = ordinary().total.get();
     let issued = serde_json::json!({ "id": "9", "at": at(1), "tenders": [
         { "id": "P", "gateway": "shopify_payments", "amount": total, "status": "succeeded" }] });
@@ -127,7 +113,7 @@ fn the_storefront_shows_the_order_as_cancelled_once_the_buyer_has_the_money() {
 
 #[test]
 fn what_is_too_late_is_delivered_and_becomes_a_return_at_once() {
-    let order = cancelled(&given(with_3pl()), &all());
+    let order = after_cancel(&given(with_3pl()), &all());
     let answer = stop_answered(&order, 1, &[]);
     let stop = Stop { number: 1, stopped: vec![], too_late: units(&whole()), answered: true };
     assert_eq!((&answer.events, &answer.moves), (&vec![Event::FulfillmentStopped(stop)], &vec![]));
@@ -137,42 +123,42 @@ fn what_is_too_late_is_delivered_and_becomes_a_return_at_once() {
     assert_eq!((&back.source, back.resolution), (&ReturnSource::Cancellation, Resolution::Refund));
     assert_eq!(back.lines.iter().map(|of| (of.line, of.quantity)).collect::<Vec<_>>(), whole());
     assert_eq!(
-        (totals(&order), kinds(&order)),
+        (refund_totals(&order), kinds(&order)),
         (vec![], vec!["confirm_shipment:F1".into(), "post_sales_order:SO".into()])
     );
 }
 
 #[test]
 fn what_leaves_before_the_3pl_answers_is_no_longer_cancelled() {
-    let order = cancelled(&given(with_3pl()), &all());
+    let order = after_cancel(&given(with_3pl()), &all());
     let order = after(&order, shipped(1, 1, &[(0, 2)]));
     assert_eq!((order.cancelled(0), order.cancelled(1), order.overtaken(0)), (0, 1, 2));
     assert_eq!(order.reversals.returns.len(), 1);
     let order = after(&order, stop_answered(&order, 1, &told(&[("MUG", 1)])));
-    assert_eq!((order.reversals.returns.len(), totals(&order)), (1, vec![600]), "the mug only, and no shipping");
+    assert_eq!((order.reversals.returns.len(), refund_totals(&order)), (1, vec![600]), "the mug only, and no shipping");
 }
 
 #[test]
 fn a_3pl_that_stops_a_part_is_believed_to_the_unit() {
-    let order = cancelled(&given(with_3pl()), &all());
+    let order = after_cancel(&given(with_3pl()), &all());
     let order = after(&order, stop_answered(&order, 1, &told(&[("TEE", 1)])));
     assert_eq!((order.cancelled(0), order.cancelled(1), order.stopped(0)), (1, 0, 1));
-    assert_eq!((order.allocated(0), totals(&order)), (1, vec![1110]));
+    assert_eq!((order.allocated(0), refund_totals(&order)), (1, vec![1110]));
     assert_eq!(reason_codes(cancel(&order, &all())), ["nothing_to_cancel"]);
 }
 
 #[test]
 fn a_3pl_that_stops_more_than_was_asked_gets_the_rest_anew() {
-    let order = cancelled(&given(with_3pl()), &wanted(&[("L-TEE", 1)]));
+    let order = after_cancel(&given(with_3pl()), &wanted(&[("L-TEE", 1)]));
     let order = after(&order, stop_answered(&order, 1, &told(&[("TEE", 2), ("MUG", 1)])));
     assert_eq!(order.unallocated().map(|(index, _, units)| (index, units)).collect::<Vec<_>>(), [(0, 1), (1, 1)]);
-    assert_eq!((order.wanted(0), order.cancelled(0), totals(&order)), (1, 1, vec![1110]));
+    assert_eq!((order.wanted(0), order.cancelled(0), refund_totals(&order)), (1, 1, vec![1110]));
     assert!(kinds(&order).contains(&"allocate:A2".into()));
 }
 
 #[test]
 fn an_answer_counts_once_whatever_it_says_the_second_time() {
-    let order = cancelled(&given(with_3pl()), &all());
+    let order = after_cancel(&given(with_3pl()), &all());
     let order = after(&order, stop_answered(&order, 1, &told(&[("TEE", 1)])));
     assert!(stop_answered(&order, 1, &told(&[("TEE", 2)])).events.is_empty());
     assert!(stop_answered(&order, 7, &told(&[("TEE", 2)])).events.is_empty(), "no such allocation");
@@ -182,7 +168,7 @@ fn an_answer_counts_once_whatever_it_says_the_second_time() {
 fn an_answer_tells_all_that_was_stopped_so_far() {
     let order = given(with_3pl());
     let order = after(&order, stopped_by_3pl(&order, 1, &told(&[("TEE", 1)])));
-    let order = cancelled(&order, &all());
+    let order = after_cancel(&order, &all());
     let answer = stop_answered(&order, 1, &told(&[("TEE", 2), ("MUG", 1)]));
     assert_eq!(answer.moves, [moved("TEE", 0, 1), moved("MUG", 0, 1)]);
     assert_eq!((after(&order, answer).stopped(0)), 2);
@@ -199,7 +185,7 @@ fn what_the_3pl_stops_by_itself_is_cancelled_and_paid_back() {
         (known.by, known.reason.as_str(), &known.lines),
         (CancelledBy::Fulfillment, "inventory", &units(&[(0, 1)]))
     );
-    assert_eq!((order.wanted(0), totals(&order)), (1, vec![1110]));
+    assert_eq!((order.wanted(0), refund_totals(&order)), (1, vec![1110]));
     assert!(!kinds(&order).iter().any(|task| task.starts_with("allocate")), "nobody else has them");
 }
 
@@ -214,7 +200,7 @@ fn a_3pl_stops_no_more_than_it_has() {
 
 #[test]
 fn our_own_request_that_comes_back_as_news_is_none() {
-    let order = cancelled(&given(with_3pl()), &all());
+    let order = after_cancel(&given(with_3pl()), &all());
     let news = told(&[("TEE", 2), ("MUG", 1)]);
     assert!(stopped_by_3pl(&order, 1, &news).events.is_empty(), "its answer says all of it");
     let order = after(&order, stop_answered(&order, 1, &news));
@@ -226,7 +212,7 @@ fn what_the_3pl_does_not_have_yet_is_stopped_first_and_then_the_newest() {
     let tees = || paid(unpaid(vec![line("TEE", 6, 1000)], Vec::new()));
     let parts = [1, 2, 3].map(|number| allocated(number, "LON1", &[(0, 2)]));
     let facts = [vec![accepted(tees())], parts.to_vec(), vec![requested(1), requested(3)]].concat();
-    let of = |units: u32| cancelled(&given(facts.clone()), &wanted(&[("L-TEE", units)])).to_stop();
+    let of = |units: u32| after_cancel(&given(facts.clone()), &wanted(&[("L-TEE", units)])).to_stop();
     assert_eq!(of(1).into_iter().collect::<Vec<_>>(), [2]);
     assert_eq!(of(3).into_iter().collect::<Vec<_>>(), [2, 3]);
     assert_eq!(of(5).into_iter().collect::<Vec<_>>(), [1, 2, 3]);
@@ -237,9 +223,9 @@ fn what_the_3pl_does_not_have_yet_is_stopped_first_and_then_the_newest() {
 fn holds_that_keep_nobody_from_anything_end_with_the_order() {
     let holds = [HoldCode::Risk, HoldCode::Totals].map(|code| Hold::new(code, "why")).to_vec();
     let held = given([accepted(ordinary()), Event::OrderHeld { holds }]);
-    let part = cancelled(&held, &wanted(&[("L-TEE", 2)]));
+    let part = after_cancel(&held, &wanted(&[("L-TEE", 2)]));
     assert_eq!(part.holds.len(), 2, "the mug still waits");
-    let order = cancelled(&part, &all());
+    let order = after_cancel(&part, &all());
     assert_eq!(order.holds.keys().copied().collect::<Vec<_>>(), [HoldCode::Totals], "money that nobody understands");
 }
 
@@ -248,13 +234,13 @@ fn an_order_that_nobody_has_paid_leaves_nothing_to_the_books() {
     let mut promised = ordinary();
     promised.tenders[0].status = TenderStatus::Pending;
     let hold = Event::OrderHeld { holds: vec![Hold::new(HoldCode::Unpaid, "0 are paid")] };
-    let order = cancelled(&given([accepted(promised.clone()), hold]), &all());
-    assert_eq!((order.status(), totals(&order)), (Status::Cancelled, vec![]));
+    let order = after_cancel(&given([accepted(promised.clone()), hold]), &all());
+    assert_eq!((order.status(), refund_totals(&order)), (Status::Cancelled, vec![]));
     assert_eq!(kinds(&order), ["cancel_at_storefront:X1"]);
     // Money that arrives all the same goes back.
     let mut tender = promised.tenders[0].clone();
     tender.status = TenderStatus::Captured;
     let order = after(&order, Event::TenderCaptured { number: 1, tender });
-    assert_eq!(totals(&order), [promised.total.get()]);
+    assert_eq!(refund_totals(&order), [promised.total.get()]);
     assert_eq!(order.left_to_refund(), minor(0));
 }

@@ -12,6 +12,7 @@ mod evolve;
 mod ids;
 mod money;
 mod posting;
+mod refund;
 mod returns;
 mod shipping;
 mod simulation;

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::samples::{
-    accepted, accepted_under, after, allocated, at, catalogue, document, given, gone, item, kinds, line, moved,
-    ordinary, paid, reason_codes, settled, shipped, shop, sku, unpaid, whole,
+    accepted, accepted_under, after, allocated, at, catalogue, document, given, gone, item, kinds, line, moved, needs,
+    ordinary, paid, reason_codes, refund_totals, settled, shipped, shop, sku, unpaid, whole,
 };
 
 fn asked(lines: &[(&str, u32, &str)]) -> ReturnCommand {
@@ -47,14 +47,6 @@ fn came(order: &Order, lines: &[(&str, u32, Disposition)], completed: bool) -> O
     after(order, record_return(order, &report(lines, completed), Some(1), &shop()))
 }
 
-fn totals(order: &Order) -> Vec<i64> {
-    order.reversals.refunds.values().map(|refund| refund.fact.total.get()).collect()
-}
-
-fn about(order: &Order) -> Vec<(String, String)> {
-    order.attention().into_iter().map(|attention| (attention.about, attention.class)).collect()
-}
-
 #[test]
 fn a_return_within_the_terms_is_authorized_at_once_and_announced() {
     let order = settled(gone());
@@ -64,7 +56,7 @@ fn a_return_within_the_terms_is_authorized_at_once_and_announced() {
     let known = &order.reversals.returns.get(&1).unwrap().fact;
     assert_eq!((&known.source, known.expects_goods, &known.approval), (&ReturnSource::Api, true, &None));
     assert!(kinds(&order).contains(&"announce_return:RMA1".into()));
-    assert_eq!((order.in_return(0), order.returnable(0), totals(&order)), (1, 1, vec![]));
+    assert_eq!((order.in_return(0), order.returnable(0), refund_totals(&order)), (1, 1, vec![]));
     let order = after(&order, Event::ReturnAnnounced { number: 1, document: document("RMA1", None) });
     assert!(kinds(&order).contains(&"await_return:RMA1".into()));
 }
@@ -91,12 +83,12 @@ fn a_dear_return_waits_for_somebody_s_word() {
         request_return(&under(json!({ "approval_above": { "GBP": 1110 } })), &one_tee()).unwrap().events.len() == 2
     );
     let order = returned(&under(json!({ "approval_above": { "GBP": 1109 } })), &one_tee());
-    assert_eq!(about(&order), [("return:RMA1".into(), "approval".into())]);
+    assert_eq!(needs(&order), [("return:RMA1".into(), "approval".into())]);
     assert!(order.authorized_returns().next().is_none());
     assert!(!kinds(&order).iter().any(|task| task.contains("RMA")));
     assert_eq!(resolve(&order, "return:RMA2").events, []);
     let order = after(&order, resolve(&order, "return:RMA1"));
-    assert_eq!(about(&order), []);
+    assert_eq!(needs(&order), []);
     assert!(kinds(&order).contains(&"announce_return:RMA1".into()));
     assert_eq!(resolve(&order, "return:RMA1").events, [], "said once");
 }
@@ -117,7 +109,7 @@ fn the_buyer_keeps_cheap_goods_and_is_refunded_at_once() {
 fn what_never_arrived_is_not_waited_for() {
     let order = returned(&settled(gone()), &asked(&[("L-TEE", 2, "lost")]));
     assert!(!order.reversals.returns.get(&1).unwrap().fact.expects_goods);
-    assert_eq!(totals(&order), [2220]);
+    assert_eq!(refund_totals(&order), [2220]);
     let kept = wanting(Resolution::Keep, asked(&[("L-TEE", 2, "lost")]));
     assert!(request_return(&settled(gone()), &kept).is_ok(), "there is nothing to send back");
 }
@@ -126,7 +118,7 @@ fn what_never_arrived_is_not_waited_for() {
 fn what_is_sent_again_leaves_a_second_time_and_costs_nothing() {
     let again = wanting(Resolution::Reship, asked(&[("L-MUG", 1, "lost")]));
     let order = returned(&settled(gone()), &again);
-    assert_eq!((order.reshipped(1), order.wanted(1), totals(&order)), (1, 2, vec![]));
+    assert_eq!((order.reshipped(1), order.wanted(1), refund_totals(&order)), (1, 2, vec![]));
     assert!(kinds(&order).contains(&"allocate:A2".into()));
 }
 
@@ -173,7 +165,7 @@ fn what_came_back_is_sellable_set_aside_or_gone() {
         assert_eq!(decision.moves, moves, "{disposition:?}");
         let order = after(&order, decision);
         assert_eq!((order.received(1, 0), order.with_buyer(0)), (1, 1));
-        assert_eq!(totals(&order), if refunded { vec![1110] } else { vec![] }, "{disposition:?}");
+        assert_eq!(refund_totals(&order), if refunded { vec![1110] } else { vec![] }, "{disposition:?}");
     }
 }
 
@@ -181,14 +173,14 @@ fn what_came_back_is_sellable_set_aside_or_gone() {
 fn the_terms_say_when_the_money_goes_back() {
     let of = |refund_on: &str| under(json!({ "refund_on": refund_on }));
     let order = returned(&of("authorized"), &one_tee());
-    assert_eq!(totals(&order), [1110], "before anything is back");
-    assert_eq!(totals(&came(&order, &[("TEE", 1, Disposition::Restock)], true)), [1110], "and only once");
+    assert_eq!(refund_totals(&order), [1110], "before anything is back");
+    assert_eq!(refund_totals(&came(&order, &[("TEE", 1, Disposition::Restock)], true)), [1110], "and only once");
     let order = returned(&of("received"), &one_tee());
-    assert_eq!(totals(&order), Vec::<i64>::new());
-    assert_eq!(totals(&came(&order, &[("TEE", 1, Disposition::Quarantine)], true)), [1110]);
+    assert_eq!(refund_totals(&order), Vec::<i64>::new());
+    assert_eq!(refund_totals(&came(&order, &[("TEE", 1, Disposition::Quarantine)], true)), [1110]);
     let strict = under(json!({ "refunded_dispositions": ["restock"] }));
     assert_eq!(
-        totals(&came(&returned(&strict, &one_tee()), &[("TEE", 1, Disposition::Scrap)], true)),
+        refund_totals(&came(&returned(&strict, &one_tee()), &[("TEE", 1, Disposition::Scrap)], true)),
         Vec::<i64>::new()
     );
 }
@@ -203,7 +195,7 @@ fn a_report_tells_all_so_far_and_is_counted_by_its_difference() {
     let decision = record_return(&order, &more, None, &shop());
     assert_eq!(decision.moves, [moved("TEE", 1, 1)], "and its return is known by its identity");
     let order = after(&order, decision);
-    assert_eq!((order.received(1, 0), order.received(1, 1), totals(&order)), (2, 1, vec![1110, 1710]));
+    assert_eq!((order.received(1, 0), order.received(1, 1), refund_totals(&order)), (2, 1, vec![1110, 1710]));
 }
 
 #[test]
@@ -213,7 +205,7 @@ fn a_short_return_is_over_when_the_3pl_says_so() {
     assert!(!part.is_return_over(&part.reversals.returns.get(&1).unwrap().fact));
     let order = came(&part, &[("TEE", 1, Disposition::Restock)], true);
     assert!(order.is_return_over(&order.reversals.returns.get(&1).unwrap().fact));
-    assert_eq!((order.reversals.receipts.len(), totals(&order)), (2, vec![1110]));
+    assert_eq!((order.reversals.receipts.len(), refund_totals(&order)), (2, vec![1110]));
     let end = report(&[("TEE", 1, Disposition::Restock)], true);
     assert!(record_return(&order, &end, Some(1), &shop()).events.is_empty(), "over once");
 }
@@ -228,7 +220,7 @@ fn what_belongs_to_no_line_is_adjusted_and_not_refunded() {
     let order = after(&order, decision);
     let receipt = &order.reversals.receipts.get(&1).unwrap().fact;
     assert_eq!(receipt.lines.iter().map(|line| line.line).collect::<Vec<_>>(), [None, None]);
-    assert_eq!(totals(&order), Vec::<i64>::new());
+    assert_eq!(refund_totals(&order), Vec::<i64>::new());
     let booked = after(&order, Event::SalesOrderPosted { document: document("SO", None) });
     assert!(kinds(&booked).contains(&"post_adjustment:IA1".into()));
     assert!(!booked.is_return_over(&booked.reversals.returns.get(&1).unwrap().fact), "the tee is still waited for");
@@ -242,9 +234,9 @@ fn what_nobody_had_announced_is_here_and_somebody_has_to_say_what_for() {
     let order = after(&order, decision);
     let known = &order.reversals.returns.get(&1).unwrap().fact;
     assert_eq!((&known.source, known.resolution), (&ReturnSource::Receipt, Resolution::Undecided));
-    assert_eq!((about(&order), totals(&order)), (vec![("return:RMA1".into(), "unannounced".into())], vec![]));
+    assert_eq!((needs(&order), refund_totals(&order)), (vec![("return:RMA1".into(), "unannounced".into())], vec![]));
     let refunded = after(&order, resolve(&order, "return:RMA1"));
-    assert_eq!((about(&refunded), totals(&refunded)), (vec![], vec![1110]));
+    assert_eq!((needs(&refunded), refund_totals(&refunded)), (vec![], vec![1110]));
     assert_eq!(resolve(&refunded, "return:RMA1").events, []);
     let asked_for = request_return(&order, &one_tee()).unwrap();
     assert_eq!(asked_for.events, [Event::ReturnResolved { number: 1, resolution: Resolution::Refund }]);
@@ -266,7 +258,7 @@ fn more_than_was_announced_is_a_return_of_its_own() {
         .map(|l| l.quantity)
         .sum();
     assert_eq!(foreign, 3, "one mug was sold");
-    assert_eq!(totals(&order), [1110]);
+    assert_eq!(refund_totals(&order), [1110]);
 }
 
 #[test]
@@ -276,16 +268,16 @@ fn two_lines_of_one_sku_take_what_each_expects() {
     let order = settled([accepted(both), allocated(1, "LON1", &[(0, 1), (1, 1)]), shipped(1, 1, &[(0, 1), (1, 1)])]);
     let order = returned(&order, &asked(&[("L-TEE-2", 1, "unwanted")]));
     let order = came(&order, &[("TEE", 1, Disposition::Restock)], true);
-    assert_eq!((order.received(1, 0), order.received(1, 1), totals(&order)), (0, 1, vec![900]));
+    assert_eq!((order.received(1, 0), order.received(1, 1), refund_totals(&order)), (0, 1, vec![900]));
 }
 
 #[test]
 fn a_change_that_came_too_late_is_taken_over_by_somebody_s_word() {
     let late = RefusedChange { id: "E1".into(), reason: "too late".into(), lines: vec![line("TEE", 1, 1000)] };
     let order = settled([gone(), vec![Event::ChangeRefused(late)]].concat());
-    assert_eq!(about(&order), [("change:E1".into(), "too_late".into())]);
+    assert_eq!(needs(&order), [("change:E1".into(), "too_late".into())]);
     let order = after(&order, resolve(&order, "change:E1"));
-    assert_eq!((about(&order), order.wanted(2)), (vec![], 1));
+    assert_eq!((needs(&order), order.wanted(2)), (vec![], 1));
     assert_eq!(resolve(&order, "change:E1").events, []);
     assert_eq!(resolve(&order, "weather").events, []);
     assert!(order.outstanding().iter().any(|task| task.id.kind == TaskKind::Allocate));

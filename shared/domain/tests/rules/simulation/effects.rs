@@ -1,6 +1,6 @@
 //! What the steps do outside, and the facts that come of it.
 
-use crossdock_domain::event::{Application, Document, FailureClass, Parked, WaitsOn};
+use crossdock_domain::event::{Application, CreditApplication, Document, FailureClass, Parked, WaitsOn};
 use crossdock_domain::sourcing::{Sourcing, source};
 use crossdock_domain::{Event, Minor, Order, Sku, Task, TaskKind};
 
@@ -67,6 +67,84 @@ fn reversal_content(order: &Order, task: &Task) -> Option<String> {
     Some(said)
 }
 
+/// The fact that a task was done, as its function writes it.
+pub fn fact(order: &Order, task: &Task) -> Event {
+    let number = task.number;
+    match task.id.kind {
+        TaskKind::RequestFulfillment => Event::FulfillmentRequested { number, document: paper(order, task, None) },
+        TaskKind::AnnounceShipment => Event::ShipmentAnnounced { shipment: number, document: paper(order, task, None) },
+        TaskKind::PostSalesOrder => {
+            let total = order.sales_order_draft().unwrap().unwrap().total;
+            Event::SalesOrderPosted { document: paper(order, task, Some(total)) }
+        }
+        TaskKind::PostDeposit => {
+            let (tender, draft) = order.deposit_draft(number).unwrap();
+            Event::DepositPosted { tender: tender.id, document: paper(order, task, Some(draft.amount)) }
+        }
+        TaskKind::PostItemFulfillment => {
+            Event::ItemFulfillmentPosted { shipment: number, document: paper(order, task, None) }
+        }
+        TaskKind::PostInvoice => {
+            let total = order.invoice_draft(number).unwrap().unwrap().total;
+            Event::InvoicePosted { shipment: number, document: paper(order, task, Some(total)) }
+        }
+        TaskKind::ApplyDeposit => {
+            let plan = order.next_application().unwrap();
+            let (number, shipment, tender, amount) = (plan.number, plan.shipment, plan.tender, plan.amount);
+            let document = paper(order, task, None);
+            Event::DepositApplied(Application { number, shipment, tender, amount, document })
+        }
+        TaskKind::Allocate
+        | TaskKind::ConfirmShipment
+        | TaskKind::CancelFulfillment
+        | TaskKind::AwaitReturn
+        | TaskKind::ReadSales
+        | TaskKind::IssueRefund => unreachable!("they make no document"),
+        TaskKind::AnnounceReturn
+        | TaskKind::CancelAtStorefront
+        | TaskKind::AmendSalesOrder
+        | TaskKind::PostReturnAuthorization
+        | TaskKind::PostItemReceipt
+        | TaskKind::PostAdjustment
+        | TaskKind::PostCreditMemo
+        | TaskKind::PostCustomerRefund
+        | TaskKind::ApplyCredit => reversal_fact(order, task),
+    }
+}
+
+/// The same, for what takes something back.
+fn reversal_fact(order: &Order, task: &Task) -> Event {
+    let (kind, number, document) = (task.id.kind, task.number, paper(order, task, None));
+    if kind == TaskKind::AnnounceReturn {
+        Event::ReturnAnnounced { number, document }
+    } else if kind == TaskKind::CancelAtStorefront {
+        Event::StorefrontCancelled { document }
+    } else if kind == TaskKind::AmendSalesOrder {
+        Event::SalesOrderAmended { revision: number, document }
+    } else if kind == TaskKind::PostReturnAuthorization {
+        Event::ReturnAuthorizationPosted { number, document }
+    } else if kind == TaskKind::PostItemReceipt {
+        Event::ItemReceiptPosted { receipt: number, document }
+    } else if kind == TaskKind::PostAdjustment {
+        Event::AdjustmentPosted { receipt: number, document }
+    } else if kind == TaskKind::PostCreditMemo {
+        let (_, draft) = order.credit_draft(number).unwrap().unwrap();
+        Event::CreditMemoPosted { refund: number, document: paper(order, task, Some(draft.total)) }
+    } else if kind == TaskKind::PostCustomerRefund {
+        let draft = order.customer_refund_draft(number).unwrap();
+        Event::CustomerRefundPosted { number, document: paper(order, task, Some(draft.amount)) }
+    } else {
+        let plan = order.next_credit_application().unwrap();
+        let (number, refund, shipment, amount) = (plan.number, plan.refund, plan.shipment, plan.amount);
+        Event::CreditApplied(CreditApplication { number, refund, shipment, amount, document })
+    }
+}
+
+fn paper(order: &Order, task: &Task, total_minor: Option<Minor>) -> Document {
+    let (id, reference) = (format!("id-{}", task.id.document), order.reference(&task.id.document));
+    Document { system: "netsuite".parse().unwrap(), id, reference, total_minor }
+}
+
 impl World {
     /// Does a task outside and gives back the fact; what exists already is found by its reference.
     pub(super) fn effect(&mut self, task: &Task) -> Option<Event> {
@@ -79,7 +157,7 @@ impl World {
         if is_new && task.id.kind == TaskKind::RequestFulfillment {
             self.begin_picking(task.number);
         }
-        Some(self.fact(task, &name))
+        Some(fact(&self.order, task))
     }
 
     /// The ERP takes nothing that has nothing to stand on.
@@ -126,55 +204,6 @@ impl World {
             }
         }
         self.picking.insert(number, wanted);
-    }
-
-    fn fact(&self, task: &Task, name: &str) -> Event {
-        let (order, number) = (&self.order, task.number);
-        let document = |total: Option<Minor>| Document {
-            system: "netsuite".parse().unwrap(),
-            id: format!("id-{name}"),
-            reference: order.reference(name),
-            total_minor: total,
-        };
-        match task.id.kind {
-            TaskKind::Allocate
-            | TaskKind::ConfirmShipment
-            | TaskKind::CancelFulfillment
-            | TaskKind::AnnounceReturn
-            | TaskKind::AwaitReturn
-            | TaskKind::ReadSales
-            | TaskKind::IssueRefund
-            | TaskKind::CancelAtStorefront
-            | TaskKind::AmendSalesOrder
-            | TaskKind::PostReturnAuthorization
-            | TaskKind::PostItemReceipt
-            | TaskKind::PostAdjustment
-            | TaskKind::PostCreditMemo
-            | TaskKind::PostCustomerRefund
-            | TaskKind::ApplyCredit => unreachable!("they make no document"),
-            TaskKind::RequestFulfillment => Event::FulfillmentRequested { number, document: document(None) },
-            TaskKind::AnnounceShipment => Event::ShipmentAnnounced { shipment: number, document: document(None) },
-            TaskKind::PostSalesOrder => {
-                let total = order.sales_order_draft().unwrap().unwrap().total;
-                Event::SalesOrderPosted { document: document(Some(total)) }
-            }
-            TaskKind::PostDeposit => {
-                let (tender, draft) = order.deposit_draft(number).unwrap();
-                Event::DepositPosted { tender: tender.id, document: document(Some(draft.amount)) }
-            }
-            TaskKind::PostItemFulfillment => {
-                Event::ItemFulfillmentPosted { shipment: number, document: document(None) }
-            }
-            TaskKind::PostInvoice => {
-                let total = order.invoice_draft(number).unwrap().unwrap().total;
-                Event::InvoicePosted { shipment: number, document: document(Some(total)) }
-            }
-            TaskKind::ApplyDeposit => {
-                let plan = order.next_application().unwrap();
-                let (number, shipment, tender, amount) = (plan.number, plan.shipment, plan.tender, plan.amount);
-                Event::DepositApplied(Application { number, shipment, tender, amount, document: document(None) })
-            }
-        }
     }
 
     /// Does one task from beginning to end, as its function would.

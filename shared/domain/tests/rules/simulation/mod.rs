@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
+pub use effects::fact;
 pub use generate::{any_order, any_play};
 pub use world::World;
 
