@@ -197,44 +197,72 @@ async fn some_lives(world: &mut World) {
     world.settle().await;
 }
 
+/// One order that is cancelled at the 3PL; one that comes back with something else in the box, is paid for a second time
+/// by hand and disputed; one to which something is added too late.
+async fn some_reversals(world: &mut World) {
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let lines = json!([{ "sku": "MUG-WHT", "quantity": 2, "price": "12.00" }]);
+        let order = json!({ "place_order": { "lines": lines, "taxes_included": true, "tax_rate": "0.2" } });
+        let placed = world.shopify.act(order).unwrap();
+        ids.push(placed["id"].as_str().unwrap().to_owned());
+    }
+    world.settle().await;
+    let [cancelled, returned, edited] = ids.as_slice() else { panic!("three orders") };
+    let of = |id: &str| format!("shopify-uk.{id}");
+    let reply = world.ask_of_order((&of(cancelled), "cancellation"), "key-1", &json!({ "reason": "customer" })).await;
+    assert_eq!(reply.status, 202, "{}", reply.body);
+    world.settle().await;
+    let added = json!([{ "sku": "TEE-BLK-M", "quantity": 1, "price": "24.99" }]);
+    world
+        .shopify
+        .act(json!({ "edit_order": { "order": edited, "add": added, "set": [{ "sku": "MUG-WHT", "quantity": 1 }] } }))
+        .unwrap();
+    world.settle().await;
+    world.shipbob.act(json!({ "ship": "all" })).unwrap();
+    world.settle().await;
+    let line = world.order(&of(returned)).line(0).unwrap().id.clone();
+    let request = json!({ "lines": [{ "line_id": line, "quantity": 1, "reason": "unwanted" }] });
+    let reply = world.ask_of_order((&of(returned), "returns"), "key-2", &request).await;
+    assert_eq!(reply.status, 202, "{}", reply.body);
+    world.settle().await;
+    let found = json!([
+        { "sku": "MUG-WHT", "quantity": 1, "action": "Restock" },
+        { "sku": "CAP-RED", "quantity": 1, "action": "Quarantine" },
+    ]);
+    let back = json!({ "reference_id": format!("UK-{returned}-RMA1"), "lines": found, "completed": true });
+    world.shipbob.act(json!({ "receive_return": back })).unwrap();
+    world.settle().await;
+    for act in [
+        json!({ "refund_order": { "order": returned, "amount": "1.00" } }),
+        json!({ "open_dispute": { "order": returned, "reason": "fraudulent" } }),
+        json!({ "close_dispute": { "order": returned, "won": false } }),
+    ] {
+        world.shopify.act(act).unwrap();
+        world.settle().await;
+    }
+}
+
 #[test]
 fn what_whole_lives_put_on_the_bus_is_what_the_schemas_say() {
     let mut world = World::new(WorldOptions::default());
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(some_lives(&mut world));
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+        some_lives(&mut world).await;
+        some_reversals(&mut world).await;
+    });
     let mut seen = BTreeSet::new();
     for entry in world.store.streams().values().flatten().flat_map(bus_entries) {
         let kind = entry.detail_type.clone();
         check(&validator(&kind), &json!({ "source": entry.source, "detail-type": kind, "detail": entry.detail }));
         seen.insert(kind);
     }
-    // What is taken back (cancellations, changes, returns, refunds) is shown by stories.
     let rare = [
         "OrderReleased.v1",
         "TenderCaptured.v1",
-        "OrderCancelled.v1",
-        "FulfillmentStopped.v1",
-        "StorefrontCancelled.v1",
-        "OrderEdited.v1",
-        "ChangeRefused.v1",
         "RecipientChanged.v1",
-        "StorefrontChanged.v1",
-        "SalesRead.v1",
-        "ReturnRequested.v1",
-        "ReturnAuthorized.v1",
         "ReturnClosed.v1",
         "ReturnResolved.v1",
-        "ReturnAnnounced.v1",
-        "ReturnReceived.v1",
-        "RefundDecided.v1",
-        "RefundIssued.v1",
-        "RefundRecorded.v1",
         "RefundWithdrawn.v1",
-        "SalesOrderAmended.v1",
-        "ReturnAuthorizationPosted.v1",
-        "ItemReceiptPosted.v1",
-        "AdjustmentPosted.v1",
-        "CreditMemoPosted.v1",
-        "CustomerRefundPosted.v1",
         "CreditApplied.v1",
     ];
     let unseen: Vec<&str> =

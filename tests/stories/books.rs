@@ -104,8 +104,8 @@ pub fn assert_told(world: &World) {
     }
 }
 
-/// On hand is what was there and came, less what left; what may be promised is that less what is reserved; neither is
-/// ever below zero.
+/// On hand is what was there, came and came back, less what left; what may be promised is that less what is reserved or
+/// in quarantine; neither is ever below zero.
 pub fn assert_stock(world: &World) {
     let mut on_hand: BTreeMap<(String, String), i64> = world
         .opening()
@@ -118,6 +118,15 @@ pub fn assert_stock(world: &World) {
                 *on_hand.entry((line.sku.to_string(), receipt.location.to_string())).or_default() +=
                     i64::from(line.quantity);
             }
+        }
+    }
+    let mut quarantined: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for (place, units, action) in crate::settled::come_back(world) {
+        if action != "Dispose" {
+            *on_hand.entry(place.clone()).or_default() += units;
+        }
+        if action == "Quarantine" {
+            *quarantined.entry(place).or_default() += units;
         }
     }
     let mut reserved: BTreeMap<(String, String), i64> = BTreeMap::new();
@@ -141,7 +150,8 @@ pub fn assert_stock(world: &World) {
         for (location, stock) in &item.stock {
             let place = (item.sku.to_string(), location.to_string());
             let expected = on_hand.get(&place).copied().unwrap_or(0);
-            let free = expected - reserved.get(&place).copied().unwrap_or(0);
+            let taken = |from: &BTreeMap<(String, String), i64>| from.get(&place).copied().unwrap_or(0);
+            let free = expected - taken(&quarantined) - taken(&reserved);
             assert!(stock.on_hand >= 0 && stock.available >= 0, "{place:?} is below zero: {stock:?}");
             assert_eq!(
                 (stock.on_hand, stock.available),

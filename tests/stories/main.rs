@@ -1,15 +1,19 @@
-//! Stories of order-to-cash, each told calmly, doubled, shuffled, and with a crash before and after every effect.
+//! Stories of order-to-cash and of what is taken back of it, each told calmly, doubled, shuffled, and with a crash before and after every effect.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod acts;
 mod books;
+mod settled;
 mod telling;
 
+mod cancellations;
 mod crowd;
 mod deaths;
+mod disputes;
 mod erp;
 mod holds;
+mod month;
 mod ordinary;
 mod own_api;
 mod shipping;

@@ -108,6 +108,10 @@ fn threepl_documents(world: &World) -> Vec<String> {
     let documents = world.shipbob.documents();
     let mut all: Vec<String> =
         rows(&documents, "orders").map(|d| format!("{} {}", text(d, "reference_id"), text(d, "status"))).collect();
+    all.extend(
+        rows(&documents, "returns")
+            .map(|d| format!("{} {} {}", text(d, "reference_id"), text(d, "status"), d["lines"])),
+    );
     all.sort();
     all
 }
@@ -117,7 +121,20 @@ fn shop_documents(world: &World) -> Vec<String> {
     let told = |order: &Value| {
         let parcels: Vec<String> =
             rows(order, "fulfillments").map(|f| format!("{} {}", f["tracking_numbers"], f["lines"])).collect();
-        format!("{} {} {}", text(order, "name"), text(order, "fulfillment_status"), parcels.join(" + "))
+        let refunds: Vec<String> = rows(order, "refunds")
+            .map(|refund| format!("{} for {} {}", refund["amount"], refund["lines"], refund["transactions"]))
+            .collect();
+        let returns: Vec<String> =
+            rows(order, "returns").map(|of| format!("{} {}", of["status"], of["lines"])).collect();
+        let cancelled = if order["cancelled"] == true { "cancelled" } else { "standing" };
+        format!(
+            "{} {cancelled} {} {}; paid back {}; returns {}",
+            text(order, "name"),
+            text(order, "fulfillment_status"),
+            parcels.join(" + "),
+            refunds.join(" + "),
+            returns.join(" + ")
+        )
     };
     let mut all: Vec<String> = rows(&documents, "orders").map(told).collect();
     all.sort();

@@ -48,6 +48,8 @@ impl Step for PostToErp {
             TaskKind::PostCreditMemo => posting.credit_memo(task).await?,
             TaskKind::PostCustomerRefund => posting.customer_refund(task).await?,
             TaskKind::ApplyCredit => posting.credit_application(task).await?,
+            TaskKind::PostDispute => posting.dispute(task).await?,
+            TaskKind::SettleDispute => posting.dispute_end(task).await?,
             TaskKind::PostDeposit => posting.deposit(task).await?,
             TaskKind::PostItemFulfillment => posting.item_fulfillment(task).await?,
             TaskKind::PostInvoice => posting.invoice(task).await?,
@@ -205,6 +207,18 @@ impl Posting<'_> {
         let posted = self.erp.post_customer_refund(&draft).await?;
         let document = self.document(posted, draft.header.reference);
         Ok(Event::CustomerRefundPosted { number: task.number, document })
+    }
+
+    async fn dispute(&self, task: &Task) -> Result<Event, Failure> {
+        let draft = self.order.dispute_draft(task.number).ok_or_else(|| gone(task))?;
+        let posted = self.erp.post_journal(&draft).await?;
+        Ok(Event::DisputePosted { number: task.number, document: self.document(posted, draft.header.reference) })
+    }
+
+    async fn dispute_end(&self, task: &Task) -> Result<Event, Failure> {
+        let draft = self.order.dispute_end_draft(task.number).ok_or_else(|| gone(task))?;
+        let posted = self.erp.post_journal(&draft).await?;
+        Ok(Event::DisputeSettled { number: task.number, document: self.document(posted, draft.header.reference) })
     }
 
     async fn credit_application(&self, task: &Task) -> Result<Event, Failure> {

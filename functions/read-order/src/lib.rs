@@ -108,6 +108,7 @@ fn order_json(order: &Order, commits: &[Commit]) -> Value {
         "outstanding": outstanding_json(order),
         "returns": returns_json(order),
         "refunds": refunds_json(order),
+        "disputes": disputes_json(order),
         "documents": documents_json(order),
     })
 }
@@ -221,6 +222,21 @@ fn refunds_json(order: &Order) -> Vec<Value> {
         .collect()
 }
 
+fn disputes_json(order: &Order) -> Vec<Value> {
+    let known = order.reversals.disputes.values().map(|known| &known.fact);
+    known
+        .map(|dispute| {
+            let end = order.reversals.dispute_ends.get(&dispute.number).map(|end| end.fact.outcome);
+            json!({
+                "dispute": dispute.number,
+                "status": end.map_or_else(|| json!("open"), |outcome| json!(outcome)),
+                "amount_minor": dispute.amount,
+                "currency": dispute.currency,
+            })
+        })
+        .collect()
+}
+
 fn documents_json(order: &Order) -> Vec<Value> {
     let entry = |kind: &str, document: &Document| {
         json!({
@@ -247,6 +263,8 @@ fn documents_json(order: &Order) -> Vec<Value> {
         ("inventory_adjustment", &taken_back.adjustments),
         ("credit_memo", &taken_back.credit_memos),
         ("customer_refund", &taken_back.customer_refunds),
+        ("dispute_journal", &taken_back.dispute_journals),
+        ("dispute_settlement", &taken_back.dispute_settlements),
     ];
     for (kind, known) in numbered {
         documents.extend(known.values().map(|d| entry(kind, &d.fact)));

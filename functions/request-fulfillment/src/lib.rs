@@ -76,6 +76,8 @@ impl Step for RequestFulfillment {
             | TaskKind::PostAdjustment
             | TaskKind::PostCreditMemo
             | TaskKind::PostCustomerRefund
+            | TaskKind::PostDispute
+            | TaskKind::SettleDispute
             | TaskKind::ApplyCredit => Err(missing(task, "work at the 3PL")),
         }
     }

@@ -9,6 +9,7 @@ use crossdock_connectors::{InboundFact, StopOutcome, webhook};
 use crossdock_domain::accept::{Context, Inbound, storefront_changed, storefront_order, unreadable_order};
 use crossdock_domain::cancel::stopped_by_3pl;
 use crossdock_domain::canonical::hash_of;
+use crossdock_domain::disputes::{DisputeOutcome, record_dispute};
 use crossdock_domain::event::{Decision, FailureClass};
 use crossdock_domain::ids::{ChannelOrderId, ConnectionId, split_reference};
 use crossdock_domain::item::Item;
@@ -83,6 +84,15 @@ impl TranslateInbound {
                 let mut order = self.load(&record.connection, channel).await?;
                 let cause = format!("fact:{}:changed:{what}:{at}", record.connection);
                 self.commit(&mut order, (&cause, origin), |order| storefront_changed(order, &what)).await
+            }
+            InboundFact::Disputed { channel, report } => {
+                let mut order = self.load(&record.connection, channel).await?;
+                let state = report.end.map_or("open", |(outcome, _)| match outcome {
+                    DisputeOutcome::Won => "won",
+                    DisputeOutcome::Lost => "lost",
+                });
+                let cause = format!("fact:{}:dispute:{}:{state}", record.connection, report.id);
+                self.commit(&mut order, (&cause, origin), |order| record_dispute(order, &report)).await
             }
             InboundFact::Returned { reference, report } => {
                 self.record_return((&reference, record), &report, origin).await

@@ -72,6 +72,8 @@ impl Step for UpdateStorefront {
             | TaskKind::PostAdjustment
             | TaskKind::PostCreditMemo
             | TaskKind::PostCustomerRefund
+            | TaskKind::PostDispute
+            | TaskKind::SettleDispute
             | TaskKind::ApplyCredit => Err(missing(task)),
         }
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossdock_domain::accept::Inbound;
+use crossdock_domain::disputes::DisputeReport;
 use crossdock_domain::event::{LineQuantity, Tracking};
 use crossdock_domain::ids::{ChannelOrderId, LocationId};
 use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, SalesDraft};
@@ -75,6 +76,13 @@ pub enum InboundFact {
         what: String,
         /// When.
         at: Timestamp,
+    },
+    /// The buyer disputes a payment, or the dispute has ended.
+    Disputed {
+        /// Which order.
+        channel: ChannelOrderId,
+        /// All that is known of the dispute.
+        report: DisputeReport,
     },
     /// Goods that came back to the 3PL.
     Returned {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::{CanonicalOrder, Tender};
+use crate::disputes::{Dispute, DisputeEnd};
 use crate::ids::{ConnectionId, LocationId, ReferencePrefix};
 use crate::item::StockMove;
 use crate::money::Minor;
@@ -279,6 +280,28 @@ pub enum Event {
     /// An invoice was settled by a credit memo.
     #[serde(rename = "CreditApplied.v1")]
     CreditApplied(CreditApplication),
+    /// The buyer disputes a payment: its money is withheld.
+    #[serde(rename = "DisputeOpened.v1")]
+    DisputeOpened(Dispute),
+    /// A dispute has ended.
+    #[serde(rename = "DisputeClosed.v1")]
+    DisputeClosed(DisputeEnd),
+    /// The ERP has the journal entry of the money that a dispute withholds.
+    #[serde(rename = "DisputePosted.v1")]
+    DisputePosted {
+        /// Number of the dispute.
+        number: u32,
+        /// The journal entry.
+        document: Document,
+    },
+    /// The ERP has the journal entry of a dispute's end.
+    #[serde(rename = "DisputeSettled.v1")]
+    DisputeSettled {
+        /// Number of the dispute.
+        number: u32,
+        /// The journal entry.
+        document: Document,
+    },
     /// Nothing is left to do.
     #[serde(rename = "OrderCompleted.v1")]
     OrderCompleted {},
@@ -649,6 +672,10 @@ impl Event {
             Self::CreditMemoPosted { .. } => "CreditMemoPosted.v1",
             Self::CustomerRefundPosted { .. } => "CustomerRefundPosted.v1",
             Self::CreditApplied(_) => "CreditApplied.v1",
+            Self::DisputeOpened(_) => "DisputeOpened.v1",
+            Self::DisputeClosed(_) => "DisputeClosed.v1",
+            Self::DisputePosted { .. } => "DisputePosted.v1",
+            Self::DisputeSettled { .. } => "DisputeSettled.v1",
             Self::OrderCompleted {} => "OrderCompleted.v1",
             Self::StockReceived(_) => "StockReceived.v1",
             Self::Unknown(unknown) => &unknown.kind,
@@ -656,7 +683,7 @@ impl Event {
     }
 
     /// The type names this version writes.
-    pub const TYPES: [&'static str; 45] = [
+    pub const TYPES: [&'static str; 49] = [
         "OrderAccepted.v1",
         "OrderRefused.v1",
         "OrderHeld.v1",
@@ -702,6 +729,10 @@ impl Event {
         "CreditMemoPosted.v1",
         "CustomerRefundPosted.v1",
         "CreditApplied.v1",
+        "DisputeOpened.v1",
+        "DisputeClosed.v1",
+        "DisputePosted.v1",
+        "DisputeSettled.v1",
     ];
 }
 

@@ -185,6 +185,8 @@ impl Order {
             TaskKind::PostAdjustment => Event::AdjustmentPosted { receipt: number, document },
             TaskKind::PostCreditMemo => Event::CreditMemoPosted { refund: number, document },
             TaskKind::PostCustomerRefund => Event::CustomerRefundPosted { number, document },
+            TaskKind::PostDispute => Event::DisputePosted { number, document },
+            TaskKind::SettleDispute => Event::DisputeSettled { number, document },
             TaskKind::ApplyDeposit => {
                 let ApplicationPlan { number, shipment, tender, amount } = self.next_application()?;
                 Event::DepositApplied(Application { number, shipment, tender, amount, document })
@@ -222,6 +224,10 @@ impl Order {
             Some(self.credit_draft(number).ok()??.1.total)
         } else if kind == TaskKind::PostCustomerRefund {
             Some(self.customer_refund_draft(number)?.amount)
+        } else if kind == TaskKind::PostDispute {
+            Some(self.dispute_draft(number)?.amount)
+        } else if kind == TaskKind::SettleDispute {
+            Some(self.dispute_end_draft(number)?.amount)
         } else if kind == TaskKind::ApplyCredit {
             Some(self.next_credit_application()?.amount)
         } else {

@@ -9,6 +9,7 @@ pub mod cancel;
 pub mod canonical;
 pub mod checkout;
 pub mod commit;
+pub mod disputes;
 pub mod event;
 pub mod foresee;
 pub mod ids;

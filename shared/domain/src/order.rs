@@ -252,7 +252,11 @@ impl Order {
             | Event::AdjustmentPosted { .. }
             | Event::CreditMemoPosted { .. }
             | Event::CustomerRefundPosted { .. }
-            | Event::CreditApplied(_) => self.evolve_reversal(event, at),
+            | Event::CreditApplied(_)
+            | Event::DisputeOpened(_)
+            | Event::DisputeClosed(_)
+            | Event::DisputePosted { .. }
+            | Event::DisputeSettled { .. } => self.evolve_reversal(event, at),
         }
     }
 
@@ -417,7 +421,23 @@ impl Order {
             })
         });
         let reversals = self.reversal_attention();
-        holds.chain(parked).chain(late).chain(reversals).chain(self.structural_attention()).collect()
+        let books = self.uneven_books();
+        holds.chain(parked).chain(late).chain(reversals).chain(books).chain(self.structural_attention()).collect()
+    }
+
+    /// Nothing is left to do, and the books still say that somebody owes something.
+    fn uneven_books(&self) -> Option<Attention> {
+        let (receivable, deposit, credit) = self.open_books();
+        ((receivable, deposit, credit) != (0, 0, 0) && self.is_finished()).then(|| Attention {
+            about: "books".into(),
+            class: "value".into(),
+            reason: format!(
+                "everything is done and the books are not even: {receivable} minor units are receivable, {deposit} of \
+                 deposits and {credit} of credits are left; settle them in the ERP"
+            ),
+            since: self.updated_at.unwrap_or(Timestamp::UNIX_EPOCH),
+            attempts: 0,
+        })
     }
 
     fn structural_attention(&self) -> Option<Attention> {

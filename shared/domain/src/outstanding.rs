@@ -58,11 +58,15 @@ pub enum TaskKind {
     PostCustomerRefund,
     /// Settle an invoice by a credit memo.
     ApplyCredit,
+    /// Post the money that a dispute withholds.
+    PostDispute,
+    /// Post how a dispute ended.
+    SettleDispute,
 }
 
 impl TaskKind {
     /// All kinds.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Allocate,
         Self::RequestFulfillment,
         Self::ConfirmShipment,
@@ -85,10 +89,12 @@ impl TaskKind {
         Self::PostCreditMemo,
         Self::PostCustomerRefund,
         Self::ApplyCredit,
+        Self::PostDispute,
+        Self::SettleDispute,
     ];
 
     /// Kinds that `post-to-erp` does.
-    pub const ERP: [Self; 12] = [
+    pub const ERP: [Self; 14] = [
         Self::PostSalesOrder,
         Self::PostDeposit,
         Self::PostItemFulfillment,
@@ -101,6 +107,8 @@ impl TaskKind {
         Self::PostCreditMemo,
         Self::PostCustomerRefund,
         Self::ApplyCredit,
+        Self::PostDispute,
+        Self::SettleDispute,
     ];
     /// Kinds that `request-fulfillment` does.
     pub const FULFILLMENT: [Self; 5] = [
@@ -145,7 +153,9 @@ impl TaskKind {
             | Self::PostAdjustment
             | Self::PostCreditMemo
             | Self::PostCustomerRefund
-            | Self::ApplyCredit => SignedDuration::from_secs(300),
+            | Self::ApplyCredit
+            | Self::PostDispute
+            | Self::SettleDispute => SignedDuration::from_secs(300),
             Self::ConfirmShipment => SignedDuration::from_hours(12),
             // Buyers take their time; after the second look somebody is told.
             Self::AwaitReturn => SignedDuration::from_hours(24 * 14),
@@ -180,7 +190,7 @@ impl TaskKind {
             Self::AnnounceReturn => &["OrderReleased.v1", "ReturnAuthorized.v1", "ShipmentRecorded.v1"],
             // A hold does not hide it: what the storefront says may end the hold.
             Self::ReadSales => &["OrderAccepted.v1", "StorefrontChanged.v1"],
-            Self::IssueRefund => &["OrderReleased.v1", "RefundDecided.v1"],
+            Self::IssueRefund => &["DisputeClosed.v1", "OrderReleased.v1", "RefundDecided.v1"],
             Self::CancelAtStorefront => &["FulfillmentStopped.v1", "OrderCancelled.v1", "OrderReleased.v1"],
             Self::AmendSalesOrder => &[
                 "FulfillmentStopped.v1",
@@ -194,6 +204,8 @@ impl TaskKind {
             Self::PostItemReceipt | Self::PostAdjustment => &["OrderReleased.v1", "ReturnReceived.v1"],
             Self::PostCreditMemo => &["OrderReleased.v1", "RefundDecided.v1", "RefundIssued.v1", "RefundRecorded.v1"],
             Self::PostCustomerRefund => &["OrderReleased.v1", "RefundIssued.v1", "RefundRecorded.v1"],
+            Self::PostDispute => &["DisputeOpened.v1", "OrderReleased.v1"],
+            Self::SettleDispute => &["DisputeClosed.v1", "OrderReleased.v1"],
             // After the sales order, the item fulfilment, the invoice or the credit memo, which the same function posts.
             Self::PostInvoice | Self::ApplyDeposit | Self::ApplyCredit => &["OrderReleased.v1"],
         }
@@ -349,8 +361,16 @@ impl Order {
             return;
         }
         let reversals = &self.reversals;
-        let since = |number: u32| reversals.refunds.get(&number).map_or(Timestamp::UNIX_EPOCH, |known| known.at);
-        tasks.extend(self.refunds_to_issue().map(|r| Task::new(TaskKind::IssueRefund, "R", r.number, since(r.number))));
+        let settled = reversals.dispute_ends.values().map(|end| end.at).max();
+        let since = |number: u32| {
+            reversals
+                .refunds
+                .get(&number)
+                .map_or(Timestamp::UNIX_EPOCH, |known| known.at)
+                .max(settled.unwrap_or_default())
+        };
+        let issuable = self.refunds_to_issue().filter(|_| !self.is_disputed());
+        tasks.extend(issuable.map(|r| Task::new(TaskKind::IssueRefund, "R", r.number, since(r.number))));
         let by_us = reversals.cancellations.values().any(|known| known.fact.by.refunded_by_us());
         let shown = reversals.storefront_cancelled.is_some() || self.is_cancelled_at_storefront();
         if by_us
@@ -390,6 +410,7 @@ impl Order {
             self.owe_shipment_postings(sales_order.at, tasks);
         }
         self.owe_reversal_postings(sales_order.at, tasks);
+        self.owe_dispute_postings(sales_order.at, tasks);
     }
 
     /// Invoices and applications come one after the other: the amounts of each depend on those before it.
@@ -433,6 +454,22 @@ impl Order {
             }
         }
         self.owe_refund_postings(in_order, tasks);
+    }
+
+    fn owe_dispute_postings(&self, sales_order_at: Timestamp, tasks: &mut Vec<Task>) {
+        let reversals = &self.reversals;
+        for (number, dispute) in &reversals.disputes {
+            if self.dispute_draft(*number).is_none() {
+                continue;
+            }
+            if !reversals.dispute_journals.contains_key(number) {
+                tasks.push(Task::new(TaskKind::PostDispute, "DI", *number, dispute.at.max(sales_order_at)));
+            }
+            let end = reversals.dispute_ends.get(number);
+            if let Some(end) = end.filter(|_| !reversals.dispute_settlements.contains_key(number)) {
+                tasks.push(Task::new(TaskKind::SettleDispute, "DO", *number, end.at.max(sales_order_at)));
+            }
+        }
     }
 
     fn owe_refund_postings(&self, in_order: bool, tasks: &mut Vec<Task>) {

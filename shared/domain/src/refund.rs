@@ -47,10 +47,12 @@ impl Order {
         }
     }
 
-    /// Money that may still go back. Below zero where others have paid back more than arrived.
+    /// Money that may still go back: neither paid back nor lost by a dispute. Below zero where others have paid back more
+    /// than arrived.
     #[must_use]
     pub fn left_to_refund(&self) -> Minor {
-        let left = self.tendered().and_then(|tendered| tendered.minus(self.refunded()?));
+        let gone = || self.refunded()?.plus(self.lost_by_disputes());
+        let left = self.tendered().and_then(|tendered| tendered.minus(gone()?));
         left.unwrap_or(Minor::ZERO)
     }
 
@@ -58,6 +60,9 @@ impl Order {
     /// makes it due, so that two requests at once cannot both take what is left.
     #[must_use]
     pub fn refund_due(&self) -> Option<Refund> {
+        if self.is_disputed() {
+            return self.overtaken_credit_due();
+        }
         if !self.to_stop().is_empty() {
             // Whether units were stopped in time decides whether they are refunded now or when they are back.
             return self.return_refund_due();
@@ -184,6 +189,7 @@ impl Order {
             shipping: Minor::ZERO,
             shipping_taxes: Vec::new(),
             shipping_unbilled: false,
+            overpaid: Minor::ZERO,
             adjustment: Minor::ZERO,
             total: Minor::ZERO,
         }
@@ -197,6 +203,25 @@ impl Order {
         }
         refund.total = sum.min(left);
         (refund.total > Minor::ZERO).then_some(refund)
+    }
+
+    /// Says of money that no part of a refund names what it is: what was overpaid since units were taken off the order
+    /// comes out of the deposit, the rest is a gift.
+    pub(crate) fn explain(&self, refund: &mut Refund, unexplained: Minor) {
+        if unexplained > Minor::ZERO {
+            let overpaid = unexplained.min(self.overpaid().unwrap_or_default());
+            refund.overpaid = overpaid;
+            let gift = unexplained.minus(overpaid).and_then(|gift| refund.adjustment.plus(gift));
+            refund.adjustment = gift.unwrap_or(refund.adjustment);
+        }
+    }
+
+    /// Money that will never be invoiced and is not paid back: what was tendered, less what the order costs now, less
+    /// what refunds take out of the deposit.
+    fn overpaid(&self) -> Result<Minor, MoneyError> {
+        let due = if self.is_cancelled() { Minor::ZERO } else { self.amount_due()? };
+        let back = Minor::sum(self.standing_refunds().map(Refund::from_deposit).collect::<Result<Vec<_>, _>>()?)?;
+        Ok(self.tendered()?.minus(due)?.minus(back)?.max(Minor::ZERO))
     }
 
     /// Shipping without tax, and its taxes.
@@ -317,7 +342,7 @@ impl Refund {
     pub fn sum(&self) -> Result<Minor, MoneyError> {
         let lines = Minor::sum(self.lines.iter().map(RefundLine::value).collect::<Result<Vec<_>, _>>()?)?;
         let taxes = Minor::sum(self.shipping_taxes.iter().map(|tax| tax.amount))?;
-        Minor::sum([lines, self.shipping, taxes, self.adjustment])
+        Minor::sum([lines, self.shipping, taxes, self.overpaid, self.adjustment])
     }
 
     /// Shipping with its tax.
@@ -334,7 +359,7 @@ impl Refund {
     /// Overflow.
     pub fn from_deposit(&self) -> Result<Minor, MoneyError> {
         let cancelled = self.lines.iter().filter(|line| line.goods == Goods::Cancelled).map(RefundLine::value);
-        let mut amount = Minor::sum(cancelled.collect::<Result<Vec<_>, _>>()?)?;
+        let mut amount = Minor::sum(cancelled.collect::<Result<Vec<_>, _>>()?)?.plus(self.overpaid)?;
         if self.shipping_unbilled {
             amount = amount.plus(self.shipping_value()?)?;
         }
@@ -390,7 +415,8 @@ pub fn record_payment(order: &Order, number: Option<u32>, issued: &IssuedRefund)
     let paid = Minor::sum(issued.tenders.iter().map(|tender| tender.amount)).unwrap_or_default();
     let Some(number) = number else {
         let mut refund = order.blank(RefundOrigin::Storefront, Vec::new());
-        (refund.adjustment, refund.total) = (paid, paid);
+        order.explain(&mut refund, paid);
+        refund.total = paid;
         return Ok(Event::RefundRecorded { refund, issued: issued.clone() }.into());
     };
     let Some(refund) = order.standing_refunds().find(|refund| refund.number == number) else {

@@ -486,7 +486,7 @@ impl Order {
     /// What of a reversal needs a person.
     pub(crate) fn reversal_attention(&self) -> Vec<crate::commit::Attention> {
         let reversals = &self.reversals;
-        let mut found = Vec::new();
+        let mut found = self.dispute_attention();
         let mut tell = |about: String, class: &str, (reason, since): (String, Timestamp)| {
             found.push(crate::commit::Attention { about, class: class.to_owned(), reason, since, attempts: 0 });
         };

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::{Line, TaxLine};
+use crate::disputes::{Dispute, DisputeEnd};
 use crate::event::{Document, Event, LineQuantity};
 use crate::ids::{LocationId, Sku};
 use crate::money::Minor;
@@ -258,6 +259,9 @@ pub struct Refund {
     /// Whether that shipping was never invoiced.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shipping_unbilled: bool,
+    /// What the order does not cost any more since units were taken off it, where no refund names them: the deposit pays.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub overpaid: Minor,
     /// Goodwill and differences; below zero, a fee that is kept back. Without tax.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub adjustment: Minor,
@@ -363,6 +367,14 @@ pub struct Reversals {
     pub customer_refunds: BTreeMap<u32, At<Document>>,
     /// Credit set against invoices, by number.
     pub credit_applications: BTreeMap<u32, At<CreditApplication>>,
+    /// Disputes, by number.
+    pub disputes: BTreeMap<u32, At<Dispute>>,
+    /// Their ends, by number of the dispute.
+    pub dispute_ends: BTreeMap<u32, At<DisputeEnd>>,
+    /// Journal entries of what disputes withhold, by dispute.
+    pub dispute_journals: BTreeMap<u32, At<Document>>,
+    /// Journal entries of their ends, by dispute.
+    pub dispute_settlements: BTreeMap<u32, At<Document>>,
 }
 
 impl Reversals {
@@ -372,6 +384,19 @@ impl Reversals {
         self.evolve_returns(event, at);
         self.evolve_refunds(event, at);
         self.evolve_postings(event, at);
+        self.evolve_disputes(event, at);
+    }
+
+    fn evolve_disputes(&mut self, event: &Event, at: Timestamp) {
+        if let Event::DisputeOpened(fact) = event {
+            self.disputes.insert(fact.number, At { fact: fact.clone(), at });
+        } else if let Event::DisputeClosed(fact) = event {
+            self.dispute_ends.insert(fact.number, At { fact: fact.clone(), at });
+        } else if let Event::DisputePosted { number, document } = event {
+            self.dispute_journals.insert(*number, At { fact: document.clone(), at });
+        } else if let Event::DisputeSettled { number, document } = event {
+            self.dispute_settlements.insert(*number, At { fact: document.clone(), at });
+        }
     }
 
     fn evolve_changes(&mut self, event: &Event, at: Timestamp) {

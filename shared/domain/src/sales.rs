@@ -380,14 +380,14 @@ impl Reading {
             shipping,
             shipping_taxes,
             shipping_unbilled: told.shipping != Minor::ZERO && self.order.is_cancelled(),
+            overpaid: Minor::ZERO,
             adjustment: told.adjustment,
             total: Minor::ZERO,
         };
         let named = refund.sum().unwrap_or_default();
         let paid = Minor::sum(issued.tenders.iter().map(|tender| tender.amount)).unwrap_or_default();
-        // Money that no part of the refund explains is a gift; what was not paid out stays the buyer's credit.
-        let unexplained = paid.minus(named).ok().filter(|more| *more > Minor::ZERO).unwrap_or_default();
-        refund.adjustment = refund.adjustment.plus(unexplained).unwrap_or_default();
+        // What was not paid out stays the buyer's credit.
+        self.order.explain(&mut refund, paid.minus(named).unwrap_or_default());
         refund.total = named.max(paid);
         self.say(Event::RefundRecorded { refund, issued });
     }

@@ -4,6 +4,7 @@
 
 mod client;
 pub mod config;
+mod disputing;
 mod fulfilling;
 mod ledger;
 mod money;

@@ -82,6 +82,7 @@ pub fn translate(delivery: &Delivery) -> Result<Vec<InboundFact>, String> {
         Some("orders/edited") => changed(delivery, "edit"),
         Some("refunds/create") => changed(delivery, "refund"),
         Some("order_transactions/create") => changed(delivery, "transaction"),
+        Some("disputes/create" | "disputes/update") => super::disputing::dispute(&delivery.body),
         Some(topic) if topic.strip_prefix("returns/").is_some_and(|verb| RETURN_VERBS.contains(&verb)) => {
             changed(delivery, topic)
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::ledger::{Refund, Return};
+use super::ledger::{Refund, Return, Transaction, TransactionKind, TransactionStatus};
 use super::order::Order;
 use super::shop::Shop;
 
@@ -31,6 +31,8 @@ fn document(order: &Order) -> Value {
         "fulfillment_status": order.display_fulfillment_status(),
         "cancelled": order.cancelled_at.is_some(),
         "current_total": order.current_total(),
+        "received": order.received(),
+        "refunded": refunded(order),
         "outstanding": order.outstanding(),
         "refunds": order.refunds.iter().map(|it| refund(order, it)).collect::<Vec<_>>(),
         "returns": order.returns.iter().map(|it| one_return(order, it)).collect::<Vec<_>>(),
@@ -41,6 +43,12 @@ fn document(order: &Order) -> Value {
         "fulfillment_orders": fulfillment_orders(order),
         "fulfillments": fulfillments(order),
     })
+}
+
+/// Money that has gone back, without what is still on its way.
+fn refunded(order: &Order) -> i64 {
+    let gone = |it: &&Transaction| it.kind == TransactionKind::Refund && it.status == TransactionStatus::Success;
+    order.transactions.iter().filter(gone).map(|it| it.amount).sum()
 }
 
 fn fulfillment_orders(order: &Order) -> Vec<Value> {

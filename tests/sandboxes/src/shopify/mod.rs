@@ -100,6 +100,8 @@ const TOPICS: &[&str] = &[
     "returns/reopen",
     "returns/update",
     "returns/process",
+    "disputes/create",
+    "disputes/update",
 ];
 
 /// How a shop and the app on it are set up.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use crossdock_domain::disputes::DisputeOutcome;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -125,8 +126,6 @@ fn topics_that_are_no_order_are_ignored() {
         "orders/fulfilled",
         "orders/partially_fulfilled",
         "fulfillments/create",
-        "disputes/create",
-        "disputes/update",
         "returns/something_new",
         "app/uninstalled",
         "customers/data_request",
@@ -135,6 +134,61 @@ fn topics_that_are_no_order_are_ignored() {
     ] {
         assert_eq!(deliver(topic, "not even JSON"), Ok(vec![InboundFact::Ignored { topic: topic.into() }]));
     }
+}
+
+fn told_dispute(status: &str, with: &str) -> Result<Vec<InboundFact>, String> {
+    let body = format!(
+        r#"{{"id":598735659,"order_id":820982911946154508,"type":"chargeback","amount":"11.50","currency":"GBP",
+            "reason":"fraudulent","status":"{status}","initiated_at":"2026-11-20T10:00:00+01:00"{with}}}"#
+    );
+    deliver("disputes/update", &body)
+}
+
+#[test]
+fn a_chargeback_is_told_whole_each_time() {
+    let finalized = r#","finalized_on":"2026-12-01T09:00:00Z""#;
+    let end = |outcome| Some((outcome, "2026-12-01T09:00:00Z".parse().unwrap()));
+    for (status, with, expected) in [
+        ("needs_response", r#","finalized_on":null"#, None),
+        ("under_review", "", None),
+        ("won", finalized, end(DisputeOutcome::Won)),
+        ("prevented", finalized, end(DisputeOutcome::Won)),
+        ("charge_refunded", finalized, end(DisputeOutcome::Won)),
+        ("lost", finalized, end(DisputeOutcome::Lost)),
+        (
+            "accepted",
+            r#","finalized_on":"2026-12-01""#,
+            Some((DisputeOutcome::Lost, "2026-12-01T00:00:00Z".parse().unwrap())),
+        ),
+    ] {
+        let facts = told_dispute(status, with).unwrap_or_else(|error| panic!("{status}: {error}"));
+        let [InboundFact::Disputed { channel, report }] = facts.as_slice() else { panic!("{status}: {facts:?}") };
+        assert_eq!((channel.as_str(), report.id.as_str()), ("820982911946154508", "598735659"));
+        assert_eq!((report.amount.get(), report.currency.to_string()), (1150, "GBP".to_owned()));
+        assert_eq!((report.gateway.as_str(), report.end), ("shopify_payments", expected), "{status}");
+    }
+}
+
+#[test]
+fn a_dispute_that_cannot_be_understood_is_refused_and_an_inquiry_ignored() {
+    assert!(told_dispute("somehow", "").unwrap_err().contains("status"));
+    for (field, body) in [
+        (
+            "amount",
+            r#"{"id":1,"order_id":2,"type":"chargeback","currency":"GBP","status":"won","initiated_at":"2026-11-20T10:00:00Z"}"#,
+        ),
+        ("currency", r#"{"id":1,"order_id":2,"type":"chargeback","amount":"1.00","currency":"XXQ","status":"won"}"#),
+        (
+            "initiated_at",
+            r#"{"id":1,"order_id":2,"type":"chargeback","amount":"1.00","currency":"GBP","status":"lost"}"#,
+        ),
+    ] {
+        let error = deliver("disputes/create", body).unwrap_err();
+        assert!(error.contains(field), "{field}: {error}");
+    }
+    let inquiry =
+        r#"{"id":1,"order_id":2,"type":"inquiry","amount":"1.00","currency":"GBP","status":"needs_response"}"#;
+    assert!(matches!(deliver("disputes/create", inquiry).unwrap().as_slice(), [InboundFact::Ignored { .. }]));
 }
 
 #[test]
