@@ -162,6 +162,13 @@ fn every_reversal() -> Vec<Event> {
         ("CreditMemoPosted", json!({ "refund": 1, "document": paper })),
         ("CustomerRefundPosted", json!({ "number": 101, "document": paper })),
         ("CreditApplied", json!({ "number": 1, "refund": 1, "shipment": 1, "amount": 5, "document": paper })),
+        (
+            "DisputeOpened",
+            json!({ "number": 1, "id": "D", "gateway": "g", "amount": 5, "currency": "GBP", "opened_at": at(9) }),
+        ),
+        ("DisputeClosed", json!({ "number": 1, "outcome": "won", "closed_at": at(9) })),
+        ("DisputePosted", json!({ "number": 1, "document": paper })),
+        ("DisputeSettled", json!({ "number": 1, "document": paper })),
     ];
     let read = |(kind, data): (&str, Value)| json!({ "type": format!("{kind}.v1"), "data": data });
     facts.into_iter().map(|fact| serde_json::from_value(read(fact)).unwrap()).collect()

@@ -304,6 +304,10 @@ fn subject(event: &Event) -> String {
         | Event::CreditMemoPosted { .. }
         | Event::CustomerRefundPosted { .. }
         | Event::CreditApplied(_)
+        | Event::DisputeOpened(_)
+        | Event::DisputeClosed(_)
+        | Event::DisputePosted { .. }
+        | Event::DisputeSettled { .. }
         | Event::OrderCompleted {}
         | Event::StockReceived(_)
         | Event::Unknown(_) => serde_json::to_string(event).unwrap(),

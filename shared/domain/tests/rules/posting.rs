@@ -61,7 +61,9 @@ fn posted(order: &Order, kind: TaskKind, number: u32, invoices: &mut Vec<SalesDr
         | TaskKind::PostAdjustment
         | TaskKind::PostCreditMemo
         | TaskKind::PostCustomerRefund
-        | TaskKind::ApplyCredit => None,
+        | TaskKind::ApplyCredit
+        | TaskKind::PostDispute
+        | TaskKind::SettleDispute => None,
     }
 }
 

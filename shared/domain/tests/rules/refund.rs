@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::samples::{
-    accepted, accepted_alone, accepted_under, after, all_done, allocated, at, cancelled, gone, issued, kinds,
-    lost, minor, needs, ordinary, reason_codes, refund_totals, settled, shipped, tender, units, whole, with_3pl,
+    accepted, accepted_alone, accepted_under, after, all_done, allocated, at, cancelled, gone, issued, kinds, lost,
+    minor, needs, ordinary, reason_codes, refund_totals, settled, shipped, tender, units, whole, with_3pl,
 };
 use crate::simulation::any_order;
 

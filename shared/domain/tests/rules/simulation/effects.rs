@@ -24,7 +24,9 @@ pub fn content(order: &Order, task: &Task) -> Option<String> {
         | TaskKind::PostAdjustment
         | TaskKind::PostCreditMemo
         | TaskKind::PostCustomerRefund
-        | TaskKind::ApplyCredit => return reversal_content(order, task),
+        | TaskKind::ApplyCredit
+        | TaskKind::PostDispute
+        | TaskKind::SettleDispute => return reversal_content(order, task),
         TaskKind::RequestFulfillment => format!("{:?}", order.allocations.get(&task.number).unwrap().fact),
         TaskKind::AnnounceShipment => format!("{:?}", order.shipments.get(&task.number).unwrap().fact),
         TaskKind::PostSalesOrder => format!("{:?}", order.sales_order_draft().unwrap().unwrap()),
@@ -60,6 +62,10 @@ fn reversal_content(order: &Order, task: &Task) -> Option<String> {
         format!("{:?}", order.credit_draft(number).unwrap()?)
     } else if kind == TaskKind::PostCustomerRefund {
         format!("{:?}", order.customer_refund_draft(number)?)
+    } else if kind == TaskKind::PostDispute {
+        format!("{:?}", order.dispute_draft(number)?)
+    } else if kind == TaskKind::SettleDispute {
+        format!("{:?}", order.dispute_end_draft(number)?)
     } else {
         let plan = order.next_credit_application()?;
         format!("{:?} {plan:?}", order.credit_application_draft(&plan)?)
@@ -108,7 +114,9 @@ pub fn fact(order: &Order, task: &Task) -> Event {
         | TaskKind::PostAdjustment
         | TaskKind::PostCreditMemo
         | TaskKind::PostCustomerRefund
-        | TaskKind::ApplyCredit => reversal_fact(order, task),
+        | TaskKind::ApplyCredit
+        | TaskKind::PostDispute
+        | TaskKind::SettleDispute => reversal_fact(order, task),
     }
 }
 
@@ -133,6 +141,10 @@ fn reversal_fact(order: &Order, task: &Task) -> Event {
     } else if kind == TaskKind::PostCustomerRefund {
         let draft = order.customer_refund_draft(number).unwrap();
         Event::CustomerRefundPosted { number, document: paper(order, task, Some(draft.amount)) }
+    } else if kind == TaskKind::PostDispute {
+        Event::DisputePosted { number, document }
+    } else if kind == TaskKind::SettleDispute {
+        Event::DisputeSettled { number, document }
     } else {
         let plan = order.next_credit_application().unwrap();
         let (number, refund, shipment, amount) = (plan.number, plan.refund, plan.shipment, plan.amount);
@@ -189,7 +201,9 @@ impl World {
             | TaskKind::PostAdjustment
             | TaskKind::PostCreditMemo
             | TaskKind::PostCustomerRefund
-            | TaskKind::ApplyCredit => {}
+            | TaskKind::ApplyCredit
+            | TaskKind::PostDispute
+            | TaskKind::SettleDispute => {}
         }
     }
 
@@ -234,7 +248,9 @@ impl World {
             | TaskKind::PostAdjustment
             | TaskKind::PostCreditMemo
             | TaskKind::PostCustomerRefund
-            | TaskKind::ApplyCredit => unreachable!("nothing is taken back"),
+            | TaskKind::ApplyCredit
+            | TaskKind::PostDispute
+            | TaskKind::SettleDispute => unreachable!("nothing is taken back"),
         }
     }
 

@@ -36,6 +36,10 @@ fn finished(order: CanonicalOrder, choices: &[u16]) -> World {
     world
 }
 
+fn order_total(world: &World) -> Minor {
+    world.order.accepted.as_ref().unwrap().fact.order.total
+}
+
 fn check_books(world: &World) {
     let order = &world.order;
     let accepted = &order.accepted.as_ref().unwrap().fact.order;
@@ -64,7 +68,9 @@ proptest! {
         let world = finished(order, &play);
         prop_assert_eq!(world.order.status(), Status::Completed);
         prop_assert_eq!(world.order.outstanding(), vec![]);
-        prop_assert_eq!(world.order.attention(), vec![]);
+        let needs: Vec<String> = world.order.attention().into_iter().map(|attention| attention.about).collect();
+        let is_overpaid = world.order.tendered().unwrap() > order_total(&world);
+        prop_assert_eq!(needs, if is_overpaid { vec!["books"] } else { vec![] }, "somebody paid too much");
         check_books(&world);
     }
 }
