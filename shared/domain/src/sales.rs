@@ -392,26 +392,28 @@ impl Reading {
         self.say(Event::RefundRecorded { refund, issued });
     }
 
-    /// What the refunded units are, for the books: those that had not left come out of the deposit.
+    /// What the refunded units are, for the books: those that had not left come out of the deposit. What the storefront
+    /// takes for not sent and has left all the same will be, or was, invoiced: it is to come back.
     fn refund_lines(&self, told: &ToldRefund, cancelled: &Units) -> Vec<RefundLine> {
-        let mut lines = Vec::new();
+        let mut lines: Vec<RefundLine> = Vec::new();
         for line in &told.lines {
-            let mut placed = Units::new();
-            self.order.spread((&line.line_id, line.quantity), |index| self.order.ordered(index), &mut placed);
-            for (index, quantity) in placed {
-                let off =
-                    line.restock == Restock::Cancel || cancelled.get(&index).is_some_and(|units| *units >= quantity);
-                let goods = match (line.restock, off) {
-                    (_, true) => Goods::Cancelled,
-                    (Restock::Return, false) => Goods::Returned,
-                    (Restock::Nothing | Restock::Cancel, false) => Goods::Kept,
-                };
-                let share = |amount: Minor| {
-                    if quantity == line.quantity { amount } else { amount.share(0, quantity, line.quantity) }
-                };
-                let taxes = line.taxes.iter().map(|tax| TaxLine { amount: share(tax.amount), ..tax.clone() });
-                lines.push(RefundLine { line: index, quantity, goods, net: share(line.net), taxes: taxes.collect() });
-            }
+            let of_this = |index: usize| cancelled.get(&index).copied().unwrap_or(0);
+            let unpaid = |index: usize| {
+                let here = lines.iter().filter(|of| of.line == index && of.goods == Goods::Cancelled);
+                let paid = self.order.paid_as_cancelled(index) + here.map(|of| of.quantity).sum::<u32>();
+                self.order.cancelled(index).saturating_sub(paid)
+            };
+            let most = |index: usize| match line.restock {
+                Restock::Cancel => unpaid(index),
+                Restock::Nothing => unpaid(index).min(of_this(index)),
+                Restock::Return => 0,
+            };
+            let (mut off, mut gone) = (Units::new(), Units::new());
+            let left = self.order.spread((&line.line_id, line.quantity), most, &mut off);
+            self.order.spread((&line.line_id, left), |index| self.order.ordered(index), &mut gone);
+            let goods = if line.restock == Restock::Nothing { Goods::Kept } else { Goods::Returned };
+            let parts = off.into_iter().map(|part| (part, Goods::Cancelled));
+            lines.extend(shares(line, parts.chain(gone.into_iter().map(|part| (part, goods)))));
         }
         lines
     }
@@ -455,6 +457,19 @@ impl Reading {
     }
 }
 
+/// Spreads a refunded line's amounts over what its units are: together they are what the storefront said.
+fn shares(line: &ToldRefundLine, parts: impl Iterator<Item = ((usize, u32), Goods)>) -> Vec<RefundLine> {
+    let mut done = 0;
+    let part = |((index, quantity), goods)| {
+        let share = |amount: Minor| amount.share(done, quantity, line.quantity);
+        let taxes = line.taxes.iter().map(|tax| TaxLine { amount: share(tax.amount), ..tax.clone() }).collect();
+        let part = RefundLine { line: index, quantity, goods, net: share(line.net), taxes };
+        done += quantity;
+        part
+    };
+    parts.map(part).collect()
+}
+
 /// The change under which a cancellation at the storefront is remembered.
 const CANCELLED: &str = "cancelled";
 
@@ -462,6 +477,13 @@ impl Order {
     /// Whether the storefront itself has cancelled the order.
     pub(crate) fn is_cancelled_at_storefront(&self) -> bool {
         self.reversals.edits.iter().any(|known| known.fact.id == CANCELLED)
+    }
+
+    /// Units of a line that the storefront has refunded as cancelled: what we have only decided, others may pay first.
+    fn paid_as_cancelled(&self, line: usize) -> u32 {
+        let paid = self.standing_refunds().filter(|refund| self.reversals.issued.contains_key(&refund.number));
+        let units = paid.flat_map(|refund| &refund.lines);
+        units.filter(|of| of.line == line && of.goods == Goods::Cancelled).map(|of| of.quantity).sum()
     }
 
     /// Our refund that a refund at the storefront is, by the reference that it carries.
