@@ -14,6 +14,7 @@ mod money;
 mod posting;
 mod refund;
 mod returns;
+mod sales;
 mod shipping;
 mod simulation;
 mod sourcing;
