@@ -217,7 +217,7 @@ impl Reading {
             return;
         }
         let units = self.units_of(edit.removed.iter().map(|(line, units)| (line.as_str(), *units)));
-        if let Some(cancelled) = cancelled_at_storefront(&self.order, "edit", &units) {
+        if let Some(cancelled) = cancelled_at_storefront(&self.order, EDITED, &units) {
             self.say(cancelled);
         }
         self.say(Event::OrderEdited(Edit { id, lines: Vec::new() }));
@@ -369,7 +369,7 @@ impl Reading {
         if let Some(cancelled) = cancelled_at_storefront(&self.order, "refund", &units) {
             self.say(cancelled);
         }
-        let lines = self.refund_lines(told, &units);
+        let lines = self.refund_lines(told);
         let of_return = self.return_of(told, &lines);
         let (shipping, shipping_taxes) = (told.shipping, told.shipping_taxes.clone());
         let mut refund = Refund {
@@ -394,23 +394,22 @@ impl Reading {
 
     /// What the refunded units are, for the books: those that had not left come out of the deposit. What the storefront
     /// takes for not sent and has left all the same will be, or was, invoiced: it is to come back.
-    fn refund_lines(&self, told: &ToldRefund, cancelled: &Units) -> Vec<RefundLine> {
+    fn refund_lines(&self, told: &ToldRefund) -> Vec<RefundLine> {
         let mut lines: Vec<RefundLine> = Vec::new();
         for line in &told.lines {
-            let of_this = |index: usize| cancelled.get(&index).copied().unwrap_or(0);
-            let unpaid = |index: usize| {
+            let most = |index: usize| {
                 let here = lines.iter().filter(|of| of.line == index && of.goods == Goods::Cancelled);
-                let paid = self.order.paid_as_cancelled(index) + here.map(|of| of.quantity).sum::<u32>();
-                self.order.cancelled(index).saturating_sub(paid)
+                let unpaid = self.order.unpaid_cancelled(index).saturating_sub(here.map(|of| of.quantity).sum());
+                if line.restock == Restock::Return { 0 } else { unpaid }
             };
-            let most = |index: usize| match line.restock {
-                Restock::Cancel => unpaid(index),
-                Restock::Nothing => unpaid(index).min(of_this(index)),
-                Restock::Return => 0,
+            let has_left = |index: usize| {
+                if line.restock == Restock::Return { self.order.ordered(index) } else { self.order.shipped(index) }
             };
             let (mut off, mut gone) = (Units::new(), Units::new());
             let left = self.order.spread((&line.line_id, line.quantity), most, &mut off);
-            self.order.spread((&line.line_id, left), |index| self.order.ordered(index), &mut gone);
+            let left = self.order.spread((&line.line_id, left), has_left, &mut gone);
+            // Nothing comes back that never left.
+            self.order.spread((&line.line_id, left), |index| self.order.ordered(index), &mut off);
             let goods = if line.restock == Restock::Nothing { Goods::Kept } else { Goods::Returned };
             let parts = off.into_iter().map(|part| (part, Goods::Cancelled));
             lines.extend(shares(line, parts.chain(gone.into_iter().map(|part| (part, goods)))));
@@ -470,6 +469,9 @@ fn shares(line: &ToldRefundLine, parts: impl Iterator<Item = ((usize, u32), Good
     parts.map(part).collect()
 }
 
+/// The reason of a cancellation that is an edit.
+const EDITED: &str = "edit";
+
 /// The change under which a cancellation at the storefront is remembered.
 const CANCELLED: &str = "cancelled";
 
@@ -479,11 +481,15 @@ impl Order {
         self.reversals.edits.iter().any(|known| known.fact.id == CANCELLED)
     }
 
-    /// Units of a line that the storefront has refunded as cancelled: what we have only decided, others may pay first.
-    fn paid_as_cancelled(&self, line: usize) -> u32 {
+    /// Cancelled units of a line that the storefront can still refund: what we have only decided, others may pay first;
+    /// what an edit has taken off is no part of any line there.
+    fn unpaid_cancelled(&self, line: usize) -> u32 {
         let paid = self.standing_refunds().filter(|refund| self.reversals.issued.contains_key(&refund.number));
-        let units = paid.flat_map(|refund| &refund.lines);
-        units.filter(|of| of.line == line && of.goods == Goods::Cancelled).map(|of| of.quantity).sum()
+        let lines = paid.flat_map(|refund| &refund.lines).filter(|of| of.line == line && of.goods == Goods::Cancelled);
+        let edits = self.reversals.cancellations.values().filter(|known| known.fact.reason == EDITED);
+        let removed = edits.flat_map(|known| &known.fact.lines).filter(|of| of.line == line);
+        let gone = lines.map(|of| of.quantity).chain(removed.map(|of| of.quantity));
+        self.cancelled(line).saturating_sub(gone.sum())
     }
 
     /// Our refund that a refund at the storefront is, by the reference that it carries.

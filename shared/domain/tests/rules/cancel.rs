@@ -6,8 +6,8 @@ use crossdock_domain::reversals::{Resolution, ReturnSource};
 use crossdock_domain::{Event, Hold, HoldCode, Order, Sku, Status, TenderStatus};
 
 use crate::samples::{
-    accepted, after, allocated, at, cancelled, document, given, gone, kinds, line, minor, moved, ordinary, paid,
-    reason_codes, refund_totals, requested, settled, shipped, sku, units, unpaid, whole, with_3pl,
+    accepted, after, all_done, allocated, at, cancelled, document, given, gone, kinds, line, minor, moved, ordinary,
+    paid, reason_codes, refund_totals, requested, settled, shipped, sku, tender, units, unpaid, whole, with_3pl,
 };
 
 fn wanted(lines: &[(&str, u32)]) -> CancelCommand {
@@ -243,4 +243,35 @@ fn an_order_that_nobody_has_paid_leaves_nothing_to_the_books() {
     let order = after(&order, Event::TenderCaptured { number: 1, tender });
     assert_eq!(refund_totals(&order), [promised.total.get()]);
     assert_eq!(order.left_to_refund(), minor(0));
+}
+
+#[test]
+fn money_that_arrives_after_all_was_cancelled_goes_back_too() {
+    let mut promised = ordinary();
+    promised.tenders = vec![tender("T1", 1000), tender("T2", promised.total.get() - 1000)];
+    promised.tenders[1].status = TenderStatus::Pending;
+    let hold = Event::OrderHeld { holds: vec![Hold::new(HoldCode::Unpaid, "1000 are paid")] };
+    let order = after_cancel(&given([accepted(promised.clone()), hold.clone()]), &all());
+    assert_eq!(refund_totals(&order), [1000]);
+    let late = Event::TenderCaptured { number: 2, tender: tender("T2", promised.total.get() - 1000) };
+    let order = after(&order, late.clone());
+    assert_eq!((refund_totals(&order), order.left_to_refund()), (vec![1000, 2299], minor(0)));
+    assert_eq!(all_done(&order).open_books(), (0, 0, 0));
+    // Of what is still to be paid for the rest, nothing goes back before all of it is there.
+    let part = after_cancel(&given([accepted(promised), hold]), &wanted(&[("L-TEE", 1)]));
+    assert_eq!(refund_totals(&part), Vec::<i64>::new());
+    let part = after(&part, late);
+    assert_eq!((refund_totals(&part), part.holds.len()), (vec![1110], 0));
+}
+
+#[test]
+fn a_unit_that_is_cancelled_twice_is_one_return_and_one_refund() {
+    let order = after_cancel(&given(with_3pl()), &wanted(&[("L-MUG", 1)]));
+    let order = after(&order, stop_answered(&order, 1, &[]));
+    let mut again = cancelled(2, &[(1, 1)]);
+    if let Event::OrderCancelled(fact) = &mut again {
+        fact.by = CancelledBy::Storefront;
+    }
+    let order = after(&after(&order, again), shipped(1, 1, &whole()));
+    assert_eq!((order.overtaken(1), order.reversals.returns.len()), (1, 1));
 }

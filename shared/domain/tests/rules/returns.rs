@@ -3,13 +3,14 @@
 use crossdock_domain::event::{Disposition, Resolution};
 use crossdock_domain::returns::{ReturnCommand, ReturnReport, record_return, request_return, resolve, return_number};
 use crossdock_domain::reversals::{Goods, RefusedChange, ReturnSource};
+use crossdock_domain::sales::RefundStatus;
 use crossdock_domain::{Event, Order, TaskKind};
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::samples::{
-    accepted, accepted_under, after, allocated, at, catalogue, document, given, gone, item, kinds, line, moved, needs,
-    ordinary, paid, reason_codes, refund_totals, settled, shipped, shop, sku, unpaid, whole,
+    accepted, accepted_under, after, allocated, at, catalogue, document, given, gone, issued, item, kinds, line, moved,
+    needs, ordinary, paid, reason_codes, refund_totals, settled, shipped, shop, sku, unpaid, whole,
 };
 
 fn asked(lines: &[(&str, u32, &str)]) -> ReturnCommand {
@@ -286,4 +287,17 @@ fn a_change_that_came_too_late_is_taken_over_by_somebody_s_word() {
 #[test]
 fn a_return_reads_its_number_from_its_reference_only() {
     assert_eq!((return_number("RMA12"), return_number("F12"), return_number("RMA")), (Some(12), None, None));
+}
+
+#[test]
+fn what_was_refunded_by_hand_is_not_refunded_again_when_it_comes_back() {
+    let kept = json!({ "number": 1, "origin": "storefront", "total": 2220, "lines": [
+        { "line": 0, "quantity": 2, "goods": "kept", "net": 2220 }] });
+    let recorded = Event::RefundRecorded {
+        refund: serde_json::from_value(kept).unwrap(),
+        issued: issued("9", &[2220], RefundStatus::Succeeded),
+    };
+    let order = returned(&settled([gone(), vec![recorded]].concat()), &one_tee());
+    let order = came(&order, &[("TEE", 1, Disposition::Restock)], true);
+    assert_eq!(refund_totals(&order), [2220]);
 }

@@ -129,6 +129,27 @@ fn payments_back_are_numbered_and_take_the_newest_deposit_first() {
 }
 
 #[test]
+fn what_settles_later_does_not_change_what_was_posted_before() {
+    let refund = |number: u32, line: u32, net: i64| {
+        json!({ "number": number, "origin": "storefront", "total": net, "lines": [
+            { "line": line, "quantity": 1, "goods": "cancelled", "net": net }] })
+    };
+    let pending = Event::RefundRecorded {
+        refund: serde_json::from_value(refund(1, 0, 1110)).unwrap(),
+        issued: issued("H1", &[1110], RefundStatus::Pending),
+    };
+    let order =
+        settled([accepted(two_payments(2000)), cancelled(1, &whole()), pending, by_hand(refund(2, 1, 600), &[600])]);
+    let posting = |order: &Order| order.refund_postings().into_iter().find(|posting| posting.number == 201);
+    assert!(posting(&order).is_some());
+    let gone = Event::RefundIssued { number: 1, issued: issued("H1", &[1110], RefundStatus::Succeeded) };
+    let later = after(&order, gone);
+    assert_eq!(posting(&later), posting(&order), "CR201 is the same");
+    let more = Tender { at: at(9000), ..tender("T3", 50) };
+    assert_eq!(posting(&after(&later, Event::TenderCaptured { number: 3, tender: more })), posting(&order));
+}
+
+#[test]
 fn a_payment_back_waits_for_what_it_comes_out_of() {
     let order = then(&settled(gone()), lost(1, &[(1, 1)]));
     let paid = Event::RefundIssued { number: 1, issued: issued("9", &[600], RefundStatus::Succeeded) };

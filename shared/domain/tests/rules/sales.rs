@@ -224,6 +224,21 @@ fn a_refund_by_hand_that_is_faster_than_ours_takes_its_place() {
 }
 
 #[test]
+fn a_refund_of_goods_that_never_left_is_no_credit_whatever_it_says_of_them() {
+    let order = settled([accepted(ordinary()), cancelled(1, &whole())]);
+    let order = read(&order, &refunds(vec![refunded(vec![a_tee(Restock::Nothing)], &[1110])]));
+    assert_eq!(
+        (known(&order, 2).lines[0].goods, known(&order, 2).by_credit().unwrap()),
+        (Goods::Cancelled, Minor::ZERO)
+    );
+    let edited = read(&given([accepted(ordinary())]), &edit(Vec::new(), &[("L-TEE", 1)]));
+    let edited = after(&edited, cancelled(2, &[(0, 1)]));
+    let two = ToldRefundLine { quantity: 2, ..a_tee(Restock::Cancel) };
+    let edited = read(&edited, &refunds(vec![refunded(vec![two], &[1110])]));
+    assert!(known(&edited, 2).lines.iter().all(|of| of.goods == Goods::Cancelled), "nothing comes back");
+}
+
+#[test]
 fn a_refund_by_hand_settles_the_return_that_waits_for_it_and_is_not_paid_again() {
     let command = ReturnCommand {
         lines: vec![("L-TEE".into(), 1, "unwanted".into())],

@@ -4,7 +4,8 @@ use crossdock_domain::event::{Application, CreditApplication, Document, FailureC
 use crossdock_domain::sourcing::{Sourcing, source};
 use crossdock_domain::{Event, Minor, Order, Sku, Task, TaskKind};
 
-use super::world::{Outside, World};
+use super::taken_back::decide;
+use super::world::{Outcome, Outside, World};
 use crate::samples::settings;
 
 /// All that a document says; `None` for tasks that make none.
@@ -49,7 +50,7 @@ fn reversal_content(order: &Order, task: &Task) -> Option<String> {
     } else if kind == TaskKind::IssueRefund {
         format!("{:?}", taken_back.refunds.get(&number)?.fact)
     } else if kind == TaskKind::CancelAtStorefront {
-        format!("{:?}", taken_back.cancellations.values().next_back()?.fact.reason)
+        format!("{:?}", taken_back.storefront_cancelled)
     } else if kind == TaskKind::AmendSalesOrder {
         format!("{:?}", order.amendment_draft().unwrap()?)
     } else if kind == TaskKind::PostReturnAuthorization {
@@ -158,18 +159,57 @@ fn paper(order: &Order, task: &Task, total_minor: Option<Minor>) -> Document {
 }
 
 impl World {
-    /// Does a task outside and gives back the fact; what exists already is found by its reference.
-    pub(super) fn effect(&mut self, task: &Task) -> Option<Event> {
-        let content = content(&self.order, task)?;
+    /// Does a task outside and gives back what came of it; `None` where the outside refuses it for now.
+    pub(super) fn outcome(&mut self, task: &Task) -> Option<Outcome> {
+        match task.id.kind {
+            TaskKind::Allocate | TaskKind::ConfirmShipment | TaskKind::AwaitReturn => None,
+            TaskKind::CancelFulfillment | TaskKind::ReadSales | TaskKind::IssueRefund => {
+                self.outcome_without_document(task)
+            }
+            TaskKind::RequestFulfillment
+            | TaskKind::AnnounceShipment
+            | TaskKind::AnnounceReturn
+            | TaskKind::CancelAtStorefront
+            | TaskKind::PostSalesOrder
+            | TaskKind::PostDeposit
+            | TaskKind::PostItemFulfillment
+            | TaskKind::PostInvoice
+            | TaskKind::ApplyDeposit
+            | TaskKind::AmendSalesOrder
+            | TaskKind::PostReturnAuthorization
+            | TaskKind::PostItemReceipt
+            | TaskKind::PostAdjustment
+            | TaskKind::PostCreditMemo
+            | TaskKind::PostCustomerRefund
+            | TaskKind::ApplyCredit
+            | TaskKind::PostDispute
+            | TaskKind::SettleDispute => Some(Outcome::Happened(self.document(task))),
+        }
+    }
+
+    /// Makes a document; what exists already is found by its reference.
+    fn document(&mut self, task: &Task) -> Event {
+        let content = content(&self.order, task).unwrap();
         self.refuse_what_the_outside_refuses(task);
         let name = task.id.document.clone();
         let is_new = !self.outside.contains_key(&name);
         let made = self.outside.entry(name.clone()).or_insert_with(|| Outside { content: content.clone(), times: 1 });
         assert_eq!(made.content, content, "{name} exists and says something else");
-        if is_new && task.id.kind == TaskKind::RequestFulfillment {
-            self.begin_picking(task.number);
+        if is_new {
+            self.books.post(&self.order, task);
+            self.take_note(task);
         }
-        Some(fact(&self.order, task))
+        fact(&self.order, task)
+    }
+
+    fn take_note(&mut self, task: &Task) {
+        if task.id.kind == TaskKind::RequestFulfillment {
+            self.begin_picking(task.number);
+        } else if task.id.kind == TaskKind::AnnounceShipment {
+            self.shop.fulfil(&self.order, &self.order.to_announce(task.number));
+        } else if task.id.kind == TaskKind::CancelAtStorefront {
+            self.shop.cancel_by_us(self.now());
+        }
     }
 
     /// The ERP takes nothing that has nothing to stand on.
@@ -177,7 +217,11 @@ impl World {
         let exists = |name: String| assert!(self.outside.contains_key(&name), "{} came before {name}", task.id);
         let number = task.number;
         match task.id.kind {
-            TaskKind::PostDeposit | TaskKind::PostItemFulfillment => exists("SO".into()),
+            TaskKind::PostDeposit | TaskKind::PostItemFulfillment | TaskKind::AmendSalesOrder => exists("SO".into()),
+            TaskKind::PostReturnAuthorization => {
+                assert!(self.order.shipments.keys().all(|number| self.outside.contains_key(&format!("INV{number}"))));
+            }
+            TaskKind::PostItemReceipt => exists(format!("RA{}", self.order.receipt_draft(number).unwrap().0)),
             TaskKind::PostInvoice => exists(format!("IF{number}")),
             TaskKind::ApplyDeposit => {
                 let plan = self.order.next_application().unwrap();
@@ -195,9 +239,6 @@ impl World {
             | TaskKind::ReadSales
             | TaskKind::IssueRefund
             | TaskKind::CancelAtStorefront
-            | TaskKind::AmendSalesOrder
-            | TaskKind::PostReturnAuthorization
-            | TaskKind::PostItemReceipt
             | TaskKind::PostAdjustment
             | TaskKind::PostCreditMemo
             | TaskKind::PostCustomerRefund
@@ -222,41 +263,28 @@ impl World {
 
     /// Does one task from beginning to end, as its function would.
     pub(super) fn perform(&mut self, task: &Task) {
-        match task.id.kind {
-            TaskKind::Allocate => self.allocate(task),
-            TaskKind::ConfirmShipment => self.ask_for_shipments(task.number),
-            TaskKind::RequestFulfillment
-            | TaskKind::PostSalesOrder
-            | TaskKind::PostDeposit
-            | TaskKind::PostItemFulfillment
-            | TaskKind::PostInvoice
-            | TaskKind::ApplyDeposit
-            | TaskKind::AnnounceShipment => {
-                self.claim_if_needed(task);
-                let fact = self.effect(task).unwrap();
-                self.record(&format!("task:{}", task.id), fact.into());
+        let cause = format!("task:{}", task.id);
+        if task.id.kind == TaskKind::Allocate {
+            self.allocate(task);
+        } else if task.id.kind == TaskKind::ConfirmShipment {
+            self.ask_for_shipments(task.number);
+        } else if task.id.kind == TaskKind::AwaitReturn {
+            self.ask_for_return(task.number);
+        } else if task.id.kind == TaskKind::IssueRefund && !self.order.is_refund_still_owed(task.number) {
+            let reason = "others have paid it back meanwhile".into();
+            self.record(&cause, Event::RefundWithdrawn { number: task.number, reason }.into());
+        } else {
+            self.claim_if_needed(task);
+            if let Some(outcome) = self.outcome(task) {
+                let decision = decide(&outcome, &self.order);
+                self.record(&cause, decision);
             }
-            TaskKind::CancelFulfillment
-            | TaskKind::AnnounceReturn
-            | TaskKind::AwaitReturn
-            | TaskKind::ReadSales
-            | TaskKind::IssueRefund
-            | TaskKind::CancelAtStorefront
-            | TaskKind::AmendSalesOrder
-            | TaskKind::PostReturnAuthorization
-            | TaskKind::PostItemReceipt
-            | TaskKind::PostAdjustment
-            | TaskKind::PostCreditMemo
-            | TaskKind::PostCustomerRefund
-            | TaskKind::ApplyCredit
-            | TaskKind::PostDispute
-            | TaskKind::SettleDispute => unreachable!("nothing is taken back"),
         }
     }
 
     /// The storefront has no idempotency key, so its call is claimed first.
     pub(super) fn claim_if_needed(&mut self, task: &Task) {
-        if task.id.kind == TaskKind::AnnounceShipment {
+        if TaskKind::STOREFRONT.contains(&task.id.kind) && task.id.kind != TaskKind::ReadSales {
             let attempt = self.order.claims.get(&task.id).map_or(1, |claim| claim.attempt + 1);
             let until = self.now() + jiff::SignedDuration::from_secs(45);
             let claim = Event::TaskClaimed { task: task.id.clone(), attempt, until };
