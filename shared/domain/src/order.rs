@@ -216,9 +216,7 @@ impl Order {
             Event::TaskClaimed { .. }
             | Event::TaskParked(_)
             | Event::TaskReleased { .. }
-            | Event::TaskOverdue { .. } => {
-                self.evolve_task(event, at);
-            }
+            | Event::TaskOverdue { .. } => self.evolve_task(event, at),
             Event::OrderAllocated(_)
             | Event::FulfillmentRequested { .. }
             | Event::ShipmentRecorded(_)

@@ -2,7 +2,7 @@
 
 use crate::cancel::Reason;
 use crate::canonical::{ChargeKind, Line, TaxLine};
-use crate::event::{Decision, Event, IssuedRefund, LineQuantity};
+use crate::event::{Decision, Event, HoldCode, IssuedRefund, LineQuantity};
 use crate::money::{Minor, MoneyError};
 use crate::order::Order;
 use crate::reversals::{Goods, Refund, RefundLine, RefundOrigin, Resolution, Return, ReturnLine, next};
@@ -88,6 +88,10 @@ impl Order {
 
     /// Units that somebody had cancelled through us, that were stopped, and that are not paid back.
     fn cancellation_refund_due(&self) -> Option<Refund> {
+        // What is still to be paid for the rest is not paid back.
+        if self.holds.contains_key(&HoldCode::Unpaid) && !self.is_cancelled() {
+            return None;
+        }
         let mut lines = Vec::new();
         for (index, line) in self.goods() {
             let due = self.cancellation_units_due(index);
@@ -96,13 +100,26 @@ impl Order {
             }
         }
         if lines.is_empty() {
-            return None;
+            return self.late_money_due();
         }
         let mut refund = self.blank(RefundOrigin::Cancellation, lines);
         if self.is_cancelled() && !self.shipping_is_refunded() {
             (refund.shipping, refund.shipping_taxes) = self.shipping_charge()?;
             refund.shipping_unbilled = true;
         }
+        self.bounded(refund)
+    }
+
+    /// Money that arrives after all was cancelled, and less than all of it could be paid back: it goes back too.
+    fn late_money_due(&self) -> Option<Refund> {
+        let ours = self.reversals.cancellations.values().all(|known| known.fact.by.refunded_by_us());
+        if !ours || !self.is_cancelled() {
+            return None;
+        }
+        let refunds = self.standing_refunds().filter(|refund| refund.origin == RefundOrigin::Cancellation);
+        let short = Minor::ZERO.minus(Minor::sum(refunds.map(|refund| refund.adjustment)).ok()?).ok()?;
+        let mut refund = self.blank(RefundOrigin::Cancellation, Vec::new());
+        refund.overpaid = self.overpaid().ok()?.min(short).min(self.left_to_refund());
         self.bounded(refund)
     }
 
@@ -116,7 +133,9 @@ impl Order {
             units.map(|known| known.quantity).sum::<u32>()
         };
         let by_hand = refunded(RefundOrigin::Storefront).saturating_sub(theirs);
-        ours.min(self.cancelled(line)).saturating_sub(refunded(RefundOrigin::Cancellation) + by_hand)
+        let due = ours.min(self.cancelled(line)).saturating_sub(refunded(RefundOrigin::Cancellation) + by_hand);
+        // No unit is paid back twice, however often it was asked to be cancelled.
+        due.min(self.cancelled(line).saturating_sub(self.cancelled_and_paid(line)))
     }
 
     /// Units that were paid back as cancelled and left all the same: their invoice is settled by credit.
@@ -263,9 +282,14 @@ impl Order {
         lines.map(|of| of.quantity).sum()
     }
 
+    /// Units of a line that are paid back as cancelled, without those that left all the same.
+    fn cancelled_and_paid(&self, line: usize) -> u32 {
+        crate::cancel::refunded_as_cancelled(self, line).saturating_sub(self.overtaken_credited(line))
+    }
+
     /// Cancelled units carry the last shares of a line, because invoices carry the first.
     fn tail(&self, index: usize, line: &Line, quantity: u32) -> Option<RefundLine> {
-        let before = crate::cancel::refunded_as_cancelled(self, index).saturating_sub(self.overtaken_credited(index));
+        let before = self.cancelled_and_paid(index);
         let done = line.quantity.saturating_sub(before + quantity);
         self.refund_line((index, line), (done, quantity), Goods::Cancelled)
     }

@@ -527,7 +527,10 @@ impl Order {
                 crate::settings::RefundOn::Authorized => asked,
             },
         };
-        due.saturating_sub(self.decided_of_return(known.number, line))
+        // What was refunded under another name is not refunded again when it comes back.
+        let credited = self.refunded_units(line, |of| of.goods != Goods::Cancelled);
+        let room = self.shipped(line).max(self.in_return(line)).saturating_sub(credited);
+        due.saturating_sub(self.decided_of_return(known.number, line)).min(room)
     }
 
     /// Units that have left less those that came back: what the buyer has.

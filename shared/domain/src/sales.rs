@@ -237,7 +237,9 @@ impl Reading {
             covered = covered.minus(told).unwrap_or_default();
             let amount = payment.amount.minus(told).unwrap_or_default();
             if amount > Minor::ZERO {
-                let number = next(&self.order.tenders());
+                let tenders = self.order.tenders();
+                let promised = |(_, tender): &(&u32, &&Tender)| tender.status == TenderStatus::Pending;
+                let number = tenders.iter().find(promised).map_or_else(|| next(&tenders), |(number, _)| *number);
                 let (id, gateway, at) = (payment.id.clone(), payment.gateway.clone(), payment.at);
                 let tender = Tender { id, gateway, status: TenderStatus::Captured, amount, at };
                 self.say(Event::TenderCaptured { number, tender });
@@ -264,7 +266,7 @@ impl Reading {
             *units -= self.never_sent(line, *units);
         }
         let units = self.units_of(left.iter().map(|(line, units)| (line.as_str(), *units)));
-        if let Some(cancelled) = cancelled_at_storefront(&self.order, "edit", &units) {
+        if let Some(cancelled) = cancelled_at_storefront(&self.order, EDITED, &units) {
             self.say(cancelled);
         }
         self.say(Event::OrderEdited(Edit { id, lines: Vec::new() }));
@@ -438,7 +440,7 @@ impl Reading {
         if let Some(cancelled) = cancelled_at_storefront(&self.order, "refund", &units) {
             self.say(cancelled);
         }
-        let lines = self.refund_lines(told, &units);
+        let lines = self.refund_lines(told);
         let of_return = self.return_of(told, &lines);
         let (shipping, shipping_taxes) = (told.shipping, told.shipping_taxes.clone());
         let mut refund = Refund {
@@ -461,26 +463,27 @@ impl Reading {
         self.say(Event::RefundRecorded { refund, issued });
     }
 
-    /// What the refunded units are, for the books: those that had not left come out of the deposit.
-    fn refund_lines(&self, told: &ToldRefund, cancelled: &Units) -> Vec<RefundLine> {
-        let mut lines = Vec::new();
+    /// What the refunded units are, for the books: those that had not left come out of the deposit. What the storefront
+    /// takes for not sent and has left all the same will be, or was, invoiced: it is to come back.
+    fn refund_lines(&self, told: &ToldRefund) -> Vec<RefundLine> {
+        let mut lines: Vec<RefundLine> = Vec::new();
         for line in &told.lines {
-            let mut placed = Units::new();
-            self.order.spread((&line.line_id, line.quantity), |index| self.order.ordered(index), &mut placed);
-            for (index, quantity) in placed {
-                let off =
-                    line.restock == Restock::Cancel || cancelled.get(&index).is_some_and(|units| *units >= quantity);
-                let goods = match (line.restock, off) {
-                    (_, true) => Goods::Cancelled,
-                    (Restock::Return, false) => Goods::Returned,
-                    (Restock::Nothing | Restock::Cancel, false) => Goods::Kept,
-                };
-                let share = |amount: Minor| {
-                    if quantity == line.quantity { amount } else { amount.share(0, quantity, line.quantity) }
-                };
-                let taxes = line.taxes.iter().map(|tax| TaxLine { amount: share(tax.amount), ..tax.clone() });
-                lines.push(RefundLine { line: index, quantity, goods, net: share(line.net), taxes: taxes.collect() });
-            }
+            let most = |index: usize| {
+                let here = lines.iter().filter(|of| of.line == index && of.goods == Goods::Cancelled);
+                let unpaid = self.order.unpaid_cancelled(index).saturating_sub(here.map(|of| of.quantity).sum());
+                if line.restock == Restock::Return { 0 } else { unpaid }
+            };
+            let has_left = |index: usize| {
+                if line.restock == Restock::Return { self.order.ordered(index) } else { self.order.shipped(index) }
+            };
+            let (mut off, mut gone) = (Units::new(), Units::new());
+            let left = self.order.spread((&line.line_id, line.quantity), most, &mut off);
+            let left = self.order.spread((&line.line_id, left), has_left, &mut gone);
+            // Nothing comes back that never left.
+            self.order.spread((&line.line_id, left), |index| self.order.ordered(index), &mut off);
+            let goods = if line.restock == Restock::Nothing { Goods::Kept } else { Goods::Returned };
+            let parts = off.into_iter().map(|part| (part, Goods::Cancelled));
+            lines.extend(shares(line, parts.chain(gone.into_iter().map(|part| (part, goods)))));
         }
         lines
     }
@@ -539,6 +542,22 @@ fn take_units(line: &mut Line, most: u32) -> u32 {
 /// What begins the name of the change under which an exchange's new lines are remembered.
 const EXCHANGE: &str = "return:";
 
+/// Spreads a refunded line's amounts over what its units are: together they are what the storefront said.
+fn shares(line: &ToldRefundLine, parts: impl Iterator<Item = ((usize, u32), Goods)>) -> Vec<RefundLine> {
+    let mut done = 0;
+    let part = |((index, quantity), goods)| {
+        let share = |amount: Minor| amount.share(done, quantity, line.quantity);
+        let taxes = line.taxes.iter().map(|tax| TaxLine { amount: share(tax.amount), ..tax.clone() }).collect();
+        let part = RefundLine { line: index, quantity, goods, net: share(line.net), taxes };
+        done += quantity;
+        part
+    };
+    parts.map(part).collect()
+}
+
+/// The reason of a cancellation that is an edit.
+const EDITED: &str = "edit";
+
 /// The change under which a cancellation at the storefront is remembered.
 const CANCELLED: &str = "cancelled";
 
@@ -553,6 +572,17 @@ impl Order {
         let paid = Minor::sum(issued.tenders.iter().map(|tender| tender.amount)).ok()?;
         let failed = self.failed_refunds().find(|refund| refund.total == paid);
         failed.filter(|_| issued.status() != RefundStatus::Failed).map(|refund| refund.number)
+    }
+
+    /// Cancelled units of a line that the storefront can still refund: what we have only decided, others may pay first;
+    /// what an edit has taken off is no part of any line there.
+    fn unpaid_cancelled(&self, line: usize) -> u32 {
+        let paid = self.standing_refunds().filter(|refund| self.reversals.issued.contains_key(&refund.number));
+        let lines = paid.flat_map(|refund| &refund.lines).filter(|of| of.line == line && of.goods == Goods::Cancelled);
+        let edits = self.reversals.cancellations.values().filter(|known| known.fact.reason == EDITED);
+        let removed = edits.flat_map(|known| &known.fact.lines).filter(|of| of.line == line);
+        let gone = lines.map(|of| of.quantity).chain(removed.map(|of| of.quantity));
+        self.cancelled(line).saturating_sub(gone.sum())
     }
 
     /// Our refund that a refund at the storefront is, by the reference that it carries.
