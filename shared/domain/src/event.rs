@@ -193,6 +193,9 @@ pub enum Event {
         number: u32,
         /// What.
         resolution: Resolution,
+        /// The hash of the request that asked for it; absent where somebody has said so by a retry.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_hash: Option<String>,
     },
     /// The 3PL expects the goods.
     #[serde(rename = "ReturnAnnounced.v1")]

@@ -446,7 +446,7 @@ impl Reversals {
             self.authorized.entry(*number).or_insert(at);
         } else if let Event::ReturnClosed { number, reason } = event {
             self.closed.entry(*number).or_insert_with(|| reason.clone());
-        } else if let Event::ReturnResolved { number, resolution } = event {
+        } else if let Event::ReturnResolved { number, resolution, .. } = event {
             if let Some(known) = self.returns.get_mut(number) {
                 known.fact.resolution = *resolution;
             }

@@ -144,7 +144,7 @@ fn every_reversal() -> Vec<Event> {
         ),
         ("ReturnAuthorized", json!({ "number": 1 })),
         ("ReturnClosed", json!({ "number": 1, "reason": "declined" })),
-        ("ReturnResolved", json!({ "number": 1, "resolution": "reship" })),
+        ("ReturnResolved", json!({ "number": 1, "resolution": "reship", "request_hash": "ab" })),
         ("ReturnAnnounced", json!({ "number": 1, "document": paper })),
         (
             "ReturnReceived",
