@@ -87,6 +87,7 @@ const RETRY_AFTER_MS: [u64; 8] = [500, 1000, 2000, 4000, 8000, 8000, 16000, 1600
 /// What the app subscribes to unless a test says otherwise.
 const TOPICS: &[&str] = &[
     "orders/create",
+    "orders/updated",
     "orders/paid",
     "orders/cancelled",
     "orders/edited",
