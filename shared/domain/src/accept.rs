@@ -253,6 +253,15 @@ pub fn storefront_order(order: &Order, inbound: &Inbound, context: Context<'_>) 
     events.into()
 }
 
+/// The sum that the storefront says was paid, where a part of it was known and it is more now: which payments these are,
+/// its ledger says.
+fn more_paid(order: &Order, inbound: &Inbound) -> Option<Minor> {
+    let known = Minor::sum(order.captured_tenders().map(|(_, tender)| tender.amount)).ok()?;
+    let told = inbound.order.tenders.iter().find(|tender| tender.id == order.id.channel.to_string())?;
+    let is_more = told.status == TenderStatus::Captured && told.amount > known;
+    (is_more && order.captured_tenders().any(|(_, tender)| tender.id == told.id)).then_some(told.amount)
+}
+
 /// What the storefront has taken back and nobody has read yet. What exactly, its own sales ledger says.
 fn news(order: &Order, inbound: &Inbound, can_be_read: bool) -> Vec<Event> {
     if !can_be_read || inbound.order.test {
@@ -261,7 +270,9 @@ fn news(order: &Order, inbound: &Inbound, can_be_read: bool) -> Vec<Event> {
     let cancelled = inbound.cancelled.then(|| "cancelled".to_owned());
     let known = |id: &&String| !order.reversals.issued.values().any(|issued| issued.fact.id == **id);
     let refunds = inbound.refunds.iter().filter(known).map(|id| format!("refund:{id}"));
-    let news = cancelled.into_iter().chain(refunds).filter(|what| !order.reversals.changes.contains(what));
+    let paid = more_paid(order, inbound).map(|sum| format!("paid:{}", sum.get()));
+    let news = cancelled.into_iter().chain(refunds).chain(paid);
+    let news = news.filter(|what| !order.reversals.changes.contains(what));
     news.map(|what| Event::StorefrontChanged { what }).collect()
 }
 

@@ -13,6 +13,7 @@ pub mod disputes;
 pub mod event;
 pub mod foresee;
 pub mod ids;
+mod included;
 pub mod item;
 pub mod money;
 pub mod order;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::cancel::{Units, cancelled_at_storefront};
 use crate::canonical::{Line, TaxLine, Tender, TenderStatus};
 use crate::event::{Decision, Event, Hold, HoldCode};
+use crate::included::{Included, included};
 use crate::money::Minor;
 use crate::order::Order;
 use crate::reversals::{
@@ -179,7 +180,7 @@ pub struct ToldReturn {
 #[must_use]
 pub fn record_sales(order: &Order, report: &SalesReport, changes: u32) -> Decision {
     let mut reading = Reading { order: order.clone(), events: Vec::new(), at: report.version, added: false };
-    reading.edits(&report.edits);
+    reading.edits(&report.edits, included(order, report));
     reading.payments(&report.payments);
     reading.hold_unless_paid();
     reading.returns(&report.returns);
@@ -211,10 +212,12 @@ impl Reading {
         self.events.push(event);
     }
 
-    fn edits(&mut self, edits: &[ToldEdit]) {
-        for edit in edits {
+    fn edits(&mut self, edits: &[ToldEdit], included: Included) {
+        for (place, edit) in edits.iter().enumerate().skip(included.whole) {
             self.removed(edit);
-            self.added(&edit.id, &edit.added);
+            if place >= included.additions {
+                self.added(&edit.id, &edit.added);
+            }
             let id = format!("{}:other", edit.id);
             if !edit.other.is_empty() && !self.knows_change(&id) {
                 let detail = format!("the storefront has changed {}", edit.other.join(", "));

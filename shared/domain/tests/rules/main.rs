@@ -12,6 +12,7 @@ mod commit;
 mod evolve;
 mod foresee;
 mod ids;
+mod included;
 mod money;
 mod posting;
 mod refund;
