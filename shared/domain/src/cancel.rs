@@ -102,6 +102,16 @@ impl Order {
         self.wanted(line).saturating_sub(self.shipped(line) + units(unstoppable.iter(), line))
     }
 
+    /// Units of a line that the storefront can still take off. What is known to leave although it was cancelled is
+    /// expected back already: cancelled again, it would count as not delivered until it leaves.
+    pub(crate) fn removable(&self, line: usize) -> u32 {
+        let leaving = self.reversals.stops.values().flatten().map(|stop| {
+            let open = self.allocations.get(&stop.number).map(|known| self.unshipped_of(known)).unwrap_or_default();
+            units(stop.too_late.iter(), line).min(units(open.iter(), line))
+        });
+        self.wanted(line).saturating_sub(self.shipped(line) + leaving.sum::<u32>())
+    }
+
     /// Whether nothing was delivered, and nothing will be.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

@@ -341,7 +341,12 @@ impl Order {
                 Goods::Cancelled => self.cancellation_asked(line.line, |_| true),
                 Goods::Returned | Goods::Kept => self.shipped(line.line).max(self.in_return(line.line)),
             };
-            units > most
+            let of_return = refund.of_return.filter(|_| line.goods != Goods::Cancelled);
+            let paid_under_it = of_return.and_then(|of| self.reversals.returns.get(&of)).is_some_and(|known| {
+                let number = known.fact.number;
+                self.refunded_of_return(number, line.line) > self.asked(&known.fact, line.line)
+            });
+            units > most || paid_under_it
         };
         self.left_to_refund() >= Minor::ZERO && !refund.lines.iter().any(over)
     }

@@ -497,9 +497,18 @@ impl Order {
         refunds.filter(|known| known.line == line && wanted(known)).map(|known| known.quantity).sum()
     }
 
-    /// Units of a line that were refunded under a return.
+    /// Units of a line that were, or are to be, refunded under a return.
     pub(crate) fn refunded_of_return(&self, of_return: u32, line: usize) -> u32 {
-        let refunds = self.standing_refunds().filter(|refund| refund.of_return == Some(of_return));
+        self.units_of_return((of_return, line), |_| true)
+    }
+
+    /// The same without what is only decided.
+    pub(crate) fn paid_of_return(&self, of_return: u32, line: usize) -> u32 {
+        self.units_of_return((of_return, line), |refund| self.reversals.issued.contains_key(&refund.number))
+    }
+
+    fn units_of_return(&self, (of_return, line): (u32, usize), wanted: impl Fn(&Refund) -> bool) -> u32 {
+        let refunds = self.standing_refunds().filter(|refund| refund.of_return == Some(of_return) && wanted(refund));
         let lines = refunds.flat_map(|refund| &refund.lines).filter(|known| known.line == line);
         lines.filter(|known| known.goods != Goods::Cancelled).map(|known| known.quantity).sum()
     }

@@ -322,9 +322,8 @@ impl Reading {
     /// Spreads units over the lines that bear the identities, as far as they are still to be delivered.
     fn units_of<'a>(&self, told: impl Iterator<Item = (&'a str, u32)>) -> Units {
         let mut units = Units::new();
-        let open = |index: usize| self.order.wanted(index).saturating_sub(self.order.shipped(index));
         for (line_id, quantity) in told {
-            self.order.spread((line_id, quantity), open, &mut units);
+            self.order.spread((line_id, quantity), |index| self.order.removable(index), &mut units);
         }
         units
     }
@@ -334,8 +333,7 @@ impl Reading {
         if self.order.reversals.storefront_cancelled.is_some() || self.order.is_cancelled_at_storefront() {
             return;
         }
-        let open = |index: usize| self.order.wanted(index).saturating_sub(self.order.shipped(index));
-        let units: Units = self.order.goods().map(|(index, _)| (index, open(index))).collect();
+        let units: Units = self.order.goods().map(|(index, _)| (index, self.order.removable(index))).collect();
         if let Some(cancelled) = cancelled_at_storefront(&self.order, &told.reason, &units) {
             self.say(cancelled);
         }
@@ -489,7 +487,7 @@ impl Reading {
     }
 
     /// The return that a refund settles: the storefront's own, one of ours that waits for these units, or a new one
-    /// for goods that are refunded before they are back.
+    /// for goods that are refunded before they are back. What we have only decided, others may pay first.
     fn return_of(&mut self, told: &ToldRefund, lines: &[RefundLine]) -> Option<u32> {
         let returned: Vec<&RefundLine> = lines.iter().filter(|line| line.goods == Goods::Returned).collect();
         let source = told.return_id.as_ref().map(|id| ReturnSource::Storefront(id.clone()));
@@ -503,16 +501,18 @@ impl Reading {
         let waits = |known: &&Return| {
             returned.iter().all(|line| {
                 let open = self.order.asked(known, line.line);
-                open.saturating_sub(self.order.refunded_of_return(known.number, line.line)) >= line.quantity
+                open.saturating_sub(self.order.paid_of_return(known.number, line.line)) >= line.quantity
             })
         };
         if let Some(known) = self.order.authorized_returns().find(waits) {
             return Some(known.number);
         }
+        let lines = self.not_in_return(&returned);
+        if lines.is_empty() {
+            let concerned = |known: &&Return| returned.iter().any(|of| self.order.asked(known, of.line) > 0);
+            return self.order.authorized_returns().find(concerned).map(|known| known.number);
+        }
         let number = next(&self.order.reversals.returns);
-        let lines =
-            returned.iter().map(|of| ReturnLine { line: of.line, quantity: of.quantity, reason: "refunded".into() });
-        let lines = lines.collect();
         self.say(Event::ReturnRequested(Return {
             number,
             source: ReturnSource::Refund(told.id.clone()),
@@ -524,6 +524,24 @@ impl Reading {
         }));
         self.say(Event::ReturnAuthorized { number });
         Some(number)
+    }
+}
+
+impl Reading {
+    /// Refunded units that no other return expects: no unit comes back twice.
+    fn not_in_return(&self, returned: &[&RefundLine]) -> Vec<ReturnLine> {
+        let mut taken = Units::new();
+        let mut lines = Vec::new();
+        for of in returned {
+            let before = taken.entry(of.line).or_default();
+            let leaves = self.order.wanted(of.line).max(self.order.shipped(of.line));
+            let quantity = of.quantity.min(leaves.saturating_sub(self.order.in_return(of.line) + *before));
+            *before += quantity;
+            if quantity > 0 {
+                lines.push(ReturnLine { line: of.line, quantity, reason: "refunded".into() });
+            }
+        }
+        lines
     }
 }
 

@@ -4,6 +4,7 @@ use crossdock_domain::event::{FailureClass, Parked, WaitsOn};
 use crossdock_domain::shipping::{ShipmentReport, record_shipment};
 use crossdock_domain::{Event, Hold, HoldCode, Minor, Sku, Task, TaskKind, Tender, TenderStatus};
 
+use super::shop::captured;
 use super::taken_back;
 use super::world::{Flight, World};
 use crate::samples::{at, tender};
@@ -125,12 +126,14 @@ impl World {
         }
     }
 
-    /// The buyer pays what was added to the order.
+    /// The buyer pays what was added to the order, in time or too late.
     fn pay_what_is_due(&mut self) {
-        let missing = self.order.amount_due().unwrap().minus(self.order.tendered().unwrap()).unwrap();
-        if self.order.holds.contains_key(&HoldCode::Unpaid) && missing > Minor::ZERO {
+        let late = self.order.reversals.refused_changes.values().flat_map(|change| &change.fact.lines);
+        let late: i64 = late.map(|line| line.price().unwrap().plus(line.tax().unwrap()).unwrap().get()).sum();
+        let missing = self.order.amount_due().unwrap().get() + late - captured(&self.source);
+        if (late > 0 || self.order.holds.contains_key(&HoldCode::Unpaid)) && missing > 0 {
             let id = format!("DUE{}", self.order.seq);
-            self.source.tenders.push(Tender { at: self.now(), ..tender(&id, missing.get()) });
+            self.arrives(Tender { at: self.now(), ..tender(&id, missing) });
             self.tell_order();
         }
     }
@@ -295,8 +298,10 @@ fn pay(world: &mut World, _: usize) {
     let promised = world.source.tenders.iter_mut().find(|tender| tender.status == TenderStatus::Pending);
     if let Some(tender) = promised {
         (tender.status, tender.at) = (TenderStatus::Captured, at(world.seconds));
+        let what = format!("payment:{}", tender.id);
+        world.shop.untold.push(what);
     } else if !world.source.tenders.iter().any(|tender| tender.id == "EXTRA") && world.source.total > Minor::ZERO {
-        world.source.tenders.push(Tender { at: world.now(), ..tender("EXTRA", 7) });
+        world.arrives(Tender { at: world.now(), ..tender("EXTRA", 7) });
         world.is_left_alone = false;
     }
     world.tell_order();
