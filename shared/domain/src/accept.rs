@@ -367,8 +367,8 @@ fn late_payments(order: &Order, inbound: &Inbound) -> Vec<Event> {
     if fresh.is_empty() {
         return Vec::new();
     }
-    let captured = order.captured_tenders().map(|(_, tender)| tender);
-    let paid = Minor::sum(captured.chain(&fresh).map(|tender| tender.amount)).ok();
+    let arrives = Minor::sum(fresh.iter().map(|tender| tender.amount));
+    let paid = order.paid_for_it().and_then(|paid| paid.plus(arrives?)).ok();
     let due = order.amount_due().ok();
     let tenders = order.tenders();
     let mut next = tenders.keys().max().map_or(1, |last| last + 1);

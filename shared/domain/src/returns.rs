@@ -76,6 +76,11 @@ impl Order {
             .sum()
     }
 
+    /// Units of a line that the buyer has or had, or that are on their way: two returns may name the same ones.
+    pub(crate) fn ever_with_buyer(&self, line: usize) -> u32 {
+        self.shipped(line).max(self.in_return(line).min(self.wanted(line)))
+    }
+
     /// Units of a line that have left and that nobody has asked to return yet.
     #[must_use]
     pub fn returnable(&self, line: usize) -> u32 {
@@ -542,7 +547,7 @@ impl Order {
         };
         // What was refunded under another name is not refunded again when it comes back.
         let credited = self.refunded_units(line, |of| of.goods != Goods::Cancelled);
-        let room = self.shipped(line).max(self.in_return(line)).saturating_sub(credited);
+        let room = self.ever_with_buyer(line).saturating_sub(credited);
         due.saturating_sub(self.decided_of_return(known.number, line)).min(room)
     }
 

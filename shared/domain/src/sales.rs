@@ -312,7 +312,7 @@ impl Reading {
 
     /// What was added has to be paid before it leaves.
     fn hold_unless_paid(&mut self) {
-        let (Ok(due), Ok(paid)) = (self.order.amount_due(), self.order.tendered()) else { return };
+        let (Ok(due), Ok(paid)) = (self.order.amount_due(), self.order.paid_for_it()) else { return };
         if self.added && due > paid && !self.order.holds.contains_key(&HoldCode::Unpaid) {
             let detail = format!("{} of {} minor units are paid since the order was edited", paid.get(), due.get());
             self.say(Event::OrderHeld { holds: vec![Hold::new(HoldCode::Unpaid, detail)] });
@@ -480,8 +480,9 @@ impl Reading {
             // Nothing comes back that never left.
             self.order.spread((&line.line_id, left), |index| self.order.ordered(index), &mut off);
             let goods = if line.restock == Restock::Nothing { Goods::Kept } else { Goods::Returned };
-            let parts = off.into_iter().map(|part| (part, Goods::Cancelled));
-            lines.extend(shares(line, parts.chain(gone.into_iter().map(|part| (part, goods)))));
+            // What was not sent carries the last shares, because invoices carry the first.
+            let gone = gone.into_iter().map(|part| (part, goods));
+            lines.extend(shares(line, gone.chain(off.into_iter().map(|part| (part, Goods::Cancelled)))));
         }
         lines
     }
@@ -613,7 +614,7 @@ impl Order {
     /// Whether as much has arrived as the order costs.
     #[must_use]
     pub fn is_paid(&self) -> bool {
-        matches!((self.amount_due(), self.tendered()), (Ok(due), Ok(paid)) if paid >= due)
+        matches!((self.amount_due(), self.paid_for_it()), (Ok(due), Ok(paid)) if paid >= due)
     }
 
     /// What the order costs now: as accepted, with what was added, without what was cancelled. What comes in exchange

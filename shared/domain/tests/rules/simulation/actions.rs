@@ -85,6 +85,7 @@ impl World {
     /// Calm: every fault is over, everybody does their work. Panics where that does not complete the order.
     pub fn finish(&mut self) {
         for round in 0..60 {
+            let before = self.order.seq;
             self.seconds += 60;
             self.end_disturbances();
             for task in self.runnable() {
@@ -96,7 +97,7 @@ impl World {
                 ship(self, round);
             }
             self.tell_shipments();
-            let is_quiet = self.flights.is_empty() && !self.shop.has_news();
+            let is_quiet = self.flights.is_empty() && !self.shop.has_news() && self.order.seq == before;
             if is_quiet && self.order.completed_at.is_some() && self.order.outstanding().is_empty() {
                 assert!(!self.order.is_full(), "it took too many commits");
                 self.check_log();
@@ -130,7 +131,9 @@ impl World {
     fn pay_what_is_due(&mut self) {
         let late = self.order.reversals.refused_changes.values().flat_map(|change| &change.fact.lines);
         let late: i64 = late.map(|line| line.price().unwrap().plus(line.tax().unwrap()).unwrap().get()).sum();
-        let missing = self.order.amount_due().unwrap().get() + late - captured(&self.source);
+        let untold = captured(&self.source) - self.order.tendered().unwrap().get();
+        let paid = self.order.paid_for_it().unwrap().get() + untold;
+        let missing = self.order.amount_due().unwrap().get() + late - paid;
         if (late > 0 || self.order.holds.contains_key(&HoldCode::Unpaid)) && missing > 0 {
             let id = format!("DUE{}", self.order.seq);
             self.arrives(Tender { at: self.now(), ..tender(&id, missing) });

@@ -98,6 +98,9 @@ impl Shop {
 
     /// Somebody takes units off, or adds a line.
     pub fn edit(&mut self, which: usize, at: Timestamp) -> bool {
+        if self.cancelled.is_some() {
+            return false;
+        }
         let id = format!("E{}", self.edits.len() + 1);
         let mut edit = ToldEdit { id, at, added: Vec::new(), removed: Vec::new(), other: Vec::new() };
         let place = which % self.sold.len();
