@@ -323,7 +323,7 @@ impl Reading {
     fn units_of<'a>(&self, told: impl Iterator<Item = (&'a str, u32)>) -> Units {
         let mut units = Units::new();
         for (line_id, quantity) in told {
-            self.order.spread((line_id, quantity), |index| self.order.removable(index), &mut units);
+            self.order.spread((line_id, quantity), |index| self.order.cancellable(index), &mut units);
         }
         units
     }
@@ -333,7 +333,7 @@ impl Reading {
         if self.order.reversals.storefront_cancelled.is_some() || self.order.is_cancelled_at_storefront() {
             return;
         }
-        let units: Units = self.order.goods().map(|(index, _)| (index, self.order.removable(index))).collect();
+        let units: Units = self.order.goods().map(|(index, _)| (index, self.order.cancellable(index))).collect();
         if let Some(cancelled) = cancelled_at_storefront(&self.order, &told.reason, &units) {
             self.say(cancelled);
         }
