@@ -378,8 +378,8 @@ fn late_payments(order: &Order, inbound: &Inbound) -> Vec<Event> {
     if fresh.is_empty() {
         return Vec::new();
     }
-    let captured = order.captured_tenders().map(|(_, tender)| tender);
-    let paid = Minor::sum(captured.chain(&fresh).map(|tender| tender.amount)).ok();
+    let arrives = Minor::sum(fresh.iter().map(|tender| tender.amount));
+    let paid = order.paid_for_it().and_then(|paid| paid.plus(arrives?)).ok();
     let due = order.amount_due().ok();
     let tenders = order.tenders();
     let mut next = tenders.keys().max().map_or(1, |last| last + 1);
@@ -435,7 +435,11 @@ pub fn liftable_holds(order: &Order, recipient: Option<&Recipient>, context: Con
             HoldCode::Unpaid | HoldCode::UnknownSku | HoldCode::Unmapped | HoldCode::Country | HoldCode::Limit
         )
     };
-    // What was added since then has to be paid, too.
-    let stays = |code: &HoldCode| remaining.contains(code) || (*code == HoldCode::Unpaid && !order.is_paid());
+    // What was added since then has to be paid, too: then the payments come to more than the order cost at first.
+    let costs_the_same = order.amount_due().is_ok_and(|due| due == known.fact.order.total);
+    let stays = |code: &HoldCode| match code {
+        HoldCode::Unpaid => !order.is_paid() || (costs_the_same && remaining.contains(code)),
+        other => remaining.contains(other),
+    };
     order.holds.keys().copied().filter(|code| code.lifted_by_review() || (checked(code) && !stays(code))).collect()
 }

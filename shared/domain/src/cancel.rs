@@ -66,13 +66,18 @@ impl Order {
         units(asked.flat_map(|known| &known.fact.lines), line)
     }
 
-    /// Units of a line that will not be delivered: what was asked for, less what left all the same.
+    /// Units of a line that will not be delivered: what was asked for, less what left, or is known to leave, all the same.
     #[must_use]
     pub fn cancelled(&self, line: usize) -> u32 {
-        let stops = self.reversals.stops.values().flatten();
-        let too_late = units(stops.flat_map(|stop| &stop.too_late), line);
-        let asked = self.cancellation_asked(line, |_| true).saturating_sub(too_late);
-        asked.min((self.ordered(line) + self.reshipped(line)).saturating_sub(self.shipped(line)))
+        let leaves = self.shipped(line) + self.unstoppable(line);
+        let asked = self.cancellation_asked(line, |_| true);
+        asked.min((self.ordered(line) + self.reshipped(line)).saturating_sub(leaves))
+    }
+
+    /// Units of a line that the 3PL has refused to stop, and that have not left yet.
+    fn unstoppable(&self, line: usize) -> u32 {
+        let answered = self.allocations.values().filter(|known| self.is_answered(known.fact.number));
+        answered.map(|known| units(self.unshipped_of(known).iter(), line)).sum()
     }
 
     /// Units of a line that left, or will leave, although somebody wanted them cancelled.
@@ -97,9 +102,7 @@ impl Order {
     /// Units of a line that may still be cancelled: neither left, nor cancelled, nor refused by the 3PL.
     #[must_use]
     pub fn cancellable(&self, line: usize) -> u32 {
-        let unstoppable = self.allocations.values().filter(|known| self.is_answered(known.fact.number));
-        let unstoppable: Vec<LineQuantity> = unstoppable.flat_map(|known| self.unshipped_of(known)).collect();
-        self.wanted(line).saturating_sub(self.shipped(line) + units(unstoppable.iter(), line))
+        self.wanted(line).saturating_sub(self.shipped(line) + self.unstoppable(line))
     }
 
     /// Whether nothing was delivered, and nothing will be.

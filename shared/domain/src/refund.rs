@@ -255,8 +255,22 @@ impl Order {
     /// what refunds take out of the deposit.
     fn overpaid(&self) -> Result<Minor, MoneyError> {
         let due = if self.is_cancelled() { Minor::ZERO } else { self.amount_due()? };
-        let back = Minor::sum(self.standing_refunds().map(Refund::from_deposit).collect::<Result<Vec<_>, _>>()?)?;
-        Ok(self.tendered()?.minus(due)?.minus(back)?.max(Minor::ZERO))
+        Ok(self.tendered()?.minus(due)?.minus(self.back_from_deposits()?)?.max(Minor::ZERO))
+    }
+
+    fn back_from_deposits(&self) -> Result<Minor, MoneyError> {
+        Minor::sum(self.standing_refunds().map(Refund::from_deposit).collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Money that pays for what is delivered: what has arrived, less what went back for units that were taken off, unless
+    /// they left all the same and were credited for it.
+    ///
+    /// # Errors
+    /// Overflow.
+    pub fn paid_for_it(&self) -> Result<Minor, MoneyError> {
+        let credits = self.standing_refunds().filter(|refund| refund.origin == RefundOrigin::Overtaken);
+        let credited = Minor::sum(credits.map(|refund| refund.total))?;
+        self.tendered()?.minus(self.back_from_deposits()?)?.plus(credited)
     }
 
     /// Shipping without tax, and its taxes.
@@ -339,9 +353,14 @@ impl Order {
             });
             let most = match line.goods {
                 Goods::Cancelled => self.cancellation_asked(line.line, |_| true),
-                Goods::Returned | Goods::Kept => self.shipped(line.line).max(self.in_return(line.line)),
+                Goods::Returned | Goods::Kept => self.ever_with_buyer(line.line),
             };
-            units > most
+            let of_return = refund.of_return.filter(|_| line.goods != Goods::Cancelled);
+            let paid_under_it = of_return.and_then(|of| self.reversals.returns.get(&of)).is_some_and(|known| {
+                let number = known.fact.number;
+                self.refunded_of_return(number, line.line) > self.asked(&known.fact, line.line)
+            });
+            units > most || paid_under_it
         };
         self.left_to_refund() >= Minor::ZERO && !refund.lines.iter().any(over)
     }

@@ -76,6 +76,11 @@ impl Order {
             .sum()
     }
 
+    /// Units of a line that the buyer has or had, or that are on their way: two returns may name the same ones.
+    pub(crate) fn ever_with_buyer(&self, line: usize) -> u32 {
+        self.shipped(line).max(self.in_return(line).min(self.wanted(line)))
+    }
+
     /// Units of a line that have left and that nobody has asked to return yet.
     #[must_use]
     pub fn returnable(&self, line: usize) -> u32 {
@@ -497,9 +502,18 @@ impl Order {
         refunds.filter(|known| known.line == line && wanted(known)).map(|known| known.quantity).sum()
     }
 
-    /// Units of a line that were refunded under a return.
+    /// Units of a line that were, or are to be, refunded under a return.
     pub(crate) fn refunded_of_return(&self, of_return: u32, line: usize) -> u32 {
-        let refunds = self.standing_refunds().filter(|refund| refund.of_return == Some(of_return));
+        self.units_of_return((of_return, line), |_| true)
+    }
+
+    /// The same without what is only decided.
+    pub(crate) fn paid_of_return(&self, of_return: u32, line: usize) -> u32 {
+        self.units_of_return((of_return, line), |refund| self.reversals.issued.contains_key(&refund.number))
+    }
+
+    fn units_of_return(&self, (of_return, line): (u32, usize), wanted: impl Fn(&Refund) -> bool) -> u32 {
+        let refunds = self.standing_refunds().filter(|refund| refund.of_return == Some(of_return) && wanted(refund));
         let lines = refunds.flat_map(|refund| &refund.lines).filter(|known| known.line == line);
         lines.filter(|known| known.goods != Goods::Cancelled).map(|known| known.quantity).sum()
     }
@@ -533,7 +547,7 @@ impl Order {
         };
         // What was refunded under another name is not refunded again when it comes back.
         let credited = self.refunded_units(line, |of| of.goods != Goods::Cancelled);
-        let room = self.shipped(line).max(self.in_return(line)).saturating_sub(credited);
+        let room = self.ever_with_buyer(line).saturating_sub(credited);
         due.saturating_sub(self.decided_of_return(known.number, line)).min(room)
     }
 

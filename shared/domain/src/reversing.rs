@@ -334,13 +334,15 @@ impl Order {
         })
     }
 
-    /// Every payment back of every refund that is settled, in the order in which they were: what settles later must not
-    /// change what was posted before. Which deposit pays follows from the facts alone: the newest first, because invoices
-    /// take the oldest first; what invoices have taken is gone.
+    /// Every payment back of every refund that is settled, in the order in which we learned of it: what is learned later
+    /// must not change what was posted before. Which deposit pays follows from the facts alone: the newest first, because
+    /// invoices take the oldest first; what invoices have taken is gone.
     #[must_use]
     pub fn refund_postings(&self) -> Vec<RefundPosting> {
-        let mut deposits: Vec<(&Tender, Minor)> =
-            self.captured_tenders().map(|(_, tender)| (tender, self.unapplied(tender))).collect();
+        let mut deposits: Vec<(Arrived<'_>, Minor)> = self
+            .captured_tenders()
+            .map(|(number, tender)| (Arrived { tender, learned_at: self.learned_at(number) }, self.unapplied(tender)))
+            .collect();
         deposits.reverse();
         let settled = self.standing_refunds().filter(|refund| self.is_settled(refund));
         let mut settled: Vec<_> =
@@ -348,19 +350,19 @@ impl Order {
         settled.sort_by_key(|(refund, issued)| (issued.at, refund.number));
         let mut postings = Vec::new();
         for (refund, issued) in settled {
-            let issued = &issued.fact;
+            let (learned_at, issued) = (issued.at, &issued.fact);
             let mut from_deposit = refund.from_deposit().unwrap_or_default();
             let mut place = refund.number * 100;
             for tender in &issued.tenders {
                 let mut left = tender.amount;
-                // Money that came after it is not what went back, unless there was no other.
+                // Money of which we learned after it is not what went back, unless there was no other.
                 for is_later in [false, true] {
-                    let eligible = |paid: &Tender| (paid.at > issued.at) == is_later;
+                    let eligible = |paid: &Arrived<'_>| (paid.learned_at > Some(learned_at)) == is_later;
                     for (paid, capacity) in deposits.iter_mut().filter(|(paid, _)| eligible(paid)) {
                         let amount = left.min(from_deposit).min(*capacity);
                         if amount > Minor::ZERO {
                             place += 1;
-                            postings.push(posting(place, (tender, amount), (Some(paid.id.clone()), issued.at)));
+                            postings.push(posting(place, (tender, amount), (Some(paid.tender.id.clone()), issued.at)));
                             *capacity = capacity.minus(amount).unwrap_or_default();
                             from_deposit = from_deposit.minus(amount).unwrap_or_default();
                             left = left.minus(amount).unwrap_or_default();
@@ -374,6 +376,11 @@ impl Order {
             }
         }
         postings
+    }
+
+    /// When we learned that the money of a tender has arrived; `None` for what was there at first.
+    fn learned_at(&self, number: u32) -> Option<Timestamp> {
+        self.late_tenders.get(&number).map(|known| known.at)
     }
 
     /// What no invoice has taken of a tender's deposit.
@@ -473,6 +480,12 @@ impl Order {
         let credit = self.reversals.credit_memos.keys().map(|refund| self.open_credit(*refund)).sum();
         (receivable, tendered - applied - refunded, credit)
     }
+}
+
+/// A payment and when we learned of it.
+struct Arrived<'a> {
+    tender: &'a Tender,
+    learned_at: Option<Timestamp>,
 }
 
 fn posting(

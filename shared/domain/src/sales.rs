@@ -315,7 +315,7 @@ impl Reading {
 
     /// What was added has to be paid before it leaves.
     fn hold_unless_paid(&mut self) {
-        let (Ok(due), Ok(paid)) = (self.order.amount_due(), self.order.tendered()) else { return };
+        let (Ok(due), Ok(paid)) = (self.order.amount_due(), self.order.paid_for_it()) else { return };
         if self.added && due > paid && !self.order.holds.contains_key(&HoldCode::Unpaid) {
             let detail = format!("{} of {} minor units are paid since the order was edited", paid.get(), due.get());
             self.say(Event::OrderHeld { holds: vec![Hold::new(HoldCode::Unpaid, detail)] });
@@ -325,9 +325,8 @@ impl Reading {
     /// Spreads units over the lines that bear the identities, as far as they are still to be delivered.
     fn units_of<'a>(&self, told: impl Iterator<Item = (&'a str, u32)>) -> Units {
         let mut units = Units::new();
-        let open = |index: usize| self.order.wanted(index).saturating_sub(self.order.shipped(index));
         for (line_id, quantity) in told {
-            self.order.spread((line_id, quantity), open, &mut units);
+            self.order.spread((line_id, quantity), |index| self.order.cancellable(index), &mut units);
         }
         units
     }
@@ -337,8 +336,7 @@ impl Reading {
         if self.order.reversals.storefront_cancelled.is_some() || self.order.is_cancelled_at_storefront() {
             return;
         }
-        let open = |index: usize| self.order.wanted(index).saturating_sub(self.order.shipped(index));
-        let units: Units = self.order.goods().map(|(index, _)| (index, open(index))).collect();
+        let units: Units = self.order.goods().map(|(index, _)| (index, self.order.cancellable(index))).collect();
         if let Some(cancelled) = cancelled_at_storefront(&self.order, &told.reason, &units) {
             self.say(cancelled);
         }
@@ -485,14 +483,15 @@ impl Reading {
             // Nothing comes back that never left.
             self.order.spread((&line.line_id, left), |index| self.order.ordered(index), &mut off);
             let goods = if line.restock == Restock::Nothing { Goods::Kept } else { Goods::Returned };
-            let parts = off.into_iter().map(|part| (part, Goods::Cancelled));
-            lines.extend(shares(line, parts.chain(gone.into_iter().map(|part| (part, goods)))));
+            // What was not sent carries the last shares, because invoices carry the first.
+            let gone = gone.into_iter().map(|part| (part, goods));
+            lines.extend(shares(line, gone.chain(off.into_iter().map(|part| (part, Goods::Cancelled)))));
         }
         lines
     }
 
     /// The return that a refund settles: the storefront's own, one of ours that waits for these units, or a new one
-    /// for goods that are refunded before they are back.
+    /// for goods that are refunded before they are back. What we have only decided, others may pay first.
     fn return_of(&mut self, told: &ToldRefund, lines: &[RefundLine]) -> Option<u32> {
         let returned: Vec<&RefundLine> = lines.iter().filter(|line| line.goods == Goods::Returned).collect();
         let source = told.return_id.as_ref().map(|id| ReturnSource::Storefront(id.clone()));
@@ -506,16 +505,18 @@ impl Reading {
         let waits = |known: &&Return| {
             returned.iter().all(|line| {
                 let open = self.order.asked(known, line.line);
-                open.saturating_sub(self.order.refunded_of_return(known.number, line.line)) >= line.quantity
+                open.saturating_sub(self.order.paid_of_return(known.number, line.line)) >= line.quantity
             })
         };
         if let Some(known) = self.order.authorized_returns().find(waits) {
             return Some(known.number);
         }
+        let lines = self.not_in_return(&returned);
+        if lines.is_empty() {
+            let concerned = |known: &&Return| returned.iter().any(|of| self.order.asked(known, of.line) > 0);
+            return self.order.authorized_returns().find(concerned).map(|known| known.number);
+        }
         let number = next(&self.order.reversals.returns);
-        let lines =
-            returned.iter().map(|of| ReturnLine { line: of.line, quantity: of.quantity, reason: "refunded".into() });
-        let lines = lines.collect();
         self.say(Event::ReturnRequested(Return {
             number,
             source: ReturnSource::Refund(told.id.clone()),
@@ -527,6 +528,24 @@ impl Reading {
         }));
         self.say(Event::ReturnAuthorized { number });
         Some(number)
+    }
+}
+
+impl Reading {
+    /// Refunded units that no other return expects: no unit comes back twice.
+    fn not_in_return(&self, returned: &[&RefundLine]) -> Vec<ReturnLine> {
+        let mut taken = Units::new();
+        let mut lines = Vec::new();
+        for of in returned {
+            let before = taken.entry(of.line).or_default();
+            let leaves = self.order.wanted(of.line).max(self.order.shipped(of.line));
+            let quantity = of.quantity.min(leaves.saturating_sub(self.order.in_return(of.line) + *before));
+            *before += quantity;
+            if quantity > 0 {
+                lines.push(ReturnLine { line: of.line, quantity, reason: "refunded".into() });
+            }
+        }
+        lines
     }
 }
 
@@ -598,7 +617,7 @@ impl Order {
     /// Whether as much has arrived as the order costs.
     #[must_use]
     pub fn is_paid(&self) -> bool {
-        matches!((self.amount_due(), self.tendered()), (Ok(due), Ok(paid)) if paid >= due)
+        matches!((self.amount_due(), self.paid_for_it()), (Ok(due), Ok(paid)) if paid >= due)
     }
 
     /// What the order costs now: as accepted, with what was added, without what was cancelled. What comes in exchange

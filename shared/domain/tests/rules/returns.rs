@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::samples::{
     accepted, accepted_under, after, allocated, at, catalogue, document, given, gone, issued, item, kinds, line, moved,
-    needs, ordinary, paid, reason_codes, refund_totals, settled, shipped, shop, sku, unpaid, whole,
+    needs, ordinary, paid, reason_codes, refund_totals, settled, shipped, shop, sku, tender, unpaid, whole,
 };
 
 fn asked(lines: &[(&str, u32, &str)]) -> ReturnCommand {
@@ -275,11 +275,25 @@ fn two_lines_of_one_sku_take_what_each_expects() {
     assert_eq!((order.received(1, 0), order.received(1, 1), refund_totals(&order)), (0, 1, vec![900]));
 }
 
-#[test]
-fn a_change_that_came_too_late_is_taken_over_by_somebody_s_word() {
+/// The ordinary order, all of it gone, and a tee more that was added too late.
+fn with_late_tee() -> Order {
     let late = RefusedChange { id: "E1".into(), reason: "too late".into(), lines: vec![line("TEE", 1, 1000)] };
-    let order = settled([gone(), vec![Event::ChangeRefused(late)]].concat());
+    settled([gone(), vec![Event::ChangeRefused(late)]].concat())
+}
+
+#[test]
+fn a_change_that_came_too_late_is_not_taken_over_while_it_is_unpaid() {
+    let order = with_late_tee();
     assert_eq!(needs(&order), [("change:E1".into(), "too_late".into())]);
+    assert_eq!(resolve(&order, "change:E1").events, [], "nothing of it is paid");
+    let order = after(&order, Event::TenderCaptured { number: 2, tender: tender("T2", 999) });
+    assert_eq!(resolve(&order, "change:E1").events, [], "not all of it is paid");
+    assert_eq!((needs(&order), order.lines().count()), (vec![("change:E1".into(), "too_late".into())], 2));
+}
+
+#[test]
+fn a_change_that_came_too_late_is_taken_over_by_somebody_s_word_once_it_is_paid() {
+    let order = after(&with_late_tee(), Event::TenderCaptured { number: 2, tender: tender("T2", 1000) });
     let order = after(&order, resolve(&order, "change:E1"));
     assert_eq!((needs(&order), order.wanted(2)), (vec![], 1));
     assert_eq!(resolve(&order, "change:E1").events, []);

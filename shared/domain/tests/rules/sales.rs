@@ -1,17 +1,17 @@
 //! What a storefront's sales ledger says, read as a whole.
 
 use crossdock_domain::event::{Cancellation, CancelledBy, Document, Edit, Resolution};
-use crossdock_domain::returns::{ReturnCommand, request_return};
+use crossdock_domain::returns::{ReturnCommand, request_return, resolve};
 use crossdock_domain::reversals::{Goods, RefundOrigin, ReturnSource};
 use crossdock_domain::sales::{
     RefundStatus, Restock, SalesReport, ToldCancellation, ToldEdit, ToldRefund, ToldRefundLine, ToldReturn,
     ToldReturnStatus, record_sales, shows_all,
 };
-use crossdock_domain::{Event, HoldCode, Line, Minor, Order, Status};
+use crossdock_domain::{Event, HoldCode, Line, Minor, Order, Status, Tender};
 
 use crate::samples::{
     accepted, after, all_done, at, cancelled, document, given, gone, issued, kinds, line, minor, needs, ordinary,
-    refund_totals, settled, shipped, tax, units, whole, with_3pl,
+    refund_totals, settled, shipped, tax, tender, units, whole, with_3pl,
 };
 
 fn nothing() -> SalesReport {
@@ -99,6 +99,51 @@ fn units_that_were_added_too_late_wait_for_somebody_s_word() {
     let order = read(&given(with_3pl()), &report);
     assert_eq!((order.lines().count(), needs(&order)), (2, vec![("change:E1".into(), "too_late".into())]));
     says_nothing_more(&order, &report);
+}
+
+/// Two caps that were added too late, and then this many of them taken off again.
+fn caps_taken_off(units: u32) -> (SalesReport, Order) {
+    let caps = Line { discount: minor(10), taxes: vec![tax(40)], ..line("CAP", 2, 100) };
+    let mut report = edit(vec![caps], &[]);
+    let order = read(&given(with_3pl()), &report);
+    assert_eq!(needs(&order), [("change:E1".into(), "too_late".into())]);
+    let (id, removed) = ("E2".to_owned(), vec![("L-CAP".to_owned(), units)]);
+    report.edits.push(ToldEdit { id, at: at(95), added: Vec::new(), removed, other: Vec::new() });
+    let order = read(&order, &report);
+    assert_eq!((order.reversals.cancellations.len(), order.lines().count()), (0, 2), "they were never sent");
+    says_nothing_more(&order, &report);
+    (report, order)
+}
+
+#[test]
+fn units_that_were_added_too_late_and_are_taken_off_again_need_nobody() {
+    let (_, order) = caps_taken_off(2);
+    assert_eq!((needs(&order), order.amount_due().unwrap()), (vec![], ordinary().total));
+}
+
+#[test]
+fn of_units_that_were_added_too_late_only_those_that_are_left_wait_for_a_word() {
+    let (_, order) = caps_taken_off(1);
+    let left = &order.reversals.refused_changes.get("E1").unwrap().fact.lines;
+    let caps = Line { discount: minor(5), taxes: vec![tax(20)], ..line("CAP", 1, 100) };
+    assert_eq!(left, &[caps]);
+    let tender = Tender { at: at(96), ..tender("T2", 115) };
+    let order = after(&order, Event::TenderCaptured { number: 2, tender });
+    let order = after(&order, resolve(&order, "change:E1"));
+    assert_eq!((needs(&order), order.wanted(2), order.is_paid()), (vec![], 1, true));
+}
+
+#[test]
+fn what_comes_in_exchange_is_not_due() {
+    let order = settled(gone());
+    let exchange = vec![line("CAP", 1, 5000)];
+    let order = read(&order, &returns(ToldReturnStatus::Open, exchange.clone()));
+    assert_eq!((order.ordered(2), order.amount_due().unwrap()), (1, ordinary().total));
+    assert!(order.is_paid() && order.holds.is_empty(), "the credit of what comes back pays it");
+    let added = edit(vec![line("MUG", 1, 50)], &[]);
+    let order = read(&given([accepted(ordinary())]), &added);
+    let order = read(&order, &returns(ToldReturnStatus::Open, exchange));
+    assert_eq!(order.amount_due().unwrap(), minor(ordinary().total.get() + 50), "what was added besides is");
 }
 
 #[test]
@@ -201,7 +246,7 @@ fn a_refund_of_units_of_which_a_part_has_left_is_split_to_the_cent() {
     let order = settled([with_3pl(), vec![shipped(1, 1, &[(0, 1)])]].concat());
     let order = read(&order, &refunds(vec![refunded(vec![two], &[2222])]));
     let parts: Vec<_> = known(&order, 1).lines.iter().map(|of| (of.goods, of.quantity, of.net.get())).collect();
-    assert_eq!(parts, [(Goods::Cancelled, 1, 926), (Goods::Returned, 1, 925)]);
+    assert_eq!(parts, [(Goods::Returned, 1, 926), (Goods::Cancelled, 1, 925)]);
     assert_eq!((known(&order, 1).total, known(&order, 1).adjustment), (minor(2222), Minor::ZERO));
 }
 

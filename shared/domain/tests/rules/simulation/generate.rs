@@ -16,9 +16,12 @@ pub fn any_play() -> impl Strategy<Value = Vec<u16>> {
     prop::collection::vec(choice, 0..90)
 }
 
-/// The same, with everything that can be taken back.
+/// The same, with everything that can be taken back, each thing as often as it happens.
 pub fn any_life() -> impl Strategy<Value = Vec<u16>> {
-    prop::collection::vec(any::<u16>(), 0..140)
+    let all = u16::try_from(ACTIONS.len()).unwrap();
+    let often = (0..all).zip(ACTIONS).flat_map(|(action, (_, weight, _))| (0..weight).map(move |_| action));
+    let choice = (prop::sample::select(often.collect::<Vec<_>>()), 0..u16::MAX / all);
+    prop::collection::vec(choice.prop_map(move |(action, which)| which * all + action), 0..140)
 }
 
 fn any_taxes() -> impl Strategy<Value = Vec<TaxLine>> {

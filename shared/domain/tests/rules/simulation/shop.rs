@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crossdock_domain::event::{IssuedRefund, LineQuantity, Refund};
 use crossdock_domain::reversals::Goods;
 use crossdock_domain::sales::{
-    RefundStatus, RefundTender, Restock, SalesReport, ToldCancellation, ToldEdit, ToldRefund, ToldRefundLine,
-    ToldReturn, ToldReturnStatus,
+    RefundStatus, RefundTender, Restock, SalesReport, ToldCancellation, ToldEdit, ToldPayment, ToldRefund,
+    ToldRefundLine, ToldReturn, ToldReturnStatus,
 };
-use crossdock_domain::{CanonicalOrder, Line, Minor, Order, TaxLine, TenderStatus};
+use crossdock_domain::{CanonicalOrder, Line, Minor, Order, TaxLine, Tender, TenderStatus};
 use jiff::Timestamp;
 
 use crate::samples::minor;
@@ -63,13 +63,13 @@ impl Shop {
         Self { sold, included: order.taxes_included, ..Self::default() }
     }
 
-    pub fn report(&self, at: Timestamp) -> SalesReport {
+    pub fn report(&self, order: &CanonicalOrder, at: Timestamp) -> SalesReport {
         let current = self.sold.iter().map(|sold| (sold.line.id.clone(), sold.refundable()));
         SalesReport {
             version: at,
             cancelled: self.cancelled.clone(),
             current: current.collect(),
-            payments: Vec::new(),
+            payments: payments(order),
             edits: self.edits.clone(),
             refunds: self.refunds.clone(),
             returns: self.returns.clone(),
@@ -98,6 +98,9 @@ impl Shop {
 
     /// Somebody takes units off, or adds a line.
     pub fn edit(&mut self, which: usize, at: Timestamp) -> bool {
+        if self.cancelled.is_some() {
+            return false;
+        }
         let id = format!("E{}", self.edits.len() + 1);
         let mut edit = ToldEdit { id, at, added: Vec::new(), removed: Vec::new(), other: Vec::new() };
         let place = which % self.sold.len();
@@ -331,6 +334,16 @@ fn value(line: &ToldRefundLine) -> i64 {
 fn payment(refund: &str, (place, amount): (u32, i64), status: RefundStatus) -> RefundTender {
     let id = format!("{refund}-P{place}");
     RefundTender { id, gateway: "shopify_payments".into(), amount: minor(amount), status }
+}
+
+/// Every payment that has arrived, as the ledger tells it: oldest first.
+fn payments(order: &CanonicalOrder) -> Vec<ToldPayment> {
+    let arrived = order.tenders.iter().filter(|tender| tender.status == TenderStatus::Captured);
+    let told =
+        |of: &Tender| ToldPayment { id: of.id.clone(), gateway: of.gateway.clone(), amount: of.amount, at: of.at };
+    let mut payments: Vec<ToldPayment> = arrived.filter(|of| of.amount > Minor::ZERO).map(told).collect();
+    payments.sort_by_key(|payment| payment.at);
+    payments
 }
 
 /// Money that the storefront has taken.

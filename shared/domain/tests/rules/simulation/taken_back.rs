@@ -3,7 +3,7 @@
 use crossdock_domain::cancel::{CancelCommand, cancel, stop_answered, stopped_by_3pl};
 use crossdock_domain::disputes::{DisputeOutcome, DisputeReport, record_dispute};
 use crossdock_domain::event::{Disposition, Resolution};
-use crossdock_domain::returns::{ReturnCommand, ReturnReport, record_return, request_return, resolve};
+use crossdock_domain::returns::{ReturnCommand, ReturnReport, decline, record_return, request_return, resolve};
 use crossdock_domain::{Sku, Task, TaskKind};
 
 use super::actions::pick;
@@ -60,7 +60,7 @@ impl World {
         if task.id.kind == TaskKind::CancelFulfillment {
             Some(Outcome::Stopped { number, told: self.stop_at_3pl(number) })
         } else if task.id.kind == TaskKind::ReadSales {
-            Some(Outcome::Read { report: Box::new(self.shop.report(self.now())), changes: number })
+            Some(Outcome::Read { report: Box::new(self.shop.report(&self.source, self.now())), changes: number })
         } else {
             let refund = self.order.reversals.refunds.get(&number)?.fact.clone();
             let which = if self.obliging { 0 } else { usize::try_from(self.seconds).unwrap() };
@@ -129,6 +129,17 @@ impl World {
         (0..self.back.len()).for_each(|which| self.tell_back(which));
         for about in self.order.attention().into_iter().map(|attention| attention.about) {
             self.record(&format!("retry:{about}:{}", self.order.seq), resolve(&self.order, &about));
+        }
+    }
+
+    /// The storefront tells all that has changed, and is read.
+    pub(super) fn read_all(&mut self) {
+        while !self.shop.untold.is_empty() {
+            tell_change(self, 0);
+        }
+        let reading = self.order.outstanding().into_iter().find(|task| task.id.kind == TaskKind::ReadSales);
+        if let Some(task) = reading {
+            self.perform(&task);
         }
     }
 
@@ -266,10 +277,14 @@ pub fn tell_back(world: &mut World, which: usize) {
     world.tell_back(which);
 }
 
-/// Somebody says his word about something that waits for it.
+/// Somebody says his word, a yes or a no, about something that waits for it.
 pub fn say(world: &mut World, which: usize) {
     let abouts: Vec<String> = world.order.attention().into_iter().map(|attention| attention.about).collect();
-    if let Some(about) = pick(&abouts, which) {
+    let Some(about) = pick(&abouts, which / 4) else { return };
+    if which.is_multiple_of(4) {
+        let told = world.record(&format!("decline:{about}:{}", world.order.seq), decline(&world.order, &about));
+        world.is_left_alone &= !told;
+    } else {
         world.record(&format!("retry:{about}:{}", world.order.seq), resolve(&world.order, &about));
     }
 }

@@ -9,16 +9,16 @@ use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::reversals::RefundOrigin;
 use crossdock_domain::sales::SalesReport;
 use crossdock_domain::shipping::ShipmentReport;
-use crossdock_domain::{CanonicalOrder, Commit, Event, Minor, Order, Sku, TaskKind};
+use crossdock_domain::{CanonicalOrder, Commit, Event, Minor, Order, Sku, TaskKind, Tender, TenderStatus};
 use jiff::Timestamp;
 
 use super::actions::ACTIONS;
 use super::books::Books;
 use super::effects::content;
 use super::generate::SKUS;
-use super::shop::Shop;
+use super::shop::{Shop, captured};
 use super::taken_back::Back;
-use crate::samples::{at, catalogue, inbound, item, order_id, settings};
+use crate::samples::{at, catalogue, inbound, item, order_id, settings, tender};
 
 /// What exists outside under one of our references.
 pub struct Outside {
@@ -70,6 +70,8 @@ pub struct World {
     pub obliging: bool,
     /// Whether nobody but us has moved money or taken anything off.
     pub is_left_alone: bool,
+    /// Whether an order is told with one sum of all that was paid for it at first.
+    tells_sums: bool,
     drafts: BTreeMap<TaskId, String>,
 }
 
@@ -77,6 +79,7 @@ impl World {
     /// A world in which a storefront has just taken an order; there is not always enough in stock for it.
     pub fn new(order: CanonicalOrder) -> Self {
         let stock = catalogue(SKUS.map(|name| item(name, &[("LON1", 1), ("MAN1", 2)])));
+        let tells_sums = order.total.get() % 2 == 0;
         let mut world = Self {
             order: Order::new(order_id()),
             commits: Vec::new(),
@@ -98,10 +101,35 @@ impl World {
             arrived: BTreeMap::new(),
             obliging: false,
             is_left_alone: true,
+            tells_sums,
             drafts: BTreeMap::new(),
         };
         world.tell_order();
         world
+    }
+
+    /// The order in the storefront's words: some tell what was paid as one sum, under the order's own name.
+    fn told(&self) -> CanonicalOrder {
+        let mut told = self.source.clone();
+        if self.tells_sums {
+            let promised = told.tenders.iter().any(|tender| tender.status == TenderStatus::Pending);
+            let status = if promised { TenderStatus::Pending } else { TenderStatus::Captured };
+            let at = told.tenders.iter().map(|tender| tender.at).max().unwrap_or_else(|| self.now());
+            let sum = Tender { status, at, ..tender(&self.order.id.channel.to_string(), told.total.get()) };
+            told.tenders = if told.total > Minor::ZERO { vec![sum] } else { Vec::new() };
+        }
+        told
+    }
+
+    /// Money arrives at the storefront; its ledger knows it at once.
+    pub(super) fn arrives(&mut self, payment: Tender) {
+        self.shop.untold.push(format!("payment:{}", payment.id));
+        self.source.tenders.push(payment);
+    }
+
+    /// Money that has arrived at the storefront.
+    pub fn taken_at_storefront(&self) -> i64 {
+        captured(&self.source)
     }
 
     pub fn documents(&self) -> BTreeSet<String> {
@@ -117,7 +145,7 @@ impl World {
     pub fn tell_order(&mut self) {
         let (settings, items) = (settings(), self.stock.clone());
         let context = Context { settings: &settings, items: &items };
-        let decision = storefront_order(&self.order, &inbound(self.source.clone()), context);
+        let decision = storefront_order(&self.order, &inbound(self.told()), context);
         self.record(&format!("fact:order:{}", self.seconds), decision);
     }
 

@@ -1,0 +1,101 @@
+//! Payments back that fail: tried again, or made good another way, and never paid twice.
+
+use crossdock_domain::returns::resolve;
+use crossdock_domain::sales::{RefundStatus, SalesReport, ToldRefund, record_sales};
+use crossdock_domain::{Event, Minor, Order};
+
+use crate::samples::{accepted, after, at, cancelled, issued, minor, needs, ordinary, refund_totals, settled};
+
+/// A tee was cancelled, and its payment back has failed.
+fn failed() -> Order {
+    let order = settled([accepted(ordinary()), cancelled(1, &[(0, 1)])]);
+    after(&order, Event::RefundIssued { number: 1, issued: issued("9", &[1110], RefundStatus::Failed) })
+}
+
+fn told(id: &str, amount: i64, status: RefundStatus) -> ToldRefund {
+    let issued = issued(id, &[amount], status);
+    ToldRefund {
+        id: issued.id,
+        at: issued.at,
+        reference: None,
+        return_id: None,
+        lines: Vec::new(),
+        shipping: Minor::ZERO,
+        shipping_taxes: Vec::new(),
+        adjustment: minor(amount),
+        tenders: issued.tenders,
+    }
+}
+
+fn ledger(refunds: Vec<ToldRefund>) -> SalesReport {
+    SalesReport {
+        version: at(100),
+        cancelled: None,
+        current: Vec::new(),
+        payments: Vec::new(),
+        edits: Vec::new(),
+        refunds,
+        returns: Vec::new(),
+    }
+}
+
+fn to_issue(order: &Order) -> Vec<u32> {
+    order.refunds_to_issue().map(|refund| refund.number).collect()
+}
+
+#[test]
+fn a_failed_refund_is_decided_anew_once_when_somebody_says_so() {
+    let order = failed();
+    assert_eq!((refund_totals(&order), to_issue(&order)), (vec![1110], vec![]), "not by itself");
+    let retried = after(&order, resolve(&order, "refund:R1"));
+    assert_eq!((refund_totals(&retried), to_issue(&retried), needs(&retried)), (vec![1110, 1110], vec![2], vec![]));
+    assert_eq!(resolve(&retried, "refund:R1").events, [], "said once");
+    let paid =
+        after(&retried, Event::RefundIssued { number: 2, issued: issued("10", &[1110], RefundStatus::Succeeded) });
+    assert_eq!((paid.refunded().unwrap(), to_issue(&paid), needs(&paid)), (minor(1110), vec![], vec![]));
+    assert_eq!(resolve(&paid, "refund:R2").events, [], "what has gone is not tried again");
+}
+
+#[test]
+fn a_second_failure_waits_for_somebody_like_the_first() {
+    let order = failed();
+    let order = after(&order, resolve(&order, "refund:R1"));
+    let order = after(&order, Event::RefundIssued { number: 2, issued: issued("10", &[1110], RefundStatus::Failed) });
+    assert_eq!((needs(&order), to_issue(&order)), (vec![("refund:R2".into(), "refused".into())], vec![]));
+    let order = after(&order, resolve(&order, "refund:R2"));
+    assert_eq!((to_issue(&order), order.refunded().unwrap()), (vec![3], minor(1110)));
+}
+
+#[test]
+fn a_failed_refund_is_made_good_by_the_same_amount_by_hand() {
+    let both = ledger(vec![told("9", 1110, RefundStatus::Failed), told("11", 1110, RefundStatus::Succeeded)]);
+    let decision = record_sales(&failed(), &both, 1);
+    let made_good = Event::RefundIssued { number: 1, issued: issued("11", &[1110], RefundStatus::Succeeded) };
+    assert_eq!(decision.events, [made_good, Event::SalesRead { changes: 1 }]);
+    let order = after(&failed(), decision);
+    assert_eq!((refund_totals(&order), order.refunded().unwrap(), needs(&order)), (vec![1110], minor(1110), vec![]));
+    assert_eq!(resolve(&order, "refund:R1").events, []);
+    assert_eq!(record_sales(&order, &both, 2).events, [Event::SalesRead { changes: 2 }], "told again");
+}
+
+#[test]
+fn another_amount_by_hand_makes_nothing_good() {
+    let order = failed();
+    for (amount, status) in [(1109, RefundStatus::Succeeded), (1110, RefundStatus::Failed)] {
+        let report = ledger(vec![told("11", amount, status)]);
+        let order = after(&order, record_sales(&order, &report, 1));
+        assert!(order.failed_refunds().any(|refund| refund.number == 1), "{amount} {status:?}");
+        assert_eq!(order.reversals.refunds.len(), 2);
+    }
+}
+
+#[test]
+fn what_somebody_paid_by_hand_and_failed_is_not_paid_by_us() {
+    let order = settled([accepted(ordinary())]);
+    let order = after(&order, record_sales(&order, &ledger(vec![told("9", 300, RefundStatus::Failed)]), 1));
+    assert_eq!(needs(&order), [("refund:R1".into(), "refused".into())]);
+    assert_eq!((resolve(&order, "refund:R1").events, to_issue(&order)), (vec![], vec![]));
+    let report = ledger(vec![told("10", 300, RefundStatus::Succeeded)]);
+    let order = after(&order, record_sales(&order, &report, 2));
+    assert_eq!((refund_totals(&order), order.refunded().unwrap()), (vec![300], minor(300)), "but by whoever began it");
+}
