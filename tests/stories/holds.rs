@@ -1,7 +1,5 @@
 //! Orders that wait for somebody.
 
-use crossdock_domain::event::HoldCode;
-use crossdock_domain::order::Status;
 use crossdock_world::World;
 use serde_json::{Value, json};
 
@@ -46,37 +44,6 @@ fn an_unknown_sku_is_held_until_the_catalogue_knows_it() {
         goes_its_way(world).await;
     });
     assert_all_closed(&world);
-}
-
-#[test]
-fn an_order_that_is_cancelled_at_the_storefront_waits_for_a_person() {
-    let world = told_in_every_way(async |world: &mut World| {
-        let id = place(world, one_mug());
-        world.settle().await;
-        world.shopify.act(json!({ "cancel_order": { "order": id, "refund": true } })).unwrap();
-        world.settle().await;
-    });
-    let order = world.orders().remove(0);
-    assert_eq!(order.status(), Status::Held);
-    assert!(order.holds.contains_key(&HoldCode::CancelledAtStorefront), "{:?}", order.holds);
-}
-
-#[test]
-fn an_order_that_is_changed_at_the_storefront_waits_for_a_person() {
-    let world = told_in_every_way(async |world: &mut World| {
-        place(world, two_lines());
-        let first = world.shopify.take_deliveries().remove(0);
-        shop_delivers(world, "orders/create", &first.body).await;
-        world.settle().await;
-        let mut changed: Value = serde_json::from_slice(&first.body).unwrap();
-        changed["updated_at"] = json!("2026-11-23T10:00:00+00:00");
-        changed["line_items"][1]["current_quantity"] = json!(1);
-        shop_delivers(world, "orders/updated", changed.to_string().as_bytes()).await;
-        world.settle().await;
-    });
-    let order = world.orders().remove(0);
-    assert_eq!(order.status(), Status::Held);
-    assert!(order.holds.contains_key(&HoldCode::ChangedAtStorefront), "{:?}", order.holds);
 }
 
 /// Told again without any change, with a newer time: the same order.

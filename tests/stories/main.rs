@@ -5,9 +5,11 @@
 mod acts;
 mod books;
 mod settled;
+mod taken_back;
 mod telling;
 
 mod cancellations;
+
 mod crowd;
 mod deaths;
 mod disputes;
