@@ -339,15 +339,19 @@ impl Order {
     /// invoices take the oldest first; what invoices have taken is gone.
     #[must_use]
     pub fn refund_postings(&self) -> Vec<RefundPosting> {
+        self.postings_of(|refund| self.is_settled(refund))
+    }
+
+    fn postings_of(&self, wanted: impl Fn(&Refund) -> bool) -> Vec<RefundPosting> {
         let mut deposits: Vec<(Arrived<'_>, Minor)> = self
             .captured_tenders()
             .map(|(number, tender)| (Arrived { tender, learned_at: self.learned_at(number) }, self.unapplied(tender)))
             .collect();
         deposits.reverse();
-        let settled = self.standing_refunds().filter(|refund| self.is_settled(refund));
+        let settled = self.standing_refunds().filter(|refund| wanted(refund));
         let mut settled: Vec<_> =
             settled.filter_map(|refund| Some((refund, self.reversals.issued.get(&refund.number)?))).collect();
-        settled.sort_by_key(|(refund, issued)| (issued.at, refund.number));
+        settled.sort_by_key(|(refund, issued)| (!self.is_settled(refund), issued.at, refund.number));
         let mut postings = Vec::new();
         for (refund, issued) in settled {
             let (learned_at, issued) = (issued.at, &issued.fact);
@@ -390,9 +394,10 @@ impl Order {
         tender.amount.minus(applied).unwrap_or_default()
     }
 
-    /// What refunds have taken, or will take, out of a tender's deposit.
+    /// What refunds have taken, or will take once their payments have gone, out of a tender's deposit: no invoice takes it.
     pub(crate) fn refunded_of_deposit(&self, tender: &str) -> i64 {
-        let postings = self.refund_postings().into_iter().filter(|posting| posting.deposit.as_deref() == Some(tender));
+        let postings = self.postings_of(|refund| self.reversals.issued.contains_key(&refund.number)).into_iter();
+        let postings = postings.filter(|posting| posting.deposit.as_deref() == Some(tender));
         postings.map(|posting| posting.amount.get()).sum()
     }
 

@@ -26,7 +26,7 @@ pub const ACTIONS: [(&str, u32, Action); 32] = [
     ("a task is parked", 1, park),
     ("a parked task is released", 2, release),
     ("late tasks are triggered again", 1, overdue),
-    ("a task is claimed by somebody who dies", 1, claim),
+    ("a task is claimed by somebody who dies", 4, claim),
     ("stock arrives", 2, restock),
     ("money arrives", 1, pay),
     ("the order is told again", 1, tell_again),
