@@ -42,13 +42,6 @@ pub enum Outcome {
     Issued { number: u32, issued: IssuedRefund },
 }
 
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let _ = std::fs::write("/tmp/l2_trace.txt", self.0.join("\n"));
-        }
-    }
-}
-
 pub struct World {
     pub order: Order,
     pub commits: Vec<Commit>,
