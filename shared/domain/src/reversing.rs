@@ -354,14 +354,15 @@ impl Order {
         settled.sort_by_key(|(refund, issued)| (!self.is_settled(refund), issued.at, refund.number));
         let mut postings = Vec::new();
         for (refund, issued) in settled {
-            let (learned_at, issued) = (issued.at, &issued.fact);
+            let issued = &issued.fact;
             let mut from_deposit = refund.from_deposit().unwrap_or_default();
             let mut place = refund.number * 100;
             for tender in &issued.tenders {
                 let mut left = tender.amount;
-                // Money of which we learned after it is not what went back, unless there was no other.
+                // Money of which we learned after it was issued is not what went back, unless there was no other: whether
+                // its payment is still under way must make no difference.
                 for is_later in [false, true] {
-                    let eligible = |paid: &Arrived<'_>| (paid.learned_at > Some(learned_at)) == is_later;
+                    let eligible = |paid: &Arrived<'_>| (paid.learned_at > Some(issued.at)) == is_later;
                     for (paid, capacity) in deposits.iter_mut().filter(|(paid, _)| eligible(paid)) {
                         let amount = left.min(from_deposit).min(*capacity);
                         if amount > Minor::ZERO {
