@@ -363,7 +363,11 @@ impl Order {
                 // its payment is still under way must make no difference.
                 for is_later in [false, true] {
                     let eligible = |paid: &Arrived<'_>| (paid.learned_at > Some(issued.at)) == is_later;
-                    for (paid, capacity) in deposits.iter_mut().filter(|(paid, _)| eligible(paid)) {
+                    let mut sources: Vec<_> = deposits.iter_mut().filter(|(paid, _)| eligible(paid)).collect();
+                    if is_later {
+                        sources.sort_by_key(|(paid, _)| paid.learned_at);
+                    }
+                    for (paid, capacity) in sources {
                         let amount = left.min(from_deposit).min(*capacity);
                         if amount > Minor::ZERO {
                             place += 1;
