@@ -389,7 +389,7 @@ impl Order {
 
     /// When we learned that the money of a tender has arrived; `None` for what was there at first.
     fn learned_at(&self, number: u32) -> Option<Timestamp> {
-        self.late_tenders.get(&number).map(|known| known.at)
+        self.late_tenders.get(&number).map(|known| known.at.max(known.fact.at))
     }
 
     /// What no invoice has taken of a tender's deposit.

@@ -29,7 +29,7 @@ pub const ACTIONS: [(&str, u32, Action); 32] = [
     ("a task is claimed by somebody who dies", 4, claim),
     ("stock arrives", 2, restock),
     ("money arrives", 1, pay),
-    ("the order is told again", 1, tell_again),
+    ("the order is told again", 3, tell_again),
     ("a caller cancels", 1, taken_back::cancel_by_api),
     ("the storefront cancels", 1, taken_back::cancel_at_storefront),
     ("the 3PL stops by itself", 1, taken_back::stop_by_3pl),
