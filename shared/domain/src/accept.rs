@@ -437,9 +437,9 @@ pub fn liftable_holds(order: &Order, recipient: Option<&Recipient>, context: Con
     };
     // What was added since then has to be paid, too: then the payments come to more than the order cost at first.
     let costs_the_same = order.amount_due().is_ok_and(|due| due == known.fact.order.total);
-    let stays = |code: &HoldCode| match code {
-        HoldCode::Unpaid => !order.is_paid() || (costs_the_same && remaining.contains(code)),
-        other => remaining.contains(other),
+    let stays = |code: &HoldCode| {
+        let is_found = remaining.contains(code);
+        if *code == HoldCode::Unpaid { !order.is_paid() || (costs_the_same && is_found) } else { is_found }
     };
     order.holds.keys().copied().filter(|code| code.lifted_by_review() || (checked(code) && !stays(code))).collect()
 }

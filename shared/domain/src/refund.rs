@@ -117,7 +117,9 @@ impl Order {
             return None;
         }
         let refunds = self.standing_refunds().filter(|refund| refund.origin == RefundOrigin::Cancellation);
-        let short = Minor::ZERO.minus(Minor::sum(refunds.map(|refund| refund.adjustment)).ok()?).ok()?;
+        // What went back of it since then is not short any more.
+        let short = Minor::sum(refunds.flat_map(|refund| [refund.adjustment, refund.overpaid])).ok()?;
+        let short = Minor::ZERO.minus(short).ok()?;
         let mut refund = self.blank(RefundOrigin::Cancellation, Vec::new());
         refund.overpaid = self.overpaid().ok()?.min(short).min(self.left_to_refund());
         self.bounded(refund)

@@ -339,26 +339,35 @@ impl Order {
     /// invoices take the oldest first; what invoices have taken is gone.
     #[must_use]
     pub fn refund_postings(&self) -> Vec<RefundPosting> {
+        self.postings_of(|refund| self.is_settled(refund))
+    }
+
+    fn postings_of(&self, wanted: impl Fn(&Refund) -> bool) -> Vec<RefundPosting> {
         let mut deposits: Vec<(Arrived<'_>, Minor)> = self
             .captured_tenders()
             .map(|(number, tender)| (Arrived { tender, learned_at: self.learned_at(number) }, self.unapplied(tender)))
             .collect();
         deposits.reverse();
-        let settled = self.standing_refunds().filter(|refund| self.is_settled(refund));
+        let settled = self.standing_refunds().filter(|refund| wanted(refund));
         let mut settled: Vec<_> =
             settled.filter_map(|refund| Some((refund, self.reversals.issued.get(&refund.number)?))).collect();
-        settled.sort_by_key(|(refund, issued)| (issued.at, refund.number));
+        settled.sort_by_key(|(refund, issued)| (!self.is_settled(refund), issued.at, refund.number));
         let mut postings = Vec::new();
         for (refund, issued) in settled {
-            let (learned_at, issued) = (issued.at, &issued.fact);
+            let issued = &issued.fact;
             let mut from_deposit = refund.from_deposit().unwrap_or_default();
             let mut place = refund.number * 100;
             for tender in &issued.tenders {
                 let mut left = tender.amount;
-                // Money of which we learned after it is not what went back, unless there was no other.
+                // Money of which we learned after it was issued is not what went back, unless there was no other: whether
+                // its payment is still under way must make no difference.
                 for is_later in [false, true] {
-                    let eligible = |paid: &Arrived<'_>| (paid.learned_at > Some(learned_at)) == is_later;
-                    for (paid, capacity) in deposits.iter_mut().filter(|(paid, _)| eligible(paid)) {
+                    let eligible = |paid: &Arrived<'_>| (paid.learned_at > Some(issued.at)) == is_later;
+                    let mut sources: Vec<_> = deposits.iter_mut().filter(|(paid, _)| eligible(paid)).collect();
+                    if is_later {
+                        sources.sort_by_key(|(paid, _)| paid.learned_at);
+                    }
+                    for (paid, capacity) in sources {
                         let amount = left.min(from_deposit).min(*capacity);
                         if amount > Minor::ZERO {
                             place += 1;
@@ -380,7 +389,7 @@ impl Order {
 
     /// When we learned that the money of a tender has arrived; `None` for what was there at first.
     fn learned_at(&self, number: u32) -> Option<Timestamp> {
-        self.late_tenders.get(&number).map(|known| known.at)
+        self.late_tenders.get(&number).map(|known| known.at.max(known.fact.at))
     }
 
     /// What no invoice has taken of a tender's deposit.
@@ -390,9 +399,10 @@ impl Order {
         tender.amount.minus(applied).unwrap_or_default()
     }
 
-    /// What refunds have taken, or will take, out of a tender's deposit.
+    /// What refunds have taken, or will take once their payments have gone, out of a tender's deposit: no invoice takes it.
     pub(crate) fn refunded_of_deposit(&self, tender: &str) -> i64 {
-        let postings = self.refund_postings().into_iter().filter(|posting| posting.deposit.as_deref() == Some(tender));
+        let postings = self.postings_of(|refund| self.reversals.issued.contains_key(&refund.number)).into_iter();
+        let postings = postings.filter(|posting| posting.deposit.as_deref() == Some(tender));
         postings.map(|posting| posting.amount.get()).sum()
     }
 

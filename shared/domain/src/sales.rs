@@ -508,14 +508,19 @@ impl Reading {
                 open.saturating_sub(self.order.paid_of_return(known.number, line.line)) >= line.quantity
             })
         };
-        if let Some(known) = self.order.authorized_returns().find(waits) {
+        let expecting = || self.order.authorized_returns().filter(|known| known.expects_goods);
+        let concerned = |known: &&Return| returned.iter().any(|of| self.order.asked(known, of.line) > 0);
+        let lines = self.not_in_return(&returned);
+        let none_left = || expecting().find(concerned).filter(|_| lines.is_empty());
+        if let Some(known) = expecting().find(waits).or_else(none_left) {
             return Some(known.number);
         }
-        let lines = self.not_in_return(&returned);
-        if lines.is_empty() {
-            let concerned = |known: &&Return| returned.iter().any(|of| self.order.asked(known, of.line) > 0);
-            return self.order.authorized_returns().find(concerned).map(|known| known.number);
-        }
+        let whole = || {
+            let line =
+                |of: &&RefundLine| ReturnLine { line: of.line, quantity: of.quantity, reason: "refunded".into() };
+            returned.iter().map(line).collect()
+        };
+        let lines = if lines.is_empty() { whole() } else { lines };
         let number = next(&self.order.reversals.returns);
         self.say(Event::ReturnRequested(Return {
             number,

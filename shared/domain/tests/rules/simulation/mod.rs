@@ -65,7 +65,7 @@ fn check_books(world: &World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn every_order_ends_completed_with_every_document_exactly_once(order in any_order(), play in any_play()) {
@@ -106,7 +106,7 @@ fn check_reversed_books(world: &World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn every_order_ends_whatever_is_taken_back_and_by_whom(order in any_order(), life in any_life()) {
@@ -171,7 +171,7 @@ fn what_makes_a_task_outstanding_is_what_many_lives_show() {
     let mut runner = TestRunner::deterministic();
     let mut observed: BTreeSet<(String, TaskKind)> = BTreeSet::new();
     let mut taken = [0_usize; ACTIONS.len()];
-    for _ in 0..500 {
+    for _ in 0..350 {
         let (order, play) = (any_order(), any_life()).new_tree(&mut runner).unwrap().current();
         let world = finished(order, &play);
         observed.extend(world.observed);
