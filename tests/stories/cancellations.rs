@@ -9,7 +9,7 @@ use crate::acts::{attention, but, fault, goes_its_way, one_mug, place, ship_all,
 use crate::books::{assert_stock, rows};
 use crate::settled::{accounts_by_order, assert_settled, documents_of, paid_back};
 use crate::taken_back::{
-    MUG, ask, ask_to_return, at_the_shop, by_hand, delivered, found, line_of, only_order, stock_moved, taken_back,
+    MUG, ask, ask_to_return, at_the_shop, by_hand, found, line_of, only_order, stock_moved, taken_back,
 };
 use crate::telling::{run, told_in_every_way};
 
@@ -304,7 +304,8 @@ fn what_has_left_is_not_cancelled_even_before_it_is_invoiced() {
 #[test]
 fn a_completed_order_is_not_cancelled_and_says_what_to_do_instead() {
     let world = told_in_every_way(async |world: &mut World| {
-        let id = delivered(world, one_mug()).await;
+        let id = at_the_3pl(world, one_mug()).await;
+        goes_its_way(world).await;
         let before = world.orders()[0].seq;
         let reply = world.ask_of_order((&format!("shopify-uk.{id}"), "cancellation"), "cancel-1", &whole()).await;
         assert_eq!((reply.status, &reply.json()["type"]), (422, &json!("/problems/cancellation-refused")));

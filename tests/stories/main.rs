@@ -9,7 +9,8 @@ mod taken_back;
 mod telling;
 
 mod cancellations;
-
+mod cancelling_refused;
+mod cancelling_twice;
 mod crowd;
 mod deaths;
 mod disputes;

@@ -152,7 +152,10 @@ impl Telling<'_> {
             Goods::Returned => Restock::Return,
             Goods::Kept => Restock::Nothing,
         };
-        let lines = refund.lines.iter().filter_map(|of| Some((order.line(of.line)?.id.clone(), of.quantity, of.goods)));
+        // What the storefront has cancelled is on none of its lines any more: only the money is left to go back.
+        let is_gone = |goods: Goods| goods == Goods::Cancelled && order.is_cancelled_at_storefront();
+        let lines = refund.lines.iter().filter(|of| !is_gone(of.goods));
+        let lines = lines.filter_map(|of| Some((order.line(of.line)?.id.clone(), of.quantity, of.goods)));
         let of_return = refund.of_return.and_then(|number| order.reversals.returns.get(&number));
         let return_id = of_return.and_then(|known| match &known.fact.source {
             ReturnSource::Storefront(id) => Some(id.clone()),

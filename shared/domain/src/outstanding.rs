@@ -369,7 +369,8 @@ impl Order {
                 .map_or(Timestamp::UNIX_EPOCH, |known| known.at)
                 .max(settled.unwrap_or_default())
         };
-        let issuable = self.refunds_to_issue().filter(|_| !self.is_disputed());
+        // What the storefront has changed may be a refund, or a cancellation, of its own.
+        let issuable = self.refunds_to_issue().filter(|_| !self.is_disputed() && !self.has_unread_changes());
         tasks.extend(issuable.map(|r| Task::new(TaskKind::IssueRefund, "R", r.number, since(r.number))));
         let by_us = reversals.cancellations.values().any(|known| known.fact.by.refunded_by_us());
         let shown = reversals.storefront_cancelled.is_some() || self.is_cancelled_at_storefront();

@@ -251,6 +251,21 @@ impl Order {
             let gift = unexplained.minus(overpaid).and_then(|gift| refund.adjustment.plus(gift));
             refund.adjustment = gift.unwrap_or(refund.adjustment);
         }
+        let displaced = self.displaced(refund).unwrap_or_default();
+        if let (Ok(overpaid), Ok(gift)) = (refund.overpaid.plus(displaced), refund.adjustment.minus(displaced)) {
+            (refund.overpaid, refund.adjustment) = (overpaid, gift);
+        }
+    }
+
+    /// What a gift by others takes of deposits that we have decided to pay back and have not paid: ours is withdrawn
+    /// then, and decided anew over what is left, so that the gift came out of the deposit.
+    fn displaced(&self, refund: &Refund) -> Result<Minor, MoneyError> {
+        let gift = refund.adjustment.max(Minor::ZERO);
+        let decided = self.refunds_to_issue().map(Refund::from_deposit).collect::<Result<Vec<_>, _>>()?;
+        let short = |paid: Minor| Ok(paid.minus(self.left_to_refund())?.max(Minor::ZERO));
+        let (all, named) = (short(refund.sum()?)?, short(refund.sum()?.minus(gift)?)?);
+        let most = Minor::sum(decided)?.minus(named)?.max(Minor::ZERO);
+        Ok(all.minus(named)?.min(gift).min(most))
     }
 
     /// Money that will never be invoiced and is not paid back: what was tendered, less what the order costs now, less

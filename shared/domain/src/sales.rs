@@ -10,6 +10,7 @@ use crate::event::{Decision, Event, Hold, HoldCode};
 use crate::included::{Included, included};
 use crate::money::Minor;
 use crate::order::Order;
+use crate::outstanding::{TaskId, TaskKind};
 use crate::reversals::{
     Edit, Goods, IssuedRefund, Refund, RefundLine, RefundOrigin, RefusedChange, Resolution, Return, ReturnLine,
     ReturnSource, next,
@@ -186,6 +187,7 @@ pub fn record_sales(order: &Order, report: &SalesReport, changes: u32) -> Decisi
     reading.returns(&report.returns);
     reading.refunds(&report.refunds);
     reading.cancellation(report.cancelled.as_ref());
+    reading.withdraw("others have paid it back meanwhile", |order, refund| !order.is_refund_still_owed(refund.number));
     reading.say(Event::SalesRead { changes });
     reading.events.into()
 }
@@ -341,6 +343,21 @@ impl Reading {
             self.say(cancelled);
         }
         self.say(Event::OrderEdited(Edit { id: CANCELLED.into(), lines: Vec::new() }));
+        // Its lines are gone there: what they cost is asked for anew, without them.
+        let names_lines = |_: &Order, refund: &Refund| refund.lines.iter().any(|line| line.goods == Goods::Cancelled);
+        self.withdraw("the storefront has cancelled the order", names_lines);
+    }
+
+    /// Takes back decisions of ours to pay that nobody is carrying out just now.
+    fn withdraw(&mut self, reason: &str, which: impl Fn(&Order, &Refund) -> bool) {
+        let order = self.order.clone();
+        let is_under_way = |refund: &Refund| {
+            let task = TaskId { kind: TaskKind::IssueRefund, document: format!("R{}", refund.number) };
+            order.claims.contains_key(&task) && !order.parked.contains_key(&task)
+        };
+        for refund in order.refunds_to_issue().filter(|refund| !is_under_way(refund) && which(&order, refund)) {
+            self.say(Event::RefundWithdrawn { number: refund.number, reason: reason.to_owned() });
+        }
     }
 
     fn returns(&mut self, returns: &[ToldReturn]) {
@@ -590,7 +607,8 @@ const CANCELLED: &str = "cancelled";
 
 impl Order {
     /// Whether the storefront itself has cancelled the order.
-    pub(crate) fn is_cancelled_at_storefront(&self) -> bool {
+    #[must_use]
+    pub fn is_cancelled_at_storefront(&self) -> bool {
         self.reversals.edits.iter().any(|known| known.fact.id == CANCELLED)
     }
 
