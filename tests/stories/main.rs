@@ -5,6 +5,7 @@
 mod acts;
 mod books;
 mod settled;
+mod taken_back;
 mod telling;
 
 mod cancellations;
@@ -16,6 +17,7 @@ mod holds;
 mod month;
 mod ordinary;
 mod own_api;
+mod returns;
 mod shipping;
 mod stock;
 mod storefront;
