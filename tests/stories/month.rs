@@ -214,14 +214,6 @@ fn a_month_with_fifteen_returns_in_a_hundred_ends_in_books_that_agree() {
         *counted.entry(*fate).or_default() += 1;
         let order = world.order(&format!("shopify-uk.{id}"));
         assert!(order.is_finished(), "{id} {fate:?}: {:#?} {:#?}", order.outstanding(), order.attention());
-        if !order.attention().is_empty() {
-            for l in world.transcript.iter().filter(|l| l.contains(id.as_str())) {
-                println!("{l}");
-            }
-            for c in world.store.streams()[&order.id.stream()].iter() {
-                println!("{} {} {}", c.seq, c.cause, serde_json::to_string(&c.events).unwrap());
-            }
-        }
         assert!(order.attention().is_empty(), "{id} {fate:?}: {:#?}", order.attention());
     }
     assert_eq!(fates.len(), (DAYS * ORDERS_PER_DAY) as usize);

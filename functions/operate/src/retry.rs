@@ -119,8 +119,7 @@ impl Operate {
         let settings = self.directory.channel(&order.id.connection).await.map_err(unavailable)?.ok_or_else(unknown)?;
         let skus: Vec<Sku> = order.goods().filter_map(|(_, line)| line.sku.clone()).collect();
         let items: BTreeMap<_, _> = self.items.items(&skus).await.map_err(unavailable)?;
-        let hash = order.accepted.as_ref().and_then(|accepted| accepted.fact.recipient.as_deref());
-        let recipient = match hash {
+        let recipient = match order.recipient() {
             Some(hash) => self.people.find(&order.id.stream(), hash).await.map_err(unavailable)?,
             None => None,
         };

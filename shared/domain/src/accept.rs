@@ -295,7 +295,7 @@ fn changed_recipient(order: &Order, inbound: &Inbound) -> Option<Event> {
     if order.recipient() == Some(recipient.as_str()) || inbound.source_version <= known_at {
         return None;
     }
-    let id = format!("address:{}", inbound.source_version);
+    let id = format!("address:{recipient}");
     if !order.fulfillments.is_empty() {
         let reason = "the address was changed after the order went to the 3PL: have the 3PL change it, then retry to \
                       confirm"
@@ -308,21 +308,35 @@ fn changed_recipient(order: &Order, inbound: &Inbound) -> Option<Event> {
     Some(Event::RecipientChanged { recipient, source_version: inbound.source_version })
 }
 
-/// Payments that were captured after we accepted the order; the hold for them is lifted once all is paid.
-fn late_payments(order: &Order, inbound: &Inbound) -> Vec<Event> {
+/// Payments of which we did not know, each once. A payment that has the order's own name is the sum of all that was
+/// paid: of it, only what the single payments do not come to is new.
+fn fresh_payments(order: &Order, inbound: &Inbound) -> Vec<Tender> {
     let captured: Vec<_> = order.captured_tenders().map(|(_, tender)| tender).collect();
-    let is_fresh = |t: &&Tender| t.status == TenderStatus::Captured && !captured.iter().any(|known| known.id == t.id);
-    let mut fresh: Vec<&Tender> = Vec::new();
-    for tender in inbound.order.tenders.iter().filter(is_fresh) {
-        if !fresh.iter().any(|known| known.id == tender.id) {
-            fresh.push(tender);
+    let known = Minor::sum(captured.iter().map(|tender| tender.amount)).unwrap_or_default();
+    let mut fresh: Vec<Tender> = Vec::new();
+    for tender in inbound.order.tenders.iter().filter(|tender| tender.status == TenderStatus::Captured) {
+        if captured.iter().any(|known| known.id == tender.id) || fresh.iter().any(|known| known.id == tender.id) {
+            continue;
+        }
+        let is_sum = tender.id == order.id.channel.to_string();
+        let told = if is_sum { known } else { Minor::ZERO };
+        let amount = tender.amount.minus(told).unwrap_or_default();
+        if !is_sum || amount > Minor::ZERO {
+            fresh.push(Tender { amount, ..tender.clone() });
         }
     }
+    fresh
+}
+
+/// Payments that were captured after we accepted the order; the hold for them is lifted once all is paid.
+fn late_payments(order: &Order, inbound: &Inbound) -> Vec<Event> {
+    let fresh = fresh_payments(order, inbound);
     if fresh.is_empty() {
         return Vec::new();
     }
-    let paid = Minor::sum(captured.iter().chain(&fresh).map(|tender| tender.amount)).ok();
-    let total = order.amount_due().ok();
+    let captured = order.captured_tenders().map(|(_, tender)| tender);
+    let paid = Minor::sum(captured.chain(&fresh).map(|tender| tender.amount)).ok();
+    let due = order.amount_due().ok();
     let tenders = order.tenders();
     let mut next = tenders.keys().max().map_or(1, |last| last + 1);
     let mut number_of = |tender: &Tender| {
@@ -332,11 +346,9 @@ fn late_payments(order: &Order, inbound: &Inbound) -> Vec<Event> {
             next - 1
         })
     };
-    let mut events: Vec<Event> = fresh
-        .into_iter()
-        .map(|tender| Event::TenderCaptured { number: number_of(tender), tender: tender.clone() })
-        .collect();
-    if paid == total && order.holds.contains_key(&HoldCode::Unpaid) {
+    let mut events: Vec<Event> =
+        fresh.into_iter().map(|tender| Event::TenderCaptured { number: number_of(&tender), tender }).collect();
+    if due.is_some() && paid >= due && order.holds.contains_key(&HoldCode::Unpaid) {
         events.push(Event::OrderReleased { codes: vec![HoldCode::Unpaid] });
     }
     events
@@ -378,10 +390,7 @@ pub fn liftable_holds(order: &Order, recipient: Option<&Recipient>, context: Con
             HoldCode::Unpaid | HoldCode::UnknownSku | HoldCode::Unmapped | HoldCode::Country | HoldCode::Limit
         )
     };
-    order
-        .holds
-        .keys()
-        .copied()
-        .filter(|code| code.lifted_by_review() || (checked(code) && !remaining.contains(code)))
-        .collect()
+    // What was added since then has to be paid, too.
+    let stays = |code: &HoldCode| remaining.contains(code) || (*code == HoldCode::Unpaid && !order.is_paid());
+    order.holds.keys().copied().filter(|code| code.lifted_by_review() || (checked(code) && !stays(code))).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::canonical::TenderStatus;
 use crate::event::{Decision, Event, HoldCode, LineQuantity};
 use crate::ids::Sku;
 use crate::item::StockMove;
@@ -77,7 +78,8 @@ impl Order {
     /// Units of a line that left, or will leave, although somebody wanted them cancelled.
     #[must_use]
     pub fn overtaken(&self, line: usize) -> u32 {
-        self.cancellation_asked(line, |_| true).saturating_sub(self.cancelled(line))
+        let asked = self.cancellation_asked(line, |_| true).min(self.ordered(line) + self.reshipped(line));
+        asked.saturating_sub(self.cancelled(line))
     }
 
     /// Units of a line that are to be delivered, those that were included.
@@ -106,6 +108,12 @@ impl Order {
         !self.reversals.cancellations.is_empty()
             && self.shipments.is_empty()
             && self.goods().all(|(index, _)| self.wanted(index) == 0)
+    }
+
+    /// Whether an order that waits for its money has all of it, since it costs less than it did.
+    fn is_paid_after_all(&self) -> bool {
+        let is_promised = self.tenders().values().any(|tender| tender.status == TenderStatus::Pending);
+        self.holds.contains_key(&HoldCode::Unpaid) && !is_promised && self.is_paid()
     }
 
     pub(crate) fn is_answered(&self, allocation: u32) -> bool {
@@ -331,7 +339,7 @@ pub(crate) fn holds_ended_by_cancellation(order: &Order) -> Option<Event> {
         )
     };
     if !order.is_cancelled() {
-        return None;
+        return order.is_paid_after_all().then(|| Event::OrderReleased { codes: vec![HoldCode::Unpaid] });
     }
     let codes: Vec<HoldCode> = order.holds.keys().copied().filter(ends).collect();
     (!codes.is_empty()).then_some(Event::OrderReleased { codes })

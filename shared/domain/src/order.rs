@@ -216,9 +216,7 @@ impl Order {
             Event::TaskClaimed { .. }
             | Event::TaskParked(_)
             | Event::TaskReleased { .. }
-            | Event::TaskOverdue { .. } => {
-                self.evolve_task(event, at);
-            }
+            | Event::TaskOverdue { .. } => self.evolve_task(event, at),
             Event::OrderAllocated(_)
             | Event::FulfillmentRequested { .. }
             | Event::ShipmentRecorded(_)
@@ -421,14 +419,15 @@ impl Order {
             })
         });
         let reversals = self.reversal_attention();
-        let books = self.uneven_books();
+        let books = self.uneven_books().filter(|_| reversals.is_empty());
         holds.chain(parked).chain(late).chain(reversals).chain(books).chain(self.structural_attention()).collect()
     }
 
     /// Nothing is left to do, and the books still say that somebody owes something.
     fn uneven_books(&self) -> Option<Attention> {
         let (receivable, deposit, credit) = self.open_books();
-        ((receivable, deposit, credit) != (0, 0, 0) && self.is_finished()).then(|| Attention {
+        let under_way = self.standing_refunds().any(|refund| !self.is_settled(refund));
+        ((receivable, deposit, credit) != (0, 0, 0) && self.is_finished() && !under_way).then(|| Attention {
             about: "books".into(),
             class: "value".into(),
             reason: format!(

@@ -2,7 +2,7 @@
 
 use crate::cancel::Reason;
 use crate::canonical::{ChargeKind, Line, TaxLine};
-use crate::event::{Decision, Event, IssuedRefund, LineQuantity};
+use crate::event::{Decision, Event, HoldCode, IssuedRefund, LineQuantity};
 use crate::money::{Minor, MoneyError};
 use crate::order::Order;
 use crate::reversals::{Goods, Refund, RefundLine, RefundOrigin, Resolution, Return, ReturnLine, next};
@@ -19,8 +19,24 @@ impl Order {
     }
 
     fn stands(&self, number: u32) -> bool {
-        let failed = self.reversals.issued.get(&number).is_some_and(|i| i.fact.status() == RefundStatus::Failed);
-        !failed && !self.reversals.withdrawn.contains(&number)
+        !self.has_failed(number) && !self.reversals.withdrawn.contains(&number)
+    }
+
+    fn has_failed(&self, number: u32) -> bool {
+        self.reversals.issued.get(&number).is_some_and(|issued| issued.fact.status() == RefundStatus::Failed)
+    }
+
+    /// Refunds whose payment has failed and that nobody has paid another way, or withdrawn.
+    pub fn failed_refunds(&self) -> impl Iterator<Item = &Refund> {
+        let refunds = self.reversals.refunds.values().map(|known| &known.fact);
+        refunds.filter(|refund| self.has_failed(refund.number) && !self.reversals.withdrawn.contains(&refund.number))
+    }
+
+    /// Refunds that need no other decision: those that stand, and those of ours whose payment has failed. A payment that
+    /// fails would fail again; somebody has to look.
+    fn decided_refunds(&self) -> impl Iterator<Item = &Refund> {
+        let failed = self.failed_refunds().filter(|refund| refund.origin != RefundOrigin::Storefront);
+        self.standing_refunds().chain(failed)
     }
 
     /// Money that has arrived.
@@ -72,6 +88,10 @@ impl Order {
 
     /// Units that somebody had cancelled through us, that were stopped, and that are not paid back.
     fn cancellation_refund_due(&self) -> Option<Refund> {
+        // What is still to be paid for the rest is not paid back.
+        if self.holds.contains_key(&HoldCode::Unpaid) && !self.is_cancelled() {
+            return None;
+        }
         let mut lines = Vec::new();
         for (index, line) in self.goods() {
             let due = self.cancellation_units_due(index);
@@ -80,7 +100,7 @@ impl Order {
             }
         }
         if lines.is_empty() {
-            return None;
+            return self.late_money_due();
         }
         let mut refund = self.blank(RefundOrigin::Cancellation, lines);
         if self.is_cancelled() && !self.shipping_is_refunded() {
@@ -90,17 +110,32 @@ impl Order {
         self.bounded(refund)
     }
 
+    /// Money that arrives after all was cancelled, and less than all of it could be paid back: it goes back too.
+    fn late_money_due(&self) -> Option<Refund> {
+        let ours = self.reversals.cancellations.values().all(|known| known.fact.by.refunded_by_us());
+        if !ours || !self.is_cancelled() {
+            return None;
+        }
+        let refunds = self.standing_refunds().filter(|refund| refund.origin == RefundOrigin::Cancellation);
+        let short = Minor::ZERO.minus(Minor::sum(refunds.map(|refund| refund.adjustment)).ok()?).ok()?;
+        let mut refund = self.blank(RefundOrigin::Cancellation, Vec::new());
+        refund.overpaid = self.overpaid().ok()?.min(short).min(self.left_to_refund());
+        self.bounded(refund)
+    }
+
     fn cancellation_units_due(&self, line: usize) -> u32 {
         let ours = self.cancellation_asked(line, crate::reversals::CancelledBy::refunded_by_us);
         let theirs = self.cancellation_asked(line, |by| !by.refunded_by_us());
         let refunded = |origin: RefundOrigin| {
-            let refunds = self.standing_refunds().filter(move |refund| refund.origin == origin);
+            let refunds = self.decided_refunds().filter(move |refund| refund.origin == origin);
             let lines = refunds.flat_map(|refund| &refund.lines);
             let units = lines.filter(|known| known.line == line && known.goods == Goods::Cancelled);
             units.map(|known| known.quantity).sum::<u32>()
         };
         let by_hand = refunded(RefundOrigin::Storefront).saturating_sub(theirs);
-        ours.min(self.cancelled(line)).saturating_sub(refunded(RefundOrigin::Cancellation) + by_hand)
+        let due = ours.min(self.cancelled(line)).saturating_sub(refunded(RefundOrigin::Cancellation) + by_hand);
+        // No unit is paid back twice, however often it was asked to be cancelled.
+        due.min(self.cancelled(line).saturating_sub(self.cancelled_and_paid(line)))
     }
 
     /// Units that were paid back as cancelled and left all the same: their invoice is settled by credit.
@@ -177,7 +212,7 @@ impl Order {
     }
 
     fn shipping_is_refunded(&self) -> bool {
-        self.standing_refunds().any(|refund| refund.shipping != Minor::ZERO)
+        self.decided_refunds().any(|refund| refund.shipping != Minor::ZERO)
     }
 
     fn blank(&self, origin: RefundOrigin, lines: Vec<RefundLine>) -> Refund {
@@ -247,9 +282,14 @@ impl Order {
         lines.map(|of| of.quantity).sum()
     }
 
+    /// Units of a line that are paid back as cancelled, without those that left all the same.
+    fn cancelled_and_paid(&self, line: usize) -> u32 {
+        crate::cancel::refunded_as_cancelled(self, line).saturating_sub(self.overtaken_credited(line))
+    }
+
     /// Cancelled units carry the last shares of a line, because invoices carry the first.
     fn tail(&self, index: usize, line: &Line, quantity: u32) -> Option<RefundLine> {
-        let before = crate::cancel::refunded_as_cancelled(self, index).saturating_sub(self.overtaken_credited(index));
+        let before = self.cancelled_and_paid(index);
         let done = line.quantity.saturating_sub(before + quantity);
         self.refund_line((index, line), (done, quantity), Goods::Cancelled)
     }

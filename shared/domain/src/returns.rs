@@ -10,7 +10,9 @@ use crate::ids::{LocationId, Sku};
 use crate::item::{Item, StockMove};
 use crate::money::Minor;
 use crate::order::Order;
-use crate::reversals::{Disposition, Goods, Receipt, ReceiptLine, Resolution, Return, ReturnLine, ReturnSource, next};
+use crate::reversals::{
+    Disposition, Goods, Receipt, ReceiptLine, Refund, RefundOrigin, Resolution, Return, ReturnLine, ReturnSource, next,
+};
 use crate::settings::ReturnPolicy;
 use crate::shipping::{merged, units};
 
@@ -248,10 +250,56 @@ pub fn resolve(order: &Order, about: &str) -> Decision {
             Some(_) | None => Decision::default(),
         };
     }
+    if let Some(number) = about.strip_prefix("refund:R").and_then(|number| number.parse().ok()) {
+        // What its payment was due for is due again: it is decided anew with the withdrawal.
+        let ours = |refund: &&Refund| refund.number == number && refund.origin != RefundOrigin::Storefront;
+        let failed = order.failed_refunds().find(ours);
+        return failed.map_or_else(Decision::default, |_| {
+            Event::RefundWithdrawn { number, reason: "its payment has failed and is tried again".into() }.into()
+        });
+    }
+    let change = about.strip_prefix("change:").and_then(|id| reversals.refused_changes.get(id));
+    let edited = change.map(|change| {
+        let (id, lines) = (change.fact.id.clone(), change.fact.lines.clone());
+        Event::OrderEdited(crate::reversals::Edit { id, lines })
+    });
+    let Some(edited) = edited else { return Decision::default() };
+    let (mut after, at) = (order.clone(), command_time(order));
+    after.evolve(&edited, at);
+    // What is not paid does not leave.
+    if after.is_paid() { edited.into() } else { Decision::default() }
+}
+
+/// A word is said of the order as it is: the time of its last commit will do to look ahead.
+fn command_time(order: &Order) -> Timestamp {
+    order.updated_at.unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// An operator's no to something that waits for a word: a return is declined or given up, goods that came unannounced
+/// are kept without a refund, a change that came too late is not followed. Nothing where nothing waits under that name.
+#[must_use]
+pub fn decline(order: &Order, about: &str) -> Decision {
+    let reversals = &order.reversals;
+    let of_return = about.strip_prefix("return:").or_else(|| about.strip_prefix("await_return:"));
+    if let Some(number) = of_return.and_then(return_number) {
+        let open = |known: &&Return| !reversals.closed.contains_key(&known.number) && !order.is_return_over(known);
+        let known = reversals.returns.get(&number).map(|known| &known.fact);
+        let waits = known.filter(|known| open(known) || crate::refund::waits_for_word(known));
+        // What the storefront has agreed to is called off there.
+        let ours = waits.filter(|known| !matches!(known.source, ReturnSource::Storefront(_)));
+        return ours.map_or_else(Decision::default, |known| {
+            let authorized = reversals.authorized.contains_key(&number);
+            let reason = match (&known.source, authorized) {
+                (ReturnSource::Receipt, _) => "came unannounced and is not refunded",
+                (_, true) => "given up: the goods did not come",
+                (_, false) => "declined",
+            };
+            Event::ReturnClosed { number, reason: reason.into() }.into()
+        });
+    }
     let change = about.strip_prefix("change:").and_then(|id| reversals.refused_changes.get(id));
     change.map_or_else(Decision::default, |change| {
-        let (id, lines) = (change.fact.id.clone(), change.fact.lines.clone());
-        Event::OrderEdited(crate::reversals::Edit { id, lines }).into()
+        Event::OrderEdited(crate::reversals::Edit { id: change.fact.id.clone(), lines: Vec::new() }).into()
     })
 }
 
@@ -452,6 +500,15 @@ impl Order {
         lines.filter(|known| known.goods != Goods::Cancelled).map(|known| known.quantity).sum()
     }
 
+    /// The same with refunds of ours whose payment has failed.
+    fn decided_of_return(&self, of_return: u32, line: usize) -> u32 {
+        let failed = self.failed_refunds().filter(|refund| refund.of_return == Some(of_return));
+        let failed = failed.filter(|refund| refund.origin != RefundOrigin::Storefront);
+        let lines = failed.flat_map(|refund| &refund.lines).filter(|known| known.line == line);
+        let units: u32 = lines.filter(|known| known.goods != Goods::Cancelled).map(|known| known.quantity).sum();
+        self.refunded_of_return(of_return, line) + units
+    }
+
     /// Units of a line that are refundable under an authorized return now.
     pub(crate) fn refundable_of_return(&self, known: &Return, line: usize) -> u32 {
         let policy = self.return_policy();
@@ -470,7 +527,10 @@ impl Order {
                 crate::settings::RefundOn::Authorized => asked,
             },
         };
-        due.saturating_sub(self.refunded_of_return(known.number, line))
+        // What was refunded under another name is not refunded again when it comes back.
+        let credited = self.refunded_units(line, |of| of.goods != Goods::Cancelled);
+        let room = self.shipped(line).max(self.in_return(line)).saturating_sub(credited);
+        due.saturating_sub(self.decided_of_return(known.number, line)).min(room)
     }
 
     /// Units that have left less those that came back: what the buyer has.
@@ -506,11 +566,15 @@ impl Order {
         for change in reversals.refused_changes.values() {
             tell(format!("change:{}", change.fact.id), "too_late", (change.fact.reason.clone(), change.at));
         }
-        for (number, issued) in &reversals.issued {
-            if issued.fact.status() == crate::sales::RefundStatus::Failed {
-                let reason = "a payment back to the buyer has failed: pay it another way at the storefront".to_owned();
-                tell(format!("refund:R{number}"), "refused", (reason, issued.at));
-            }
+        for refund in self.failed_refunds() {
+            let since = reversals.issued.get(&refund.number).map_or(Timestamp::UNIX_EPOCH, |issued| issued.at);
+            let reason = if refund.origin == RefundOrigin::Storefront {
+                "a payment back to the buyer has failed: pay the same amount another way at the storefront"
+            } else {
+                "a payment back to the buyer has failed: retry to pay it again, or pay the same amount another way at \
+                 the storefront"
+            };
+            tell(format!("refund:R{}", refund.number), "refused", (reason.to_owned(), since));
         }
         if self.accepted.as_ref().is_some_and(|accepted| accepted.fact.routes.storefront.is_none()) {
             for refund in self.refunds_to_issue() {

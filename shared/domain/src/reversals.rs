@@ -351,6 +351,8 @@ pub struct Reversals {
     pub refunds: BTreeMap<u32, At<Refund>>,
     /// Refunds that the storefront has, by number.
     pub issued: BTreeMap<u32, At<IssuedRefund>>,
+    /// Everything that the storefront has called a refund, by its identity there, failed ones too.
+    pub told_refunds: BTreeSet<String>,
     /// Refunds that are not made after all.
     pub withdrawn: BTreeSet<u32>,
     /// Which state of the order the ERP's sales order reads as.
@@ -447,8 +449,10 @@ impl Reversals {
         if let Event::RefundDecided(fact) = event {
             self.refunds.insert(fact.number, At { fact: fact.clone(), at });
         } else if let Event::RefundIssued { number, issued } = event {
+            self.told_refunds.insert(issued.id.clone());
             self.issued.insert(*number, At { fact: issued.clone(), at });
         } else if let Event::RefundRecorded { refund, issued } = event {
+            self.told_refunds.insert(issued.id.clone());
             self.refunds.insert(refund.number, At { fact: refund.clone(), at });
             self.issued.insert(refund.number, At { fact: issued.clone(), at });
         } else if let Event::RefundWithdrawn { number, .. } = event {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::canonical::TaxLine;
+use crate::canonical::{TaxLine, Tender};
 use crate::event::Disposition;
 use crate::ids::{LocationId, Sku};
 use crate::money::{Minor, MoneyError};
@@ -334,28 +334,37 @@ impl Order {
         })
     }
 
-    /// Every payment back of every refund that is settled, in order. Which deposit pays follows from the facts alone:
-    /// the newest first, because invoices take the oldest first.
+    /// Every payment back of every refund that is settled, in the order in which they were: what settles later must not
+    /// change what was posted before. Which deposit pays follows from the facts alone: the newest first, because invoices
+    /// take the oldest first; what invoices have taken is gone.
     #[must_use]
     pub fn refund_postings(&self) -> Vec<RefundPosting> {
-        let mut deposits: Vec<(String, Minor)> =
-            self.captured_tenders().map(|(_, tender)| (tender.id.clone(), tender.amount)).collect();
+        let mut deposits: Vec<(&Tender, Minor)> =
+            self.captured_tenders().map(|(_, tender)| (tender, self.unapplied(tender))).collect();
         deposits.reverse();
+        let settled = self.standing_refunds().filter(|refund| self.is_settled(refund));
+        let mut settled: Vec<_> =
+            settled.filter_map(|refund| Some((refund, self.reversals.issued.get(&refund.number)?))).collect();
+        settled.sort_by_key(|(refund, issued)| (issued.at, refund.number));
         let mut postings = Vec::new();
-        for refund in self.standing_refunds().filter(|refund| self.is_settled(refund)) {
-            let Some(issued) = self.reversals.issued.get(&refund.number).map(|known| &known.fact) else { continue };
+        for (refund, issued) in settled {
+            let issued = &issued.fact;
             let mut from_deposit = refund.from_deposit().unwrap_or_default();
             let mut place = refund.number * 100;
             for tender in &issued.tenders {
                 let mut left = tender.amount;
-                for (id, capacity) in deposits.iter_mut().chain([&mut (String::new(), Minor::ZERO)]) {
-                    let amount = left.min(from_deposit).min(*capacity);
-                    if amount > Minor::ZERO {
-                        place += 1;
-                        postings.push(posting(place, (tender, amount), (Some(id.clone()), issued.at)));
-                        *capacity = capacity.minus(amount).unwrap_or_default();
-                        from_deposit = from_deposit.minus(amount).unwrap_or_default();
-                        left = left.minus(amount).unwrap_or_default();
+                // Money that came after it is not what went back, unless there was no other.
+                for is_later in [false, true] {
+                    let eligible = |paid: &Tender| (paid.at > issued.at) == is_later;
+                    for (paid, capacity) in deposits.iter_mut().filter(|(paid, _)| eligible(paid)) {
+                        let amount = left.min(from_deposit).min(*capacity);
+                        if amount > Minor::ZERO {
+                            place += 1;
+                            postings.push(posting(place, (tender, amount), (Some(paid.id.clone()), issued.at)));
+                            *capacity = capacity.minus(amount).unwrap_or_default();
+                            from_deposit = from_deposit.minus(amount).unwrap_or_default();
+                            left = left.minus(amount).unwrap_or_default();
+                        }
                     }
                 }
                 if left > Minor::ZERO {
@@ -365,6 +374,13 @@ impl Order {
             }
         }
         postings
+    }
+
+    /// What no invoice has taken of a tender's deposit.
+    fn unapplied(&self, tender: &Tender) -> Minor {
+        let applied = self.applications.values().filter(|known| known.fact.tender == tender.id);
+        let applied = Minor::sum(applied.map(|known| known.fact.amount)).unwrap_or_default();
+        tender.amount.minus(applied).unwrap_or_default()
     }
 
     /// What refunds have taken, or will take, out of a tender's deposit.

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use crate::cancel::{Units, cancelled_at_storefront};
-use crate::canonical::{Line, TaxLine};
+use crate::canonical::{Line, TaxLine, Tender, TenderStatus};
 use crate::event::{Decision, Event, Hold, HoldCode};
 use crate::money::Minor;
 use crate::order::Order;
@@ -24,6 +24,8 @@ pub struct SalesReport {
     /// Units that are still on the order, by the storefront's identity of the line: ordered, less removed, less
     /// refunded.
     pub current: Vec<(String, u32)>,
+    /// Payments that have arrived, oldest first.
+    pub payments: Vec<ToldPayment>,
     /// Edits, oldest first.
     pub edits: Vec<ToldEdit>,
     /// Refunds, oldest first.
@@ -40,6 +42,19 @@ pub struct ToldCancellation {
     /// The storefront's word for the reason, in lower case: `customer`, `inventory`, `fraud`, `declined`, `staff`,
     /// `other`.
     pub reason: String,
+}
+
+/// One payment by the buyer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldPayment {
+    /// Its identity at the storefront.
+    pub id: String,
+    /// Through whom it came; names the clearing (or, for stored value, the liability) account.
+    pub gateway: String,
+    /// How much.
+    pub amount: Minor,
+    /// When: the posting date of the deposit.
+    pub at: Timestamp,
 }
 
 /// One edit of an order.
@@ -163,8 +178,10 @@ pub struct ToldReturn {
 /// what follows from it, the order's own rules say.
 #[must_use]
 pub fn record_sales(order: &Order, report: &SalesReport, changes: u32) -> Decision {
-    let mut reading = Reading { order: order.clone(), events: Vec::new(), at: report.version };
+    let mut reading = Reading { order: order.clone(), events: Vec::new(), at: report.version, added: false };
     reading.edits(&report.edits);
+    reading.payments(&report.payments);
+    reading.hold_unless_paid();
     reading.returns(&report.returns);
     reading.refunds(&report.refunds);
     reading.cancellation(report.cancelled.as_ref());
@@ -184,6 +201,8 @@ struct Reading {
     order: Order,
     events: Vec<Event>,
     at: Timestamp,
+    /// Whether units were added.
+    added: bool,
 }
 
 impl Reading {
@@ -196,12 +215,38 @@ impl Reading {
         for edit in edits {
             self.removed(edit);
             self.added(&edit.id, &edit.added);
-            let known = self.order.holds.contains_key(&HoldCode::ChangedAtStorefront);
-            if !edit.other.is_empty() && !known && !self.knows_change(&edit.id) {
+            let id = format!("{}:other", edit.id);
+            if !edit.other.is_empty() && !self.knows_change(&id) {
                 let detail = format!("the storefront has changed {}", edit.other.join(", "));
                 self.say(Event::OrderHeld { holds: vec![Hold::new(HoldCode::ChangedAtStorefront, detail)] });
-                self.say(Event::OrderEdited(Edit { id: edit.id.clone(), lines: Vec::new() }));
+                self.say(Event::OrderEdited(Edit { id, lines: Vec::new() }));
             }
+        }
+    }
+
+    /// Money that arrived since the order was accepted. An order tells its payments as one sum under a name of its own:
+    /// what the ledger shows beyond such sums is new.
+    fn payments(&mut self, payments: &[ToldPayment]) {
+        let named = |id: &str| payments.iter().any(|payment| payment.id == id);
+        let known: Vec<(String, Minor)> =
+            self.order.captured_tenders().map(|(_, tender)| (tender.id.clone(), tender.amount)).collect();
+        let sums = known.iter().filter(|(id, _)| !named(id)).map(|(_, amount)| *amount);
+        let mut covered = Minor::sum(sums).unwrap_or_default();
+        for payment in payments.iter().filter(|payment| !known.iter().any(|(id, _)| *id == payment.id)) {
+            let told = covered.min(payment.amount);
+            covered = covered.minus(told).unwrap_or_default();
+            let amount = payment.amount.minus(told).unwrap_or_default();
+            if amount > Minor::ZERO {
+                let tenders = self.order.tenders();
+                let promised = |(_, tender): &(&u32, &&Tender)| tender.status == TenderStatus::Pending;
+                let number = tenders.iter().find(promised).map_or_else(|| next(&tenders), |(number, _)| *number);
+                let (id, gateway, at) = (payment.id.clone(), payment.gateway.clone(), payment.at);
+                let tender = Tender { id, gateway, status: TenderStatus::Captured, amount, at };
+                self.say(Event::TenderCaptured { number, tender });
+            }
+        }
+        if self.order.holds.contains_key(&HoldCode::Unpaid) && self.order.is_paid() {
+            self.say(Event::OrderReleased { codes: vec![HoldCode::Unpaid] });
         }
     }
 
@@ -216,11 +261,35 @@ impl Reading {
         if edit.removed.is_empty() || self.knows_change(&id) {
             return;
         }
-        let units = self.units_of(edit.removed.iter().map(|(line, units)| (line.as_str(), *units)));
-        if let Some(cancelled) = cancelled_at_storefront(&self.order, "edit", &units) {
+        let mut left = edit.removed.clone();
+        for (line, units) in &mut left {
+            *units -= self.never_sent(line, *units);
+        }
+        let units = self.units_of(left.iter().map(|(line, units)| (line.as_str(), *units)));
+        if let Some(cancelled) = cancelled_at_storefront(&self.order, EDITED, &units) {
             self.say(cancelled);
         }
         self.say(Event::OrderEdited(Edit { id, lines: Vec::new() }));
+    }
+
+    /// Units that were added too late and are taken off again before anybody sent them; gives back how many.
+    fn never_sent(&mut self, line_id: &str, units: u32) -> u32 {
+        let refused: Vec<RefusedChange> =
+            self.order.reversals.refused_changes.values().map(|known| known.fact.clone()).collect();
+        let mut left = units;
+        for mut change in refused {
+            let before = left;
+            for line in change.lines.iter_mut().filter(|line| line.id == line_id) {
+                left -= take_units(line, left);
+            }
+            change.lines.retain(|line| line.quantity > 0);
+            if left < before && change.lines.is_empty() {
+                self.say(Event::OrderEdited(Edit { id: change.id, lines: Vec::new() }));
+            } else if left < before {
+                self.say(Event::ChangeRefused(change));
+            }
+        }
+        units - left
     }
 
     /// Added units are taken over until a part of the order is with the 3PL; after that somebody has to say.
@@ -230,12 +299,12 @@ impl Reading {
         }
         if self.order.fulfillments.is_empty() && self.order.shipments.is_empty() {
             self.say(Event::OrderEdited(Edit { id: id.to_owned(), lines: lines.to_vec() }));
-            self.hold_unless_paid();
+            self.added = true;
         } else {
             let units: u32 = lines.iter().map(|line| line.quantity).sum();
             let reason = format!(
-                "{units} units were added after the order went to the 3PL: retry to send them after it, or take them \
-                 off at the storefront"
+                "{units} units were added after the order went to the 3PL: once they are paid, retry to send them \
+                 after it, or take them off at the storefront"
             );
             self.say(Event::ChangeRefused(RefusedChange { id: id.to_owned(), reason, lines: lines.to_vec() }));
         }
@@ -244,7 +313,7 @@ impl Reading {
     /// What was added has to be paid before it leaves.
     fn hold_unless_paid(&mut self) {
         let (Ok(due), Ok(paid)) = (self.order.amount_due(), self.order.tendered()) else { return };
-        if due > paid && !self.order.holds.contains_key(&HoldCode::Unpaid) {
+        if self.added && due > paid && !self.order.holds.contains_key(&HoldCode::Unpaid) {
             let detail = format!("{} of {} minor units are paid since the order was edited", paid.get(), due.get());
             self.say(Event::OrderHeld { holds: vec![Hold::new(HoldCode::Unpaid, detail)] });
         }
@@ -340,7 +409,7 @@ impl Reading {
 
     /// Units that the buyer gets instead: new lines of the order, paid by the credit of what comes back.
     fn exchange(&mut self, of_return: &str, lines: &[Line]) {
-        let id = format!("return:{of_return}");
+        let id = format!("{EXCHANGE}{of_return}");
         if !lines.is_empty() && !self.knows_change(&id) {
             self.say(Event::OrderEdited(Edit { id, lines: lines.to_vec() }));
         }
@@ -354,7 +423,9 @@ impl Reading {
                 if known.fact.tenders != issued.tenders {
                     self.say(Event::RefundIssued { number: *number, issued });
                 }
-            } else if let Some(number) = self.order.own_refund(told) {
+            } else if self.order.reversals.told_refunds.contains(&told.id) {
+                // It failed, and was paid another way since then.
+            } else if let Some(number) = self.order.own_refund(told).or_else(|| self.order.makes_good(&issued)) {
                 self.say(Event::RefundIssued { number, issued });
             } else {
                 self.by_hand(told, issued);
@@ -369,7 +440,7 @@ impl Reading {
         if let Some(cancelled) = cancelled_at_storefront(&self.order, "refund", &units) {
             self.say(cancelled);
         }
-        let lines = self.refund_lines(told, &units);
+        let lines = self.refund_lines(told);
         let of_return = self.return_of(told, &lines);
         let (shipping, shipping_taxes) = (told.shipping, told.shipping_taxes.clone());
         let mut refund = Refund {
@@ -392,26 +463,27 @@ impl Reading {
         self.say(Event::RefundRecorded { refund, issued });
     }
 
-    /// What the refunded units are, for the books: those that had not left come out of the deposit.
-    fn refund_lines(&self, told: &ToldRefund, cancelled: &Units) -> Vec<RefundLine> {
-        let mut lines = Vec::new();
+    /// What the refunded units are, for the books: those that had not left come out of the deposit. What the storefront
+    /// takes for not sent and has left all the same will be, or was, invoiced: it is to come back.
+    fn refund_lines(&self, told: &ToldRefund) -> Vec<RefundLine> {
+        let mut lines: Vec<RefundLine> = Vec::new();
         for line in &told.lines {
-            let mut placed = Units::new();
-            self.order.spread((&line.line_id, line.quantity), |index| self.order.ordered(index), &mut placed);
-            for (index, quantity) in placed {
-                let off =
-                    line.restock == Restock::Cancel || cancelled.get(&index).is_some_and(|units| *units >= quantity);
-                let goods = match (line.restock, off) {
-                    (_, true) => Goods::Cancelled,
-                    (Restock::Return, false) => Goods::Returned,
-                    (Restock::Nothing | Restock::Cancel, false) => Goods::Kept,
-                };
-                let share = |amount: Minor| {
-                    if quantity == line.quantity { amount } else { amount.share(0, quantity, line.quantity) }
-                };
-                let taxes = line.taxes.iter().map(|tax| TaxLine { amount: share(tax.amount), ..tax.clone() });
-                lines.push(RefundLine { line: index, quantity, goods, net: share(line.net), taxes: taxes.collect() });
-            }
+            let most = |index: usize| {
+                let here = lines.iter().filter(|of| of.line == index && of.goods == Goods::Cancelled);
+                let unpaid = self.order.unpaid_cancelled(index).saturating_sub(here.map(|of| of.quantity).sum());
+                if line.restock == Restock::Return { 0 } else { unpaid }
+            };
+            let has_left = |index: usize| {
+                if line.restock == Restock::Return { self.order.ordered(index) } else { self.order.shipped(index) }
+            };
+            let (mut off, mut gone) = (Units::new(), Units::new());
+            let left = self.order.spread((&line.line_id, line.quantity), most, &mut off);
+            let left = self.order.spread((&line.line_id, left), has_left, &mut gone);
+            // Nothing comes back that never left.
+            self.order.spread((&line.line_id, left), |index| self.order.ordered(index), &mut off);
+            let goods = if line.restock == Restock::Nothing { Goods::Kept } else { Goods::Returned };
+            let parts = off.into_iter().map(|part| (part, Goods::Cancelled));
+            lines.extend(shares(line, parts.chain(gone.into_iter().map(|part| (part, goods)))));
         }
         lines
     }
@@ -455,6 +527,37 @@ impl Reading {
     }
 }
 
+/// Takes units off an added line, with their share of its amounts; gives back how many.
+fn take_units(line: &mut Line, most: u32) -> u32 {
+    let (taken, whole) = (most.min(line.quantity), line.quantity);
+    let left = whole - taken;
+    line.discount = line.discount.share(0, left, whole);
+    for tax in &mut line.taxes {
+        tax.amount = tax.amount.share(0, left, whole);
+    }
+    line.quantity = left;
+    taken
+}
+
+/// What begins the name of the change under which an exchange's new lines are remembered.
+const EXCHANGE: &str = "return:";
+
+/// Spreads a refunded line's amounts over what its units are: together they are what the storefront said.
+fn shares(line: &ToldRefundLine, parts: impl Iterator<Item = ((usize, u32), Goods)>) -> Vec<RefundLine> {
+    let mut done = 0;
+    let part = |((index, quantity), goods)| {
+        let share = |amount: Minor| amount.share(done, quantity, line.quantity);
+        let taxes = line.taxes.iter().map(|tax| TaxLine { amount: share(tax.amount), ..tax.clone() }).collect();
+        let part = RefundLine { line: index, quantity, goods, net: share(line.net), taxes };
+        done += quantity;
+        part
+    };
+    parts.map(part).collect()
+}
+
+/// The reason of a cancellation that is an edit.
+const EDITED: &str = "edit";
+
 /// The change under which a cancellation at the storefront is remembered.
 const CANCELLED: &str = "cancelled";
 
@@ -464,6 +567,24 @@ impl Order {
         self.reversals.edits.iter().any(|known| known.fact.id == CANCELLED)
     }
 
+    /// A refund that had failed and that this one pays instead: of the same amount.
+    fn makes_good(&self, issued: &IssuedRefund) -> Option<u32> {
+        let paid = Minor::sum(issued.tenders.iter().map(|tender| tender.amount)).ok()?;
+        let failed = self.failed_refunds().find(|refund| refund.total == paid);
+        failed.filter(|_| issued.status() != RefundStatus::Failed).map(|refund| refund.number)
+    }
+
+    /// Cancelled units of a line that the storefront can still refund: what we have only decided, others may pay first;
+    /// what an edit has taken off is no part of any line there.
+    fn unpaid_cancelled(&self, line: usize) -> u32 {
+        let paid = self.standing_refunds().filter(|refund| self.reversals.issued.contains_key(&refund.number));
+        let lines = paid.flat_map(|refund| &refund.lines).filter(|of| of.line == line && of.goods == Goods::Cancelled);
+        let edits = self.reversals.cancellations.values().filter(|known| known.fact.reason == EDITED);
+        let removed = edits.flat_map(|known| &known.fact.lines).filter(|of| of.line == line);
+        let gone = lines.map(|of| of.quantity).chain(removed.map(|of| of.quantity));
+        self.cancelled(line).saturating_sub(gone.sum())
+    }
+
     /// Our refund that a refund at the storefront is, by the reference that it carries.
     fn own_refund(&self, told: &ToldRefund) -> Option<u32> {
         let reference = told.reference.as_deref()?;
@@ -471,14 +592,22 @@ impl Order {
         self.reversals.refunds.keys().find(ours).copied()
     }
 
-    /// What the order costs now: as accepted, with what was added, without what was cancelled.
+    /// Whether as much has arrived as the order costs.
+    #[must_use]
+    pub fn is_paid(&self) -> bool {
+        matches!((self.amount_due(), self.tendered()), (Ok(due), Ok(paid)) if paid >= due)
+    }
+
+    /// What the order costs now: as accepted, with what was added, without what was cancelled. What comes in exchange
+    /// is paid by the credit of what goes back.
     ///
     /// # Errors
     /// Overflow.
     pub fn amount_due(&self) -> Result<Minor, crate::money::MoneyError> {
         let Some(accepted) = &self.accepted else { return Ok(Minor::ZERO) };
         let mut due = accepted.fact.order.total;
-        for line in self.lines().skip(accepted.fact.order.lines.len()) {
+        let edits = self.reversals.edits.iter().filter(|edit| !edit.fact.id.starts_with(EXCHANGE));
+        for line in edits.flat_map(|edit| &edit.fact.lines) {
             let tax = if accepted.fact.order.taxes_included { Minor::ZERO } else { line.tax()? };
             due = Minor::sum([due, line.price()?, tax])?;
         }

@@ -1,20 +1,22 @@
 //! How money goes back: over which of the order's payments, and how much of the delivery.
 
 use crossdock_domain::event::FailureClass;
-use crossdock_domain::sales::Restock;
+use crossdock_domain::sales::{Restock, ToldPayment};
 use crossdock_domain::{Currency, Minor};
 use crossdock_step::Failure;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::fulfilling::{Named, number_of};
 use super::ledger::MoneyBag;
+use super::reading::printable;
 use super::refused;
 use super::reversing::MOST_REFUNDS;
 use crate::RefundInstruction;
 
 /// As many payments as one query reads.
-const MOST_TRANSACTIONS: usize = 100;
+pub(super) const MOST_TRANSACTIONS: usize = 100;
 
 /// What an order was paid with, and what went back.
 #[derive(Debug, Clone, Deserialize)]
@@ -51,18 +53,30 @@ struct DeliveryTax {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Transaction {
+pub(super) struct Transaction {
     id: String,
     kind: String,
     status: String,
     gateway: Option<String>,
+    created_at: Timestamp,
     amount_set: MoneyBag,
     parent_transaction: Option<Named>,
 }
 
 impl Transaction {
-    fn brings_money(&self) -> bool {
+    pub(super) fn brings_money(&self) -> bool {
         matches!(self.kind.as_str(), "SALE" | "CAPTURE") && self.status == "SUCCESS"
+    }
+
+    /// A payment as the order's own rules want it.
+    pub(super) fn told(&self, currency: Currency) -> Result<ToldPayment, Failure> {
+        let gateway = self.gateway.as_deref().map(|gateway| printable(gateway, 64));
+        Ok(ToldPayment {
+            id: number_of(&self.id).to_owned(),
+            gateway: gateway.filter(|gateway| !gateway.is_empty()).unwrap_or_else(|| "unknown".to_owned()),
+            amount: self.amount_set.of(currency)?,
+            at: self.created_at,
+        })
     }
 
     /// Whether it takes money back from a payment, or may still do so.

@@ -2,7 +2,7 @@
 
 use crossdock_domain::event::FailureClass;
 use crossdock_domain::ids::ChannelOrderId;
-use crossdock_domain::sales::{SalesReport, ToldCancellation, ToldRefund};
+use crossdock_domain::sales::{SalesReport, ToldCancellation, ToldPayment, ToldRefund};
 use crossdock_domain::{Currency, Minor};
 use crossdock_step::Failure;
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::client::Document;
 use super::fulfilling::{Named, Page, PageInfo};
 use super::ledger::{Agreement, Reader, Refund, RefundLine, Return};
-use super::paying::{Payments, financial_transfer, refund_input, shipping_of_return};
+use super::paying::{MOST_TRANSACTIONS, Payments, Transaction, financial_transfer, refund_input, shipping_of_return};
 use super::translate::Refusal;
 use super::{MOST_PAGES, OrderData, Shopify, UserError, missing_order, refused};
 use crate::{CancelInstruction, Posted, RefundInstruction};
@@ -52,6 +52,7 @@ struct State {
     cancelled_at: Option<Timestamp>,
     cancel_reason: Option<String>,
     taxes_included: bool,
+    transactions: Vec<Transaction>,
     line_items: Page<LineNow>,
 }
 
@@ -160,6 +161,17 @@ fn unchanged(version: Timestamp, now: Timestamp) -> Result<(), Failure> {
     if version == now { Ok(()) } else { Err(Failure::retry("the order changed while its ledger was read")) }
 }
 
+/// The payments that have arrived, oldest first.
+fn payments(transactions: &[Transaction], currency: Currency) -> Result<Vec<ToldPayment>, Failure> {
+    if transactions.len() >= MOST_TRANSACTIONS {
+        return Err(refused("the order has too many payments to be read: look at it in the admin"));
+    }
+    let arrived = transactions.iter().filter(|transaction| transaction.brings_money());
+    let mut told = arrived.map(|transaction| transaction.told(currency)).collect::<Result<Vec<_>, _>>()?;
+    told.sort_by_key(|payment| payment.at);
+    Ok(told)
+}
+
 impl Shopify {
     /// Everything that the ledger says.
     pub(super) async fn read_sales(
@@ -175,11 +187,13 @@ impl Shopify {
         unchanged(version, refunds.updated_at)?;
         let returns = self.returns(&gid, Some(version)).await?;
         let reader = Reader { channel: channel.clone(), currency, taxes_included: state.taxes_included };
+        let payments = payments(&state.transactions, currency)?;
         let reason = state.cancel_reason.unwrap_or_else(|| "OTHER".to_owned()).to_ascii_lowercase();
         Ok(SalesReport {
             version,
             cancelled: state.cancelled_at.map(|at| ToldCancellation { at, reason }),
             current,
+            payments,
             edits: reader.edits(&agreements)?,
             refunds: reader.refunds(&refunds.refunds, &agreements)?,
             returns: reader.returns(&returns, &agreements)?,

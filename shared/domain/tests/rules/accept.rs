@@ -5,8 +5,8 @@ use crossdock_domain::accept::{
 };
 use crossdock_domain::event::Decision;
 use crossdock_domain::{
-    CanonicalOrder, ChargeKind, Event, Hold, HoldCode, Line, LineKind, Order, Recipient, Status, TaxLine, Tender,
-    TenderStatus,
+    CanonicalOrder, ChargeKind, Event, Hold, HoldCode, Line, LineKind, Order, Recipient, Status, TaskKind, TaxLine,
+    Tender, TenderStatus,
 };
 use proptest::prelude::*;
 
@@ -164,7 +164,36 @@ fn what_the_translation_finds_and_a_cancellation_hold_the_order() {
         assert_eq!(holds_of(&taken(&odd)), [Hold::new(code, "found in the payload")]);
     }
     let cancelled = Inbound { cancelled: true, ..inbound(ordinary()) };
-    assert_eq!(codes(&holds_of(&taken(&cancelled))), [HoldCode::CancelledAtStorefront]);
+    let decision = nobody_to_ask(|shop| storefront_order(&Order::new(order_id()), &cancelled, shop));
+    assert_eq!(codes(&holds_of(&decision)), [HoldCode::CancelledAtStorefront]);
+}
+
+#[test]
+fn a_storefront_that_can_be_asked_is_read_before_anything_is_sent_out() {
+    let news = Inbound { cancelled: true, refunds: vec!["9".into()], ..inbound(ordinary()) };
+    let decision = taken(&news);
+    assert_eq!(holds_of(&decision), []);
+    assert_eq!(decision.events[1..], [changed("cancelled"), changed("refund:9")]);
+    let order = given(decision.events);
+    let tasks: Vec<String> = order.outstanding().iter().map(|task| task.id.to_string()).collect();
+    assert_eq!(tasks, ["read_sales:V2", "post_sales_order:SO"], "stock is not even reserved");
+    assert_eq!(in_shop(|shop| storefront_order(&order, &news, shop)), Decision::default(), "told again");
+}
+
+/// Runs a rule where no storefront can be asked what has changed.
+fn nobody_to_ask<T>(rule: impl FnOnce(Context<'_>) -> T) -> T {
+    let (mut settings, items) = (settings(), shop());
+    settings.routes.storefront = None;
+    rule(Context { settings: &settings, items: &items })
+}
+
+fn without_storefront() -> Order {
+    let taken = nobody_to_ask(|shop| storefront_order(&Order::new(order_id()), &inbound(ordinary()), shop));
+    given(taken.events)
+}
+
+fn changed(what: &str) -> Event {
+    Event::StorefrontChanged { what: what.into() }
 }
 
 #[test]
@@ -231,16 +260,32 @@ fn an_older_version_changes_nothing() {
 }
 
 #[test]
-fn a_change_after_acceptance_holds_the_order_once() {
-    let mut edited = ordinary();
-    edited.lines[0].quantity = 1;
-    let newer = Inbound { source_version: at(60), ..inbound(edited) };
+fn a_change_after_acceptance_is_read_where_it_can_be_read_once_and_nothing_leaves_until_then() {
+    let newer = Inbound { source_version: at(60), ..inbound(edited()) };
     let order = given([accepted(ordinary())]);
     let decision = in_shop(|shop| storefront_order(&order, &newer, shop));
-    assert_eq!(codes(&holds_of(&decision)), [HoldCode::ChangedAtStorefront]);
+    assert_eq!(decision.events, [changed(&format!("content:{}", edited().content_hash()))]);
     let order = given([vec![accepted(ordinary())], decision.events].concat());
-    assert_eq!((order.status(), order.outstanding()), (Status::Held, vec![]));
+    let kinds: Vec<TaskKind> = order.outstanding().iter().map(|task| task.id.kind).collect();
+    assert_eq!(kinds, [TaskKind::ReadSales, TaskKind::PostSalesOrder]);
     assert_eq!(in_shop(|shop| storefront_order(&order, &newer, shop)), Decision::default());
+}
+
+#[test]
+fn a_change_that_nobody_can_be_asked_about_holds_the_order_once() {
+    let newer = Inbound { source_version: at(60), ..inbound(edited()) };
+    let mut order = without_storefront();
+    let decision = nobody_to_ask(|shop| storefront_order(&order, &newer, shop));
+    assert_eq!(codes(&holds_of(&decision)), [HoldCode::ChangedAtStorefront]);
+    decision.events.iter().for_each(|event| order.evolve(event, at(61)));
+    assert_eq!((order.status(), order.outstanding()), (Status::Held, vec![]));
+    assert_eq!(nobody_to_ask(|shop| storefront_order(&order, &newer, shop)), Decision::default());
+}
+
+fn edited() -> CanonicalOrder {
+    let mut edited = ordinary();
+    edited.lines[0].quantity = 1;
+    edited
 }
 
 #[test]
@@ -255,8 +300,8 @@ fn a_cancellation_holds_the_order_and_is_no_change_besides() {
     let mut emptied = ordinary();
     emptied.lines.iter_mut().for_each(|line| line.quantity = 0);
     let cancelled = Inbound { source_version: at(60), cancelled: true, ..inbound(emptied) };
-    let order = given([accepted(ordinary())]);
-    let decision = in_shop(|shop| storefront_order(&order, &cancelled, shop));
+    let order = without_storefront();
+    let decision = nobody_to_ask(|shop| storefront_order(&order, &cancelled, shop));
     assert_eq!(codes(&holds_of(&decision)), [HoldCode::CancelledAtStorefront]);
 }
 

@@ -1,6 +1,6 @@
 //! The fold of facts: whatever the order in which their sources tell them, nothing is lost and nothing goes backwards.
 
-use crossdock_domain::event::{FailureClass, Parked, UnknownEvent, WaitsOn};
+use crossdock_domain::event::{FailureClass, Parked, Return, UnknownEvent, WaitsOn};
 use crossdock_domain::order::MAX_COMMITS;
 use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::{Event, Hold, HoldCode, Order, Status, Task, TaskKind};
@@ -269,6 +269,15 @@ fn subject(event: &Event) -> String {
             task.to_string()
         }
         Event::TaskParked(parked) => parked.task.to_string(),
+        Event::OrderEdited(_) | Event::ChangeRefused(_) => "edits".into(),
+        Event::StorefrontChanged { .. } => "changes".into(),
+        Event::RecipientChanged { .. } => "recipient".into(),
+        Event::FulfillmentStopped(stop) => format!("stops of {}", stop.number),
+        Event::ReturnRequested(Return { number, .. })
+        | Event::ReturnClosed { number, .. }
+        | Event::ReturnResolved { number, .. } => format!("return {number}"),
+        Event::RefundDecided(refund) | Event::RefundRecorded { refund, .. } => format!("refund {}", refund.number),
+        Event::RefundIssued { number, .. } => format!("refund {number}"),
         Event::OrderAccepted(_)
         | Event::OrderRefused(_)
         | Event::TenderCaptured { .. }
@@ -281,6 +290,24 @@ fn subject(event: &Event) -> String {
         | Event::InvoicePosted { .. }
         | Event::DepositApplied(_)
         | Event::ShipmentAnnounced { .. }
+        | Event::OrderCancelled(_)
+        | Event::StorefrontCancelled { .. }
+        | Event::SalesRead { .. }
+        | Event::ReturnAuthorized { .. }
+        | Event::ReturnAnnounced { .. }
+        | Event::ReturnReceived(_)
+        | Event::RefundWithdrawn { .. }
+        | Event::SalesOrderAmended { .. }
+        | Event::ReturnAuthorizationPosted { .. }
+        | Event::ItemReceiptPosted { .. }
+        | Event::AdjustmentPosted { .. }
+        | Event::CreditMemoPosted { .. }
+        | Event::CustomerRefundPosted { .. }
+        | Event::CreditApplied(_)
+        | Event::DisputeOpened(_)
+        | Event::DisputeClosed(_)
+        | Event::DisputePosted { .. }
+        | Event::DisputeSettled { .. }
         | Event::OrderCompleted {}
         | Event::StockReceived(_)
         | Event::Unknown(_) => serde_json::to_string(event).unwrap(),

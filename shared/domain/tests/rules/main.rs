@@ -5,12 +5,18 @@
 mod samples;
 
 mod accept;
+mod cancel;
 mod checkout;
 mod commit;
 mod evolve;
+mod foresee;
 mod ids;
 mod money;
 mod posting;
+mod refund;
+mod returns;
+mod reversing;
+mod sales;
 mod shipping;
 mod simulation;
 mod sourcing;

@@ -45,9 +45,25 @@ fn posted(order: &Order, kind: TaskKind, number: u32, invoices: &mut Vec<SalesDr
                 document: document("DA", None),
             }))
         }
-        TaskKind::Allocate | TaskKind::RequestFulfillment | TaskKind::ConfirmShipment | TaskKind::AnnounceShipment => {
-            None
-        }
+        TaskKind::Allocate
+        | TaskKind::RequestFulfillment
+        | TaskKind::ConfirmShipment
+        | TaskKind::AnnounceShipment
+        | TaskKind::CancelFulfillment
+        | TaskKind::AnnounceReturn
+        | TaskKind::AwaitReturn
+        | TaskKind::ReadSales
+        | TaskKind::IssueRefund
+        | TaskKind::CancelAtStorefront
+        | TaskKind::AmendSalesOrder
+        | TaskKind::PostReturnAuthorization
+        | TaskKind::PostItemReceipt
+        | TaskKind::PostAdjustment
+        | TaskKind::PostCreditMemo
+        | TaskKind::PostCustomerRefund
+        | TaskKind::ApplyCredit
+        | TaskKind::PostDispute
+        | TaskKind::SettleDispute => None,
     }
 }
 

@@ -3,15 +3,21 @@
 use std::collections::BTreeMap;
 
 use crossdock_domain::accept::{Context, Inbound};
-use crossdock_domain::event::{Accepted, Allocation, Document, LineQuantity, Shipment};
-use crossdock_domain::item::{Item, Stock};
+use crossdock_domain::cancel::Reason;
+use crossdock_domain::event::{
+    Accepted, Allocation, Cancellation, CancelledBy, Decision, Document, IssuedRefund, LineQuantity, Shipment,
+};
+use crossdock_domain::item::{Item, Stock, StockMove};
+use crossdock_domain::sales::{RefundStatus, RefundTender};
 use crossdock_domain::settings::ChannelSettings;
 use crossdock_domain::{
-    CanonicalOrder, Charge, ChargeKind, Event, Line, LineKind, Minor, Order, OrderId, Recipient, Sku, TaxLine, Tender,
-    TenderStatus,
+    CanonicalOrder, Charge, ChargeKind, Event, Line, LineKind, Minor, Order, OrderId, Recipient, Sku, Task, TaskKind,
+    TaxLine, Tender, TenderStatus,
 };
 use jiff::Timestamp;
 use serde_json::json;
+
+use crate::simulation::fact;
 
 /// A moment, in seconds after the order was placed.
 pub fn at(seconds: i64) -> Timestamp {
@@ -207,4 +213,128 @@ pub fn given(facts: impl IntoIterator<Item = Event>) -> Order {
         order.evolve(&fact, at(seconds));
     }
     order
+}
+
+/// The order after these facts and all that follows from them.
+pub fn settled(facts: impl IntoIterator<Item = Event>) -> Order {
+    let mut order = Order::new(order_id());
+    for (seconds, fact) in (1..).zip(facts) {
+        order.evolve(&fact, at(seconds));
+        order.settle_consequences(at(seconds));
+    }
+    order
+}
+
+/// The order after a decision and all that follows from it.
+pub fn after(order: &Order, decision: impl Into<Decision>) -> Order {
+    let mut order = order.clone();
+    decision.into().events.iter().for_each(|event| order.evolve(event, at(8000)));
+    order.settle_consequences(at(8000));
+    order
+}
+
+/// Accepted under these terms of return.
+pub fn accepted_under(order: CanonicalOrder, policy: serde_json::Value) -> Event {
+    let Event::OrderAccepted(mut fact) = accepted(order) else { unreachable!() };
+    fact.returns = Some(serde_json::from_value(policy).unwrap());
+    Event::OrderAccepted(fact)
+}
+
+/// Accepted where no storefront can be asked or told.
+pub fn accepted_alone(order: CanonicalOrder) -> Event {
+    let Event::OrderAccepted(mut fact) = accepted(order) else { unreachable!() };
+    fact.routes.storefront = None;
+    Event::OrderAccepted(fact)
+}
+
+pub fn whole() -> [(usize, u32); 2] {
+    [(0, 2), (1, 1)]
+}
+
+pub fn requested(number: u32) -> Event {
+    Event::FulfillmentRequested { number, document: document(&format!("F{number}"), None) }
+}
+
+/// The ordinary order in London, all of it with the 3PL.
+pub fn with_3pl() -> Vec<Event> {
+    vec![accepted(ordinary()), allocated(1, "LON1", &whole()), requested(1)]
+}
+
+/// The ordinary order, all of it gone.
+pub fn gone() -> Vec<Event> {
+    [with_3pl(), vec![shipped(1, 1, &whole())]].concat()
+}
+
+pub fn kinds(order: &Order) -> Vec<String> {
+    order.outstanding().iter().map(|task| task.id.to_string()).collect()
+}
+
+pub fn reason_codes<T: std::fmt::Debug>(answer: Result<T, Vec<Reason>>) -> Vec<&'static str> {
+    answer.unwrap_err().into_iter().map(|reason| reason.code).collect()
+}
+
+pub fn moved(name: &str, on_hand: i64, available: i64) -> StockMove {
+    StockMove { sku: sku(name), location: "LON1".parse().unwrap(), on_hand, available }
+}
+
+/// A cancellation that came through our API.
+pub fn cancelled(number: u32, lines: &[(usize, u32)]) -> Event {
+    Event::OrderCancelled(Cancellation {
+        number,
+        by: CancelledBy::Api,
+        reason: "customer".into(),
+        lines: units(lines),
+        request_hash: Some("ab".into()),
+    })
+}
+
+/// Units of which nothing comes back and that are paid back at once: lost on their way.
+pub fn lost(number: u32, lines: &[(usize, u32)]) -> [Event; 2] {
+    let line = |(line, quantity): &(usize, u32)| json!({ "line": line, "quantity": quantity, "reason": "lost" });
+    let request = json!({ "number": number, "source": { "kind": "api" }, "resolution": "refund", "expects_goods": false,
+        "lines": lines.iter().map(line).collect::<Vec<_>>() });
+    [Event::ReturnRequested(serde_json::from_value(request).unwrap()), Event::ReturnAuthorized { number }]
+}
+
+/// A refund as the storefront has it, by payments of these amounts.
+pub fn issued(id: &str, amounts: &[i64], status: RefundStatus) -> IssuedRefund {
+    let tender = |(place, amount): (usize, &i64)| RefundTender {
+        id: format!("{id}-{place}"),
+        gateway: "shopify_payments".into(),
+        amount: minor(*amount),
+        status,
+    };
+    IssuedRefund { id: id.into(), at: at(8000), tenders: amounts.iter().enumerate().map(tender).collect() }
+}
+
+/// Does whatever is owed to the ERP and the storefront; parcels and goods are for others to bring.
+pub fn all_done(order: &Order) -> Order {
+    let mut order = order.clone();
+    let ours = |task: &&Task| {
+        let kind = task.id.kind;
+        TaskKind::ERP.contains(&kind) || (TaskKind::STOREFRONT.contains(&kind) && kind != TaskKind::ReadSales)
+    };
+    for _ in 0..200 {
+        let tasks = order.outstanding();
+        let Some(task) = tasks.iter().find(ours) else { return order };
+        let fact = if task.id.kind == TaskKind::IssueRefund {
+            let total = order.reversals.refunds.get(&task.number).unwrap().fact.total.get();
+            let issued = issued(&format!("9{}", task.number), &[total], RefundStatus::Succeeded);
+            Event::RefundIssued { number: task.number, issued }
+        } else {
+            fact(&order, task)
+        };
+        order = after(&order, fact);
+    }
+    panic!("it never ends: {:?}", order.outstanding());
+}
+
+/// Totals of all refunds, by number.
+pub fn refund_totals(order: &Order) -> Vec<i64> {
+    order.reversals.refunds.values().map(|refund| refund.fact.total.get()).collect()
+}
+
+/// What needs somebody, and its class.
+pub fn needs(order: &Order) -> Vec<(String, String)> {
+    order.attention().into_iter().map(|attention| (attention.about, attention.class)).collect()
 }

@@ -4,13 +4,14 @@ use crossdock_domain::event::{FailureClass, Parked, WaitsOn};
 use crossdock_domain::shipping::{ShipmentReport, record_shipment};
 use crossdock_domain::{Event, Hold, HoldCode, Minor, Sku, Task, TaskKind, Tender, TenderStatus};
 
+use super::taken_back;
 use super::world::{Flight, World};
-use crate::samples::tender;
+use crate::samples::{at, tender};
 
 type Action = fn(&mut World, usize);
 
 /// Everything that can happen, by what people would call it.
-pub const ACTIONS: [(&str, Action); 16] = [
+pub const ACTIONS: [(&str, Action); 32] = [
     ("a task is done", work),
     ("another task is done", work),
     ("a task is begun", begin),
@@ -27,12 +28,31 @@ pub const ACTIONS: [(&str, Action); 16] = [
     ("stock arrives", restock),
     ("money arrives", pay),
     ("the order is told again", tell_again),
+    ("a caller cancels", taken_back::cancel_by_api),
+    ("the storefront cancels", taken_back::cancel_at_storefront),
+    ("the 3PL stops by itself", taken_back::stop_by_3pl),
+    ("a stop is told", taken_back::tell_stop),
+    ("the order is edited", taken_back::edit),
+    ("units are refunded by hand", taken_back::refund_units),
+    ("money is given by hand", taken_back::give),
+    ("a payment back settles", taken_back::settle_payment),
+    ("a return is opened at the storefront", taken_back::open_return),
+    ("a return is answered at the storefront", taken_back::answer_return),
+    ("a change is told", taken_back::tell_change),
+    ("a caller asks for a return", taken_back::ask_for_return),
+    ("goods come back", taken_back::come_back),
+    ("goods that came back are told", taken_back::tell_back),
+    ("somebody says his word", taken_back::say),
+    ("a dispute opens or closes", disputed),
 ];
+
+/// How many of them, from the first, take nothing back.
+pub const ORDINARY: usize = 16;
 
 /// Beyond so many commits nobody disturbs any more: a stream is bounded.
 const QUIET_AFTER: u64 = 100;
 
-fn pick<T: Clone>(of: &[T], which: usize) -> Option<T> {
+pub fn pick<T: Clone>(of: &[T], which: usize) -> Option<T> {
     of.get(which.checked_rem(of.len())?).cloned()
 }
 
@@ -40,12 +60,20 @@ impl World {
     pub fn act(&mut self, choice: u16) {
         let (action, which) = (usize::from(choice) % ACTIONS.len(), usize::from(choice) / ACTIONS.len());
         if self.order.seq < QUIET_AFTER {
-            let before = (self.order.seq, self.flights.len(), self.reports.len());
+            let before = self.traces();
             self.seconds += 1;
             (ACTIONS[action].1)(self, which);
-            let after = (self.order.seq, self.flights.len(), self.reports.len());
+            let after = self.traces();
             self.taken[action] += usize::from(before != after);
         }
+    }
+
+    /// What shows that something has happened.
+    fn traces(&self) -> [u64; 5] {
+        let outside = self.flights.len() + self.reports.len() + self.stop_reports.len();
+        let back: usize = self.back.iter().map(|back| back.report.lines.len()).sum();
+        let shop = self.shop.refunds.len() + self.shop.returns.len();
+        [self.order.seq, outside as u64, back as u64, shop as u64, self.shop.untold.len() as u64]
     }
 
     fn runnable(&self) -> Vec<Task> {
@@ -66,21 +94,18 @@ impl World {
                 ship(self, round);
             }
             (0..self.reports.len()).for_each(|which| tell(self, which));
-            if self.order.completed_at.is_some() && self.order.outstanding().is_empty() && self.flights.is_empty() {
+            let is_quiet = self.flights.is_empty() && !self.shop.has_news();
+            if is_quiet && self.order.completed_at.is_some() && self.order.outstanding().is_empty() {
                 assert!(!self.order.is_full(), "it took too many commits");
                 self.check_log();
                 return;
             }
         }
-        panic!(
-            "the order never ends: {:?} is {:?} with {:?}",
-            self.order.id,
-            self.order.status(),
-            self.order.outstanding()
-        );
+        let (status, tasks, needs) = (self.order.status(), self.order.outstanding(), self.order.attention());
+        panic!("the order never ends: it is {status} with {tasks:?} and {needs:?}");
     }
 
-    fn end_disturbances(&mut self) {
+    pub(super) fn end_disturbances(&mut self) {
         lift(self, 0);
         while !self.flights.is_empty() {
             land(self, 0);
@@ -88,12 +113,24 @@ impl World {
         if self.source.tenders.iter().any(|tender| tender.status == TenderStatus::Pending) {
             pay(self, 0);
         }
+        self.settle_reversals();
+        self.pay_what_is_due();
         for _ in 0..self.order.parked.len() {
             release(self, 0);
         }
         let missing: Vec<Sku> = self.order.unallocated().filter_map(|(_, line, _)| line.sku.clone()).collect();
         for which in 0..missing.len() {
             restock(self, which);
+        }
+    }
+
+    /// The buyer pays what was added to the order.
+    fn pay_what_is_due(&mut self) {
+        let missing = self.order.amount_due().unwrap().minus(self.order.tendered().unwrap()).unwrap();
+        if self.order.holds.contains_key(&HoldCode::Unpaid) && missing > Minor::ZERO {
+            let id = format!("DUE{}", self.order.seq);
+            self.source.tenders.push(Tender { at: self.now(), ..tender(&id, missing.get()) });
+            self.tell_order();
         }
     }
 
@@ -119,9 +156,12 @@ fn work(world: &mut World, which: usize) {
 
 fn begin(world: &mut World, which: usize) {
     let Some(task) = pick(&world.runnable(), which) else { return };
+    if task.id.kind == TaskKind::IssueRefund && !world.order.is_refund_still_owed(task.number) {
+        return;
+    }
     world.claim_if_needed(&task);
-    if let Some(fact) = world.effect(&task) {
-        world.flights.push(Flight { task: task.id, fact });
+    if let Some(outcome) = world.outcome(&task) {
+        world.flights.push(Flight { task: task.id, outcome });
     }
 }
 
@@ -129,7 +169,8 @@ fn begin(world: &mut World, which: usize) {
 fn land(world: &mut World, which: usize) {
     let Some(which) = which.checked_rem(world.flights.len()) else { return };
     let flight = world.flights.remove(which);
-    world.record(&format!("task:{}", flight.task), flight.fact.into());
+    let decision = taken_back::decide(&flight.outcome, &world.order);
+    world.record(&format!("task:{}", flight.task), decision);
 }
 
 fn lose(world: &mut World, which: usize) {
@@ -228,6 +269,7 @@ fn restock(world: &mut World, which: usize) {
     let london = world.stock.get_mut(&sku).unwrap().stock.get_mut(&"LON1".parse().unwrap()).unwrap();
     london.on_hand += 5;
     london.available += 5;
+    *world.arrived.entry(sku.clone()).or_default() += 5;
     let waits = |parked: &Parked| parked.waits_on == WaitsOn::Sku(sku.clone());
     let waiting: Vec<_> = world
         .order
@@ -246,9 +288,10 @@ fn restock(world: &mut World, which: usize) {
 fn pay(world: &mut World, _: usize) {
     let promised = world.source.tenders.iter_mut().find(|tender| tender.status == TenderStatus::Pending);
     if let Some(tender) = promised {
-        tender.status = TenderStatus::Captured;
+        (tender.status, tender.at) = (TenderStatus::Captured, at(world.seconds));
     } else if !world.source.tenders.iter().any(|tender| tender.id == "EXTRA") && world.source.total > Minor::ZERO {
         world.source.tenders.push(Tender { at: world.now(), ..tender("EXTRA", 7) });
+        world.is_left_alone = false;
     }
     world.tell_order();
 }
@@ -259,4 +302,12 @@ fn tell_again(world: &mut World, _: usize) {
     assert_eq!(world.order.seq, before, "an order told again says nothing new");
     // The shipments of a day are told again too.
     (0..world.reports.len()).for_each(|which| tell(world, which));
+}
+
+fn disputed(world: &mut World, which: usize) {
+    if which.is_multiple_of(2) {
+        taken_back::open_dispute(world, which)
+    } else {
+        taken_back::close_dispute(world, which)
+    }
 }

@@ -3,13 +3,22 @@
 use crossdock_domain::{CanonicalOrder, Charge, ChargeKind, Line, TaxLine, Tender, TenderStatus};
 use proptest::prelude::*;
 
+use super::actions::{ACTIONS, ORDINARY};
 use crate::samples::{at, charge, line, minor, sku, tender, unpaid};
 
 pub const SKUS: [&str; 3] = ["TEE", "MUG", "CAP"];
 
-/// What is done and to what, one choice after the other.
+/// What is done and to what, one choice after the other; nothing is taken back.
 pub fn any_play() -> impl Strategy<Value = Vec<u16>> {
-    prop::collection::vec(any::<u16>(), 0..90)
+    let all = u16::try_from(ACTIONS.len()).unwrap();
+    let ordinary = u16::try_from(ORDINARY).unwrap();
+    let choice = (0..ordinary, 0..u16::MAX / all).prop_map(move |(action, which)| which * all + action);
+    prop::collection::vec(choice, 0..90)
+}
+
+/// The same, with everything that can be taken back.
+pub fn any_life() -> impl Strategy<Value = Vec<u16>> {
+    prop::collection::vec(any::<u16>(), 0..140)
 }
 
 fn any_taxes() -> impl Strategy<Value = Vec<TaxLine>> {
@@ -69,7 +78,9 @@ pub fn any_order() -> impl Strategy<Value = CanonicalOrder> {
     let goods = prop::collection::vec(any_line(), 1..4);
     let money = (prop::collection::vec(0_i64..100, 0..3), prop::bool::weighted(0.2));
     (goods, any_shipping(), any::<bool>(), money).prop_map(|(lines, charges, taxes_included, (cuts, is_promised))| {
-        let order = CanonicalOrder { taxes_included, ..unpaid(lines, charges) };
+        let named =
+            lines.into_iter().enumerate().map(|(place, line)| Line { id: format!("{}-{place}", line.id), ..line });
+        let order = CanonicalOrder { taxes_included, ..unpaid(named.collect(), charges) };
         let total = order.totals().unwrap().total_minor;
         CanonicalOrder { total, tenders: tenders_of(total.get(), &cuts, is_promised), ..order }
     })

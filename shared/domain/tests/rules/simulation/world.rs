@@ -3,16 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crossdock_domain::accept::{Context, storefront_order};
-use crossdock_domain::event::Decision;
-use crossdock_domain::item::Item;
+use crossdock_domain::event::{Decision, Disposition, IssuedRefund};
+use crossdock_domain::item::{Item, Stock};
 use crossdock_domain::outstanding::TaskId;
+use crossdock_domain::reversals::RefundOrigin;
+use crossdock_domain::sales::SalesReport;
 use crossdock_domain::shipping::ShipmentReport;
-use crossdock_domain::{CanonicalOrder, Commit, Event, Order, Sku, TaskKind};
+use crossdock_domain::{CanonicalOrder, Commit, Event, Minor, Order, Sku, TaskKind};
 use jiff::Timestamp;
 
 use super::actions::ACTIONS;
+use super::books::Books;
 use super::effects::content;
 use super::generate::SKUS;
+use super::shop::Shop;
+use super::taken_back::Back;
 use crate::samples::{at, catalogue, inbound, item, order_id, settings};
 
 /// What exists outside under one of our references.
@@ -26,7 +31,15 @@ pub struct Outside {
 /// An effect that was done and is not committed yet.
 pub struct Flight {
     pub task: TaskId,
-    pub fact: Event,
+    pub outcome: Outcome,
+}
+
+/// What came of a task; what it means, the order says that it is told to.
+pub enum Outcome {
+    Happened(Event),
+    Stopped { number: u32, told: Vec<(Sku, u32)> },
+    Read { report: Box<SalesReport>, changes: u32 },
+    Issued { number: u32, issued: IssuedRefund },
 }
 
 pub struct World {
@@ -44,6 +57,19 @@ pub struct World {
     pub(super) picking: BTreeMap<u32, Vec<(Sku, u32)>>,
     pub(super) reports: Vec<ShipmentReport>,
     pub(super) source: CanonicalOrder,
+    pub shop: Shop,
+    pub books: Books,
+    /// What the 3PL has stopped of each of its orders, and which of them we have asked it to stop.
+    pub(super) stopped: BTreeMap<u32, Vec<(Sku, u32)>>,
+    pub(super) asked_to_stop: BTreeSet<u32>,
+    pub(super) stop_reports: Vec<(u32, Vec<(Sku, u32)>)>,
+    pub(super) back: Vec<Back>,
+    /// Units that have arrived from outside since the beginning.
+    pub(super) arrived: BTreeMap<Sku, i64>,
+    /// Whether everybody does at once what he is asked.
+    pub obliging: bool,
+    /// Whether nobody but us has moved money or taken anything off.
+    pub is_left_alone: bool,
     drafts: BTreeMap<TaskId, String>,
 }
 
@@ -62,7 +88,16 @@ impl World {
             flights: Vec::new(),
             picking: BTreeMap::new(),
             reports: Vec::new(),
+            shop: Shop::new(&order),
             source: order,
+            books: Books::default(),
+            stopped: BTreeMap::new(),
+            asked_to_stop: BTreeSet::new(),
+            stop_reports: Vec::new(),
+            back: Vec::new(),
+            arrived: BTreeMap::new(),
+            obliging: false,
+            is_left_alone: true,
             drafts: BTreeMap::new(),
         };
         world.tell_order();
@@ -93,10 +128,12 @@ impl World {
         }
         self.move_stock(&decision);
         let before = self.ids();
-        let appeared = self.appearances(&decision.events);
-        let commit = self.commit_of(cause, decision.events);
+        let events = self.with_consequences(decision.events);
+        let appeared = self.appearances(&events);
+        let commit = self.commit_of(cause, events);
         self.order.apply(&commit);
         self.commits.push(commit);
+        self.seconds += 1;
         let after = self.ids();
         self.observed.extend(
             appeared
@@ -106,6 +143,19 @@ impl World {
         );
         self.check();
         true
+    }
+
+    /// What follows goes into the same commit; it ends, and then nothing follows any more.
+    fn with_consequences(&self, mut events: Vec<Event>) -> Vec<Event> {
+        let mut next = self.order.clone();
+        events.iter().for_each(|event| next.evolve(event, self.now()));
+        let before = next.clone();
+        let following = next.settle_consequences(self.now());
+        assert!(following.len() < 20, "it follows and follows: {following:?}");
+        assert_eq!(next.consequence(), None);
+        check_refunds(before, &following);
+        events.extend(following);
+        events
     }
 
     fn ids(&self) -> BTreeSet<TaskId> {
@@ -172,7 +222,7 @@ impl World {
     fn check(&mut self) {
         for (index, line) in self.order.goods() {
             let (shipped, allocated) = (self.order.shipped(index), self.order.allocated(index));
-            assert!(shipped <= allocated && allocated <= line.quantity);
+            assert!(shipped <= allocated && allocated <= line.quantity + self.order.reshipped(index));
         }
         self.check_reservations();
         for task in self.order.outstanding() {
@@ -193,15 +243,42 @@ impl World {
 
     fn check_reservations(&self) {
         for item in self.stock.values() {
-            let reserved: i64 = item.stock.values().map(|stock| stock.on_hand - stock.available).sum();
             let lines = self.order.goods().filter(|(_, line)| line.sku.as_ref() == Some(&item.sku));
-            let owed: i64 =
-                lines.map(|(index, _)| i64::from(self.order.allocated(index) - self.order.shipped(index))).sum();
+            let (mut owed, mut shipped) = (0, 0);
+            for (index, _) in lines {
+                shipped += i64::from(self.order.shipped(index));
+                owed += i64::from(self.order.allocated(index)) - i64::from(self.order.shipped(index));
+            }
+            let (restocked, quarantined) =
+                (self.returned(&item.sku, Disposition::Restock), self.returned(&item.sku, Disposition::Quarantine));
+            let sum = |of: fn(&Stock) -> i64| -> i64 { item.stock.values().map(of).sum() };
+            let (on_hand, available) = (sum(|stock| stock.on_hand), sum(|stock| stock.available));
             assert_eq!(
-                reserved, owed,
+                on_hand - available,
+                owed + quarantined,
                 "no reservation of {} without its fact, no fact without its reservation",
                 item.sku
             );
+            let arrived = 3 + self.arrived.get(&item.sku).copied().unwrap_or(0);
+            assert_eq!(on_hand, arrived - shipped + restocked + quarantined, "{} leaves and comes back once", item.sku);
         }
+    }
+
+    /// Units of a SKU that came back in this state, as the facts tell it.
+    fn returned(&self, sku: &Sku, disposition: Disposition) -> i64 {
+        let lines = self.order.reversals.receipts.values().flat_map(|receipt| &receipt.fact.lines);
+        lines.filter(|of| (&of.sku, of.disposition) == (sku, disposition)).map(|of| i64::from(of.quantity)).sum()
+    }
+}
+
+/// We decide to pay back no more than there is.
+fn check_refunds(mut order: Order, following: &[Event]) {
+    for event in following {
+        if let Event::RefundDecided(refund) = event
+            && refund.origin != RefundOrigin::Overtaken
+        {
+            assert!(refund.total > Minor::ZERO && refund.total <= order.left_to_refund(), "{refund:?}");
+        }
+        order.evolve(event, at(0));
     }
 }
