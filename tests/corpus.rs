@@ -80,6 +80,7 @@ fn judge(body: &[u8]) -> (Outcome, Option<Box<Inbound>>) {
         InboundFact::Shipment { .. }
         | InboundFact::Changed { .. }
         | InboundFact::Returned { .. }
+        | InboundFact::Disputed { .. }
         | InboundFact::FulfillmentStopped { .. }
         | InboundFact::Ignored { .. } => panic!("an order payload became {fact:?}"),
     }
