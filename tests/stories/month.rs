@@ -111,7 +111,13 @@ async fn on_the_first_day(world: &mut World, random: &mut Rng, life: &Life) {
             world.settle().await;
             world.shopify.act(json!({ "pay_order": { "order": order } })).unwrap();
         }
-        _ => {}
+        Fate::Delivered
+        | Fate::Returned
+        | Fate::ReturnedAtTheShop
+        | Fate::RefundedFirst
+        | Fate::Goodwill
+        | Fate::DisputedAndWon
+        | Fate::DisputedAndLost => {}
     }
 }
 
@@ -145,7 +151,13 @@ async fn a_week_later(world: &mut World, life: &Life) {
         Fate::DisputedAndWon | Fate::DisputedAndLost => {
             world.shopify.act(json!({ "open_dispute": { "order": order, "reason": "fraudulent" } })).unwrap();
         }
-        _ => {}
+        // Where the shop has kept the money, its people find that out by then.
+        Fate::CancelledAtTheShop if paid_back(world, order).is_empty() => {
+            let paid = world.order(&life.order_id()).tendered().unwrap().get();
+            let amount = format!("{}.{:02}", paid / 100, paid % 100);
+            world.shopify.act(json!({ "refund_order": { "order": order, "amount": amount } })).unwrap();
+        }
+        Fate::Delivered | Fate::CancelledByApi | Fate::CancelledAtTheShop | Fate::Lowered | Fate::Raised => {}
     }
 }
 
@@ -159,7 +171,12 @@ fn ten_days_later(world: &World, random: &mut Rng, life: &Life) {
             world.shopify.act(json!({ "close_dispute": { "order": life.id, "won": won } })).unwrap();
             return;
         }
-        _ => return,
+        Fate::Delivered
+        | Fate::CancelledByApi
+        | Fate::CancelledAtTheShop
+        | Fate::Lowered
+        | Fate::Raised
+        | Fate::Goodwill => return,
     };
     let mut found: BTreeMap<&str, u32> = BTreeMap::new();
     for _ in 0..units {

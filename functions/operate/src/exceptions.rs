@@ -81,11 +81,24 @@ fn exception_json(row: &OrderView, exception: &Attention) -> Value {
     })
 }
 
+/// What may be done about an exception now, in words.
 fn actions(exception: &Attention) -> Vec<String> {
-    let hold = exception.about.strip_prefix("hold:");
-    let code: Option<HoldCode> = hold.and_then(|code| serde_json::from_value(code.into()).ok());
-    match code {
-        Some(code) => code.actions().iter().map(|action| (*action).to_owned()).collect(),
-        None => vec!["remove the cause, then retry".to_owned()],
+    let about = exception.about.as_str();
+    if let Some(code) = about.strip_prefix("hold:") {
+        let code: Option<HoldCode> = serde_json::from_value(code.into()).ok();
+        return code.map_or_else(Vec::new, |code| code.actions().iter().map(|action| (*action).to_owned()).collect());
     }
+    let words: &[&str] = match (about.split_once(':').map_or(about, |(of, _)| of), exception.class.as_str()) {
+        ("return", "unannounced") => &["retry to refund it", "decline to keep the goods without a refund"],
+        ("return", _) => {
+            &["retry to approve it", "decline it", "answer it at the storefront if it was asked for there"]
+        }
+        ("await_return", _) => &["bring the goods in", "decline to give the return up"],
+        ("change", _) => &["do what the reason says, then retry", "decline to leave the order as it was sent"],
+        ("refund", "to_pay") => &["pay it, then tell of it"],
+        ("refund", "refused") => &["retry to pay it again", "pay the same amount another way at the storefront"],
+        ("refund" | "books" | "dispute" | "order", _) => &["do what the reason says: it ends by itself"],
+        _ => &["remove the cause, then retry"],
+    };
+    words.iter().map(|word| (*word).to_owned()).collect()
 }

@@ -49,6 +49,7 @@ impl Operate {
         match (route.0.as_str(), route.1.as_str()) {
             ("GET", "/ops/exceptions") => self.list_exceptions(request).await,
             ("POST", "/ops/exceptions/{exception_id}/retry") => self.retry_exception(request).await,
+            ("POST", "/ops/exceptions/{exception_id}/decline") => self.decline_exception(request).await,
             ("POST", "/inventory/receipts") => self.receive_stock(request).await,
             _ => Err(Problem::not_found("operation")),
         }

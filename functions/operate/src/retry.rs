@@ -7,10 +7,10 @@ use crossdock_domain::accept::{Context, liftable_holds};
 use crossdock_domain::event::{Decision, HoldCode};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::outstanding::TaskId;
-use crossdock_domain::returns::resolve;
+use crossdock_domain::returns::{decline, resolve};
 use crossdock_domain::{Attention, Event, Order, OrderId, Sku};
 use crossdock_log::OrderView;
-use crossdock_runner::{Committed, Origin};
+use crossdock_runner::{CommitError, Committed, Origin};
 use crossdock_step::api::{Answer, Caller, Problem, Reply, Request};
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -20,6 +20,33 @@ use crate::{Operate, unavailable};
 
 fn unknown() -> Problem {
     Problem::not_found("exception")
+}
+
+fn origin(request: &Request, caller: &Caller) -> Origin {
+    Origin {
+        actor: format!("operator:{}", caller.name),
+        correlation_id: request.correlation_id.clone(),
+        causation_id: Some(request.correlation_id.clone()),
+    }
+}
+
+/// An exception that no word of an operator ends: what it says has to be done elsewhere.
+fn no_word_helps(order: &Order, about: &str) -> Problem {
+    let known = order.attention().into_iter().find(|exception| exception.about == about);
+    known.map_or_else(unknown, |exception| nothing_to_retry(exception.reason))
+}
+
+/// What is told when somebody's word was recorded, or had nothing to change.
+fn done(committed: Result<Committed, CommitError>, order: &Order, about: &str) -> Result<(), Problem> {
+    match committed.map_err(unavailable)? {
+        Committed::Appended(_) | Committed::Already => Ok(()),
+        Committed::Nothing if order.attention().iter().any(|exception| exception.about == about) => {
+            Err(no_word_helps(order, about))
+        }
+        Committed::Nothing => {
+            Err(nothing_to_retry("nothing waits for your word: it runs, is done, or is for the storefront to say"))
+        }
+    }
 }
 
 fn nothing_to_retry(detail: impl Into<String>) -> Problem {
@@ -73,21 +100,20 @@ impl Operate {
         self.views.show(&closed).await.map_err(unavailable)
     }
 
-    async fn retry_order(&self, request: &Request, caller: &Caller, id: &str) -> Result<(), Problem> {
+    /// The order that an exception is about, and what of it.
+    async fn order_of<'a>(&self, caller: &Caller, id: &'a str) -> Result<(Order, &'a str), Problem> {
         let (order_id, about) = id.split_once('~').ok_or_else(unknown)?;
         let order_id: OrderId = order_id.parse().map_err(|_| unknown())?;
         if !caller.reaches(order_id.connection.as_str()) {
             return Err(unknown());
         }
-        let mut order = self.recorder.load(&order_id).await.map_err(unavailable)?;
-        if order.seq == 0 {
-            return Err(unknown());
-        }
-        let origin = Origin {
-            actor: format!("operator:{}", caller.name),
-            correlation_id: request.correlation_id.clone(),
-            causation_id: Some(request.correlation_id.clone()),
-        };
+        let order = self.recorder.load(&order_id).await.map_err(unavailable)?;
+        if order.seq == 0 { Err(unknown()) } else { Ok((order, about)) }
+    }
+
+    async fn retry_order(&self, request: &Request, caller: &Caller, id: &str) -> Result<(), Problem> {
+        let (mut order, about) = self.order_of(caller, id).await?;
+        let origin = origin(request, caller);
         // Each retry is an act of its own: the state that it saw is part of its identity.
         let cause = format!("api:{}:retry:{about}:{}", caller.name, order.seq);
         let committed = if let Some(code) = about.strip_prefix("hold:") {
@@ -100,18 +126,25 @@ impl Operate {
                 )));
             }
             self.recorder.record(&mut order, (&cause, &origin), |order| lift(order, &liftable)).await
-        } else if about.starts_with("return:") || about.starts_with("change:") {
+        } else if let Ok(task) = about.parse::<TaskId>() {
+            self.recorder.record(&mut order, (&cause, &origin), |order| release(order, &task)).await
+        } else if ["return:", "change:", "refund:"].iter().any(|of| about.starts_with(of)) {
             self.recorder.record(&mut order, (&cause, &origin), |order| resolve(order, about)).await
         } else {
-            let task: TaskId = about.parse().map_err(|_| unknown())?;
-            self.recorder.record(&mut order, (&cause, &origin), |order| release(order, &task)).await
+            return Err(no_word_helps(&order, about));
         };
-        match committed.map_err(unavailable)? {
-            Committed::Appended(_) | Committed::Already => Ok(()),
-            Committed::Nothing => {
-                Err(nothing_to_retry("nothing waits for your word: it runs, is done, or is for the storefront to say"))
-            }
-        }
+        done(committed, &order, about)
+    }
+
+    pub(crate) async fn decline_exception(&self, request: &Request) -> Answer {
+        let caller = request.allowed("ops:write")?;
+        let id = request.path("exception_id");
+        let (mut order, about) = self.order_of(caller, id).await?;
+        let cause = format!("api:{}:decline:{about}:{}", caller.name, order.seq);
+        let origin = origin(request, caller);
+        let committed = self.recorder.record(&mut order, (&cause, &origin), |order| decline(order, about)).await;
+        done(committed, &order, about)?;
+        Ok(Reply::json(StatusCode::ACCEPTED, &json!({ "exception_id": id, "declined": true })))
     }
 
     /// Every hold whose cause is gone: they are lifted together, so that one retry is enough.

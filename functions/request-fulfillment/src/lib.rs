@@ -168,7 +168,7 @@ impl RequestFulfillment {
             return Ok(Done::Decided(crossdock_domain::event::Decision::default()));
         };
         let skus: Vec<Sku> = report.lines.iter().map(|(sku, ..)| sku.clone()).collect();
-        let items = self.items.items(&skus).await.map_err(store_failure)?;
+        let items = self.items.items_at(&skus, &report.location).await.map_err(store_failure)?;
         let read = record_return(asking.order, &report, Some(number), &items);
         if read.events.is_empty() {
             return Ok(Done::Decided(read));

@@ -61,7 +61,13 @@ impl RequestReturn {
 }
 
 fn request_hash_of(commit: &Commit) -> Option<String> {
-    commit.events.iter().find_map(|event| returned(event)?.request_hash.clone())
+    let of_answer = |event: &Event| {
+        if let Event::ReturnResolved { request_hash, .. } = event { request_hash.clone() } else { None }
+    };
+    commit
+        .events
+        .iter()
+        .find_map(|event| returned(event).map_or_else(|| of_answer(event), |of| of.request_hash.clone()))
 }
 
 fn returned(event: &Event) -> Option<&Return> {
@@ -69,7 +75,7 @@ fn returned(event: &Event) -> Option<&Return> {
 }
 
 fn resolved(event: &Event) -> Option<(u32, Resolution)> {
-    if let Event::ReturnResolved { number, resolution } = event { Some((*number, *resolution)) } else { None }
+    if let Event::ReturnResolved { number, resolution, .. } = event { Some((*number, *resolution)) } else { None }
 }
 
 fn refund(event: &Event) -> Option<&Refund> {

@@ -22,7 +22,14 @@ impl RequestReturn {
         let ParsedRefund { refund, tender, at } = parsed;
         let id = command.order().id.clone();
         let issued = IssuedRefund { id: tender.id.clone(), at, tenders: vec![tender] };
-        match command.finish(|_| None, |order| record_payment(order, refund, &issued)).await? {
+        // The fact has no room for the request's hash; whoever said the same has sent the same request.
+        let hash = command.request_hash.clone();
+        let is_same = |commit: &Commit| {
+            recorded(commit)
+                .is_some_and(|(number, told)| told == issued && refund.is_none_or(|wanted| wanted == number))
+        };
+        let known_hash = |commit: &Commit| Some(if is_same(commit) { hash.clone() } else { String::new() });
+        match command.finish(known_hash, |order| record_payment(order, refund, &issued)).await? {
             Outcome::Done(commit) => {
                 tracing::info!(order = %id, correlation_id = commit.correlation_id, "refund recorded");
                 let body = answer_v1(&id, &commit).ok_or_else(Problem::unavailable)?;
@@ -36,9 +43,9 @@ impl RequestReturn {
     }
 }
 
-/// Version 1 of the answer: a pure function of the commit, so that a repeat gets it byte for byte.
-fn answer_v1(id: &OrderId, commit: &Commit) -> Option<Value> {
-    let recorded = |event: &Event| {
+/// The refund that a commit records, and how it was paid.
+fn recorded(commit: &Commit) -> Option<(u32, IssuedRefund)> {
+    let of = |event: &Event| {
         if let Event::RefundIssued { number, issued } = event {
             Some((*number, issued.clone()))
         } else if let Event::RefundRecorded { refund, issued } = event {
@@ -47,6 +54,11 @@ fn answer_v1(id: &OrderId, commit: &Commit) -> Option<Value> {
             None
         }
     };
-    let (number, issued) = commit.events.iter().find_map(recorded)?;
+    commit.events.iter().find_map(of)
+}
+
+/// Version 1 of the answer: a pure function of the commit, so that a repeat gets it byte for byte.
+fn answer_v1(id: &OrderId, commit: &Commit) -> Option<Value> {
+    let (number, issued) = recorded(commit)?;
     Some(json!({ "order_id": id, "refund": number, "status": issued.status() }))
 }

@@ -189,12 +189,7 @@ impl TranslateInbound {
             return Ok(());
         }
         let skus: Vec<Sku> = report.lines.iter().map(|(sku, ..)| sku.clone()).collect();
-        let items = self.items.items(&skus).await.map_err(store_failure)?;
-        for (sku, item) in &items {
-            if !item.stock.contains_key(&report.location) {
-                self.items.open_location(sku, &report.location).await.map_err(store_failure)?;
-            }
-        }
+        let items = self.items.items_at(&skus, &report.location).await.map_err(store_failure)?;
         self.commit(&mut order, (&cause, origin), |order| record_return(order, report, named, &items)).await
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::canonical::{CanonicalOrder, Charge, ChargeKind, Line, LineKind, Recipient, Tender, TenderStatus};
-use crate::event::{Accepted, Decision, Event, Hold, HoldCode, Refused, RefusedChange};
+use crate::event::{Accepted, Decision, Edit, Event, Hold, HoldCode, Refused, RefusedChange};
 use crate::ids::Sku;
 use crate::item::Item;
 use crate::money::Minor;
@@ -237,7 +237,7 @@ pub fn storefront_order(order: &Order, inbound: &Inbound, context: Context<'_>) 
         return events.into();
     };
     let mut events = late_payments(order, inbound);
-    events.extend(changed_recipient(order, inbound));
+    events.extend(changed_recipient(order, inbound, context.settings));
     // Storefronts count in seconds: of two contents with one version nobody knows which is newer, so it is looked up.
     let newer = inbound.source_version >= known.fact.source_version;
     let changed = newer && inbound.order.content_hash() != known.fact.order.content_hash();
@@ -286,26 +286,59 @@ fn changes_to_hold(order: &Order, (cancelled, changed): (bool, bool)) -> Option<
     (!holds.is_empty()).then_some(Event::OrderHeld { holds })
 }
 
-/// Another address, told by a newer version of the order: taken over for what is not with the 3PL yet. Once all of it
-/// is there, somebody has to see that the parcels go to the old one.
-fn changed_recipient(order: &Order, inbound: &Inbound) -> Option<Event> {
-    let recipient = inbound.recipient.as_ref()?.hash();
-    let known_at = order.reversals.recipient.as_ref().map(|(at, _)| *at);
-    let known_at = known_at.or(order.accepted.as_ref().map(|accepted| accepted.fact.source_version))?;
+/// Another address, told by a newer version of the order: taken over for whatever is not with the 3PL. That what is
+/// there goes to the old one, somebody has to see.
+fn changed_recipient(order: &Order, inbound: &Inbound, settings: &ChannelSettings) -> Vec<Event> {
+    let Some((recipient, known_at)) = inbound.recipient.as_ref().map(Recipient::hash).zip(recipient_known_at(order))
+    else {
+        return Vec::new();
+    };
     if order.recipient() == Some(recipient.as_str()) || inbound.source_version <= known_at {
-        return None;
+        return Vec::new();
     }
-    let id = format!("address:{recipient}");
+    let (source_version, country) = (inbound.source_version, inbound.order.country.clone());
+    let mut events = changed_destination(order, inbound, settings);
+    // Only the last address matters.
+    let open = order.reversals.refused_changes.keys().filter(|id| id.starts_with(ADDRESS));
+    events.extend(open.map(|id| Event::OrderEdited(Edit { id: id.clone(), lines: Vec::new() })));
     if !order.fulfillments.is_empty() {
         let reason = "the address was changed after the order went to the 3PL: have the 3PL change it, then retry to \
                       confirm"
             .to_owned();
-        let refused = RefusedChange { id: id.clone(), reason, lines: Vec::new() };
-        let known = order.reversals.refused_changes.contains_key(&id)
-            || order.reversals.edits.iter().any(|edit| edit.fact.id == id);
-        return (!known).then_some(Event::ChangeRefused(refused));
+        let id = format!("{ADDRESS}{source_version}");
+        events.push(Event::ChangeRefused(RefusedChange { id, reason, lines: Vec::new() }));
     }
-    Some(Event::RecipientChanged { recipient, source_version: inbound.source_version })
+    events.push(Event::RecipientChanged { recipient, country, source_version });
+    events
+}
+
+/// What begins the name of a change of the address.
+const ADDRESS: &str = "address:";
+
+/// As of which version of the order we know its address.
+fn recipient_known_at(order: &Order) -> Option<Timestamp> {
+    let changed = order.reversals.recipient.as_ref().map(|known| known.source_version);
+    changed.or(order.accepted.as_ref().map(|accepted| accepted.fact.source_version))
+}
+
+/// Holds that another address brings, or ends.
+fn changed_destination(order: &Order, inbound: &Inbound, settings: &ChannelSettings) -> Vec<Event> {
+    let about = |code: &HoldCode| matches!(code, HoldCode::Address | HoldCode::Country);
+    let mut holds: Vec<Hold> = inbound.oddities.iter().filter(|hold| about(&hold.code)).cloned().collect();
+    holds.extend(destination_concerns(&inbound.order, inbound.recipient.as_ref(), settings));
+    let found: BTreeSet<HoldCode> = holds.iter().map(|hold| hold.code).collect();
+    let ended: Vec<HoldCode> =
+        order.holds.keys().copied().filter(|code| about(code) && !found.contains(code)).collect();
+    // Stock was promised for, and at, another country.
+    let moved = inbound.order.country.is_some() && order.country() != inbound.order.country.as_ref();
+    if moved && !order.allocations.is_empty() {
+        holds.push(Hold::new(HoldCode::ChangedAtStorefront, "the country of delivery was changed after allocation"));
+    }
+    holds.retain(|hold| !order.holds.contains_key(&hold.code));
+    let holds = first_of_each_code(holds);
+    let held = (!holds.is_empty()).then_some(Event::OrderHeld { holds });
+    let released = (!ended.is_empty()).then_some(Event::OrderReleased { codes: ended });
+    released.into_iter().chain(held).collect()
 }
 
 /// Payments of which we did not know, each once. A payment that has the order's own name is the sum of all that was
@@ -381,6 +414,7 @@ pub fn api_order(inbound: &Inbound, context: Context<'_>, request_hash: &str) ->
 pub fn liftable_holds(order: &Order, recipient: Option<&Recipient>, context: Context<'_>) -> Vec<HoldCode> {
     let Some(known) = &order.accepted else { return Vec::new() };
     let mut current = known.fact.order.clone();
+    current.country = order.country().cloned();
     current.tenders = order.captured_tenders().map(|(_, tender)| tender.clone()).collect();
     let remaining: Vec<HoldCode> = concerns(&current, recipient, context).into_iter().map(|hold| hold.code).collect();
     // Not `Currency` and `Address`: the translation finds some of these itself, in a payload that is gone by now.

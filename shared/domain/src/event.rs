@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{CanonicalOrder, Tender};
 use crate::disputes::{Dispute, DisputeEnd};
-use crate::ids::{ConnectionId, LocationId, ReferencePrefix};
+use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix};
 use crate::item::StockMove;
 use crate::money::Minor;
 use crate::outstanding::TaskId;
@@ -151,6 +151,9 @@ pub enum Event {
     RecipientChanged {
         /// Under which name the people table keeps the recipient.
         recipient: String,
+        /// In which country they go; absent where the address names none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        country: Option<CountryCode>,
         /// When the storefront changed it.
         source_version: Timestamp,
     },
@@ -190,6 +193,9 @@ pub enum Event {
         number: u32,
         /// What.
         resolution: Resolution,
+        /// The hash of the request that asked for it; absent where somebody has said so by a retry.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_hash: Option<String>,
     },
     /// The 3PL expects the goods.
     #[serde(rename = "ReturnAnnounced.v1")]

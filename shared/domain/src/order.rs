@@ -11,7 +11,7 @@ use crate::canonical::Line;
 use crate::canonical::{Tender, TenderStatus};
 use crate::commit::{Attention, Commit, Summary, due_bucket};
 use crate::event::{Accepted, Allocation, Application, Document, Event, Hold, HoldCode, Parked, Refused, Shipment};
-use crate::ids::OrderId;
+use crate::ids::{CountryCode, OrderId};
 use crate::outstanding::TaskId;
 use crate::reversals::Reversals;
 
@@ -273,8 +273,15 @@ impl Order {
     /// Under which name the people table keeps the recipient: the newest that the storefront has told.
     #[must_use]
     pub fn recipient(&self) -> Option<&str> {
-        let changed = self.reversals.recipient.as_ref().map(|(_, recipient)| recipient.as_str());
+        let changed = self.reversals.recipient.as_ref().map(|known| known.name.as_str());
         changed.or_else(|| self.accepted.as_ref()?.fact.recipient.as_deref())
+    }
+
+    /// In which country the parcels go; `None` where no address names one.
+    #[must_use]
+    pub fn country(&self) -> Option<&CountryCode> {
+        let changed = self.reversals.recipient.as_ref().and_then(|known| known.country.as_ref());
+        changed.or_else(|| self.accepted.as_ref()?.fact.order.country.as_ref())
     }
 
     /// What is taken back can leave something to do again: then the order is not completed any more.

@@ -245,7 +245,7 @@ pub fn resolve(order: &Order, about: &str) -> Decision {
                 if ours { Event::ReturnAuthorized { number }.into() } else { Decision::default() }
             }
             Some(known) if crate::refund::waits_for_word(&known.fact) => {
-                Event::ReturnResolved { number, resolution: Resolution::Refund }.into()
+                Event::ReturnResolved { number, resolution: Resolution::Refund, request_hash: None }.into()
             }
             Some(_) | None => Decision::default(),
         };
@@ -305,17 +305,21 @@ pub fn decline(order: &Order, about: &str) -> Decision {
 
 /// Goods that came unannounced, and that the buyer now says something about: exactly these units.
 fn resolved_now(order: &Order, command: &ReturnCommand) -> Option<Decision> {
-    let wanted: Vec<(&str, u32)> = command.lines.iter().map(|(line, units, _)| (line.as_str(), *units)).collect();
+    let mut wanted: BTreeMap<&str, u32> = BTreeMap::new();
+    for (line, units, _) in &command.lines {
+        *wanted.entry(line.as_str()).or_default() += units;
+    }
     let same = |known: &&Return| {
         let mut here: BTreeMap<&str, u32> = BTreeMap::new();
         for of in &known.lines {
             *here.entry(order.line(of.line).map_or("", |line| line.id.as_str())).or_default() += of.quantity;
         }
-        here.into_iter().eq(wanted.iter().copied().collect::<BTreeMap<_, _>>())
+        here == wanted
     };
     let known = order.authorized_returns().filter(|known| crate::refund::waits_for_word(known)).find(same)?;
     let (number, resolution) = (known.number, command.resolution);
-    (resolution != Resolution::Undecided).then(|| Event::ReturnResolved { number, resolution }.into())
+    let request_hash = Some(command.request_hash.clone());
+    (resolution != Resolution::Undecided).then(|| Event::ReturnResolved { number, resolution, request_hash }.into())
 }
 
 fn approval(order: &Order, policy: &ReturnPolicy, lines: &[ReturnLine]) -> Option<String> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical::{Line, TaxLine};
 use crate::disputes::{Dispute, DisputeEnd};
 use crate::event::{Document, Event, LineQuantity};
-use crate::ids::{LocationId, Sku};
+use crate::ids::{CountryCode, LocationId, Sku};
 use crate::money::Minor;
 use crate::order::At;
 use crate::sales::{RefundStatus, RefundTender};
@@ -316,6 +316,17 @@ pub struct CreditApplication {
     pub document: Document,
 }
 
+/// Who receives the parcels since the storefront has changed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedRecipient {
+    /// Under which name the people table keeps the recipient.
+    pub name: String,
+    /// In which country.
+    pub country: Option<CountryCode>,
+    /// When the storefront changed it.
+    pub source_version: Timestamp,
+}
+
 /// What has been taken back of an order, as its facts tell it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reversals {
@@ -329,8 +340,8 @@ pub struct Reversals {
     pub edits: Vec<At<Edit>>,
     /// Changes that came too late, and still wait for somebody.
     pub refused_changes: BTreeMap<String, At<RefusedChange>>,
-    /// The newest recipient and since which version of the order.
-    pub recipient: Option<(Timestamp, String)>,
+    /// The newest recipient, where it is not the first.
+    pub recipient: Option<ChangedRecipient>,
     /// Everything that the storefront said has changed.
     pub changes: BTreeSet<String>,
     /// When it last said so.
@@ -415,9 +426,10 @@ impl Reversals {
             }
         } else if let Event::ChangeRefused(fact) = event {
             self.refused_changes.insert(fact.id.clone(), At { fact: fact.clone(), at });
-        } else if let Event::RecipientChanged { recipient, source_version } = event {
-            if self.recipient.as_ref().is_none_or(|(known, _)| known <= source_version) {
-                self.recipient = Some((*source_version, recipient.clone()));
+        } else if let Event::RecipientChanged { recipient, country, source_version } = event {
+            if self.recipient.as_ref().is_none_or(|known| known.source_version <= *source_version) {
+                let (name, country) = (recipient.clone(), country.clone());
+                self.recipient = Some(ChangedRecipient { name, country, source_version: *source_version });
             }
         } else if let Event::StorefrontChanged { what } = event {
             self.changes.insert(what.clone());
@@ -434,7 +446,7 @@ impl Reversals {
             self.authorized.entry(*number).or_insert(at);
         } else if let Event::ReturnClosed { number, reason } = event {
             self.closed.entry(*number).or_insert_with(|| reason.clone());
-        } else if let Event::ReturnResolved { number, resolution } = event {
+        } else if let Event::ReturnResolved { number, resolution, .. } = event {
             if let Some(known) = self.returns.get_mut(number) {
                 known.fact.resolution = *resolution;
             }

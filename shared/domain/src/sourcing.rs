@@ -56,8 +56,7 @@ struct Want {
 /// nothing: an order that cannot be promised whole waits for the first SKU that is short.
 #[must_use]
 pub fn source(order: &Order, items: &BTreeMap<Sku, Item>, settings: &ChannelSettings) -> Sourcing {
-    let country = order.accepted.as_ref().and_then(|a| a.fact.order.country.as_ref());
-    let locations: Vec<&LocationId> = settings.locations_for(country).collect();
+    let locations: Vec<&LocationId> = settings.locations_for(order.country()).collect();
     let wants: Vec<Want> = order
         .unallocated()
         .filter_map(|(line, bought, quantity)| Some(Want { line, sku: bought.sku.clone()?, quantity }))

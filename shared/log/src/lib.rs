@@ -82,6 +82,17 @@ pub trait Items: Send + Sync {
 
     /// Makes sure that an item has a (possibly zero) stock record at a location.
     async fn open_location(&self, sku: &Sku, location: &LocationId) -> Result<(), StoreError>;
+
+    /// Those of the given SKUs that exist, after stock can move at a location for each of them.
+    async fn items_at(&self, skus: &[Sku], location: &LocationId) -> Result<BTreeMap<Sku, Item>, StoreError> {
+        let items = self.items(skus).await?;
+        for (sku, item) in &items {
+            if !item.stock.contains_key(location) {
+                self.open_location(sku, location).await?;
+            }
+        }
+        Ok(items)
+    }
 }
 
 /// A configured connection.

@@ -228,6 +228,12 @@ impl World {
         self.call(Some(EVERYBODY), &call.at(&[("exception_id", exception_id)])).await
     }
 
+    /// Sends `POST /v1/ops/exceptions/{exception_id}/decline`.
+    pub async fn decline(&mut self, exception_id: &str) -> Reply {
+        let call = Call::post("/ops/exceptions/{exception_id}/decline", b"");
+        self.call(Some(EVERYBODY), &call.at(&[("exception_id", exception_id)])).await
+    }
+
     /// Sends `POST /v1/inventory/receipts`.
     pub async fn receive_stock(&mut self, receipt: &Value) -> Reply {
         let body = receipt.to_string();

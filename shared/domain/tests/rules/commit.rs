@@ -134,7 +134,7 @@ fn every_reversal() -> Vec<Event> {
         ("StorefrontCancelled", json!({ "document": paper })),
         ("OrderEdited", json!({ "id": "E1", "lines": added })),
         ("ChangeRefused", json!({ "id": "E1", "reason": "too late", "lines": added })),
-        ("RecipientChanged", json!({ "recipient": "ab", "source_version": at(9) })),
+        ("RecipientChanged", json!({ "recipient": "ab", "country": "GB", "source_version": at(9) })),
         ("StorefrontChanged", json!({ "what": "refund:9" })),
         ("SalesRead", json!({ "changes": 1 })),
         (
@@ -144,7 +144,7 @@ fn every_reversal() -> Vec<Event> {
         ),
         ("ReturnAuthorized", json!({ "number": 1 })),
         ("ReturnClosed", json!({ "number": 1, "reason": "declined" })),
-        ("ReturnResolved", json!({ "number": 1, "resolution": "reship" })),
+        ("ReturnResolved", json!({ "number": 1, "resolution": "reship", "request_hash": "ab" })),
         ("ReturnAnnounced", json!({ "number": 1, "document": paper })),
         (
             "ReturnReceived",

@@ -5,6 +5,7 @@
 mod samples;
 
 mod accept;
+mod address;
 mod cancel;
 mod checkout;
 mod commit;

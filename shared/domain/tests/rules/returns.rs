@@ -240,7 +240,10 @@ fn what_nobody_had_announced_is_here_and_somebody_has_to_say_what_for() {
     assert_eq!((needs(&refunded), refund_totals(&refunded)), (vec![], vec![1110]));
     assert_eq!(resolve(&refunded, "return:RMA1").events, []);
     let asked_for = request_return(&order, &one_tee()).unwrap();
-    assert_eq!(asked_for.events, [Event::ReturnResolved { number: 1, resolution: Resolution::Refund }]);
+    assert_eq!(
+        asked_for.events,
+        [Event::ReturnResolved { number: 1, resolution: Resolution::Refund, request_hash: Some("ab".into()) }]
+    );
     let another = request_return(&order, &asked(&[("L-MUG", 1, "unwanted")])).unwrap();
     assert_eq!(another.events.len(), 2, "a return of its own");
 }
