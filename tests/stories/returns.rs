@@ -99,11 +99,12 @@ fn goods_that_were_refunded_first_and_never_come_are_asked_after_and_told_of() {
     });
     let order = world.orders().remove(0);
     let about: Vec<String> = order.attention().iter().map(|a| format!("{} {}", a.about, a.class)).collect();
-    assert_eq!(about, ["await_return:RMA1 late"]);
+    assert_eq!(about, ["await_return:RMA1 overdue"]);
     assert_eq!(taken_back(&world), ["RA1", "CM1 1200", "CR101 1200"]);
 }
 
-/// Three units were announced; two of them come, each in another state, and with them what nobody expected.
+/// Four units were announced; three of them come, each in another state (to each its own receipt), and with them what
+/// nobody expected.
 #[test]
 fn what_is_found_is_booked_as_it_is() {
     let world = told_in_every_way(async |world: &mut World| {
@@ -135,7 +136,7 @@ fn what_is_found_is_booked_as_it_is() {
     assert_eq!(stock_moved(&world, "MUG-WHT"), (-2, -3));
     assert_eq!(stock_moved(&world, "CAP-RED"), (1, 1));
     assert_eq!(stock_moved(&world, "TEE-BLK-M"), (0, 0));
-    let all = ["RA1", "IR1", "IA1", "CM1 2400", "CR101 2400", "RA2", "IR2", "CM2 2499", "CR201 2499"];
+    let all = ["RA1", "IR1", "IR1B", "IR1C", "IA1", "CM1 2400", "CR101 2400", "RA2", "IR2", "CM2 2499", "CR201 2499"];
     let mut made = taken_back(&world);
     made.sort();
     let mut all = all.map(str::to_owned).to_vec();
