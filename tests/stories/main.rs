@@ -19,6 +19,7 @@ mod holds;
 mod month;
 mod ordinary;
 mod own_api;
+mod returns;
 mod shipping;
 mod stock;
 mod storefront;

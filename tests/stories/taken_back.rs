@@ -86,13 +86,19 @@ pub fn taken_back(world: &World) -> Vec<String> {
     let is_sale = |name: &str| ["SO", "DEP", "IF", "INV", "DA"].contains(&name.trim_end_matches(char::is_numeric));
     let shown = |document: &Value| {
         let name = name(document);
-        let money = name.starts_with('C').then(|| format!(" {}", text(document, "total")));
+        let money = name.starts_with('C').then(|| format!(" {}", minor_units(&text(document, "total"))));
         format!("{name}{}", money.unwrap_or_default())
     };
     rows(&documents, "documents")
         .filter(|document| order_of(&text(document, "externalId")) == order && !is_sale(&name(document)))
         .map(shown)
         .collect()
+}
+
+/// Pence of an amount as the ERP writes it: `12.0` is 1200.
+fn minor_units(decimal: &str) -> i64 {
+    let (whole, part) = decimal.split_once('.').unwrap_or((decimal, "0"));
+    format!("{whole}{part:0<2}").parse().unwrap()
 }
 
 /// Units of a SKU at all locations, by what has changed since the beginning: on hand, and of these for sale.

@@ -144,7 +144,7 @@ pub(super) struct RefundLine {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Return {
     pub(super) id: String,
-    status: String,
+    pub(super) status: String,
     pub(super) return_line_items: Page<ReturnLine>,
     pub(super) exchange_line_items: Page<ExchangeLine>,
 }

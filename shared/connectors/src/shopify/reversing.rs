@@ -429,6 +429,10 @@ impl Shopify {
             };
             return self.made(instruction, one).await;
         };
+        if found.status == "CLOSED" {
+            // Closed before the goods were back: it cannot be processed any more, and the buyer is still owed the money.
+            return self.create_refund(instruction, payments).await;
+        }
         let exchange = found.exchange_line_items.nodes.iter().filter(|it| it.unprocessed_quantity > 0);
         let exchange: Vec<Value> =
             exchange.map(|it| json!({ "id": it.id, "quantity": it.unprocessed_quantity })).collect();
