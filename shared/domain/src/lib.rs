@@ -18,6 +18,7 @@ pub mod item;
 pub mod money;
 pub mod order;
 pub mod outstanding;
+pub mod payouts;
 pub mod posting;
 pub mod refund;
 pub mod returns;

@@ -102,7 +102,7 @@ pub struct Order {
     /// When holds were last lifted.
     pub released_at: Option<Timestamp>,
     /// Payments that arrived after acceptance, by their number.
-    pub late_tenders: BTreeMap<u32, At<Tender>>,
+    pub late_tenders: BTreeMap<u32, Tender>,
     /// Reservations, by number.
     pub allocations: BTreeMap<u32, At<Allocation>>,
     /// 3PL orders, by number of their allocation.
@@ -208,7 +208,7 @@ impl Order {
                 self.released_at = Some(at);
             }
             Event::TenderCaptured { number, tender } => {
-                self.late_tenders.insert(*number, At { fact: tender.clone(), at });
+                self.late_tenders.insert(*number, tender.clone());
             }
             Event::OrderCompleted {} => self.completed_at = Some(at),
             Event::Unknown(_) => self.has_unknown_facts = true,
@@ -256,6 +256,7 @@ impl Order {
             | Event::DisputePosted { .. }
             | Event::DisputeSettled { .. } => self.evolve_reversal(event, at),
         }
+        self.fix_payouts(event);
     }
 
     /// Lines as they were accepted, and then those that were added later.
@@ -387,7 +388,7 @@ impl Order {
     #[must_use]
     pub fn tenders(&self) -> BTreeMap<u32, &Tender> {
         let accepted = self.accepted.iter().flat_map(|a| (1..).zip(&a.fact.order.tenders));
-        accepted.chain(self.late_tenders.iter().map(|(number, tender)| (*number, &tender.fact))).collect()
+        accepted.chain(self.late_tenders.iter().map(|(number, tender)| (*number, tender))).collect()
     }
 
     /// Tenders whose money has arrived, by number.

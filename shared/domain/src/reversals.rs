@@ -12,6 +12,7 @@ use crate::event::{Document, Event, LineQuantity};
 use crate::ids::{CountryCode, LocationId, Sku};
 use crate::money::Minor;
 use crate::order::At;
+use crate::payouts::Payout;
 use crate::sales::{RefundStatus, RefundTender};
 
 /// Who wants units not to be delivered, which decides who pays the money back.
@@ -364,6 +365,8 @@ pub struct Reversals {
     pub issued: BTreeMap<u32, At<IssuedRefund>>,
     /// Everything that the storefront has called a refund, by its identity there, failed ones too.
     pub told_refunds: BTreeSet<String>,
+    /// Out of what each refund that the storefront has is paid, by number.
+    pub payouts: BTreeMap<u32, Payout>,
     /// Refunds that are not made after all.
     pub withdrawn: BTreeSet<u32>,
     /// Which state of the order the ERP's sales order reads as.

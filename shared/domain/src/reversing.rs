@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::canonical::{TaxLine, Tender};
+use crate::canonical::TaxLine;
 use crate::event::Disposition;
 use crate::ids::{LocationId, Sku};
 use crate::money::{Minor, MoneyError};
@@ -334,78 +334,6 @@ impl Order {
         })
     }
 
-    /// Every payment back of every refund that is settled, in the order in which we learned of it: what is learned later
-    /// must not change what was posted before. Which deposit pays follows from the facts alone: the newest first, because
-    /// invoices take the oldest first; what invoices have taken is gone.
-    #[must_use]
-    pub fn refund_postings(&self) -> Vec<RefundPosting> {
-        self.postings_of(|refund| self.is_settled(refund))
-    }
-
-    fn postings_of(&self, wanted: impl Fn(&Refund) -> bool) -> Vec<RefundPosting> {
-        let mut deposits: Vec<(Arrived<'_>, Minor)> = self
-            .captured_tenders()
-            .map(|(number, tender)| (Arrived { tender, learned_at: self.learned_at(number) }, self.unapplied(tender)))
-            .collect();
-        deposits.reverse();
-        let settled = self.standing_refunds().filter(|refund| wanted(refund));
-        let mut settled: Vec<_> =
-            settled.filter_map(|refund| Some((refund, self.reversals.issued.get(&refund.number)?))).collect();
-        settled.sort_by_key(|(refund, issued)| (!self.is_settled(refund), issued.at, refund.number));
-        let mut postings = Vec::new();
-        for (refund, issued) in settled {
-            let issued = &issued.fact;
-            let mut from_deposit = refund.from_deposit().unwrap_or_default();
-            let mut place = refund.number * 100;
-            for tender in &issued.tenders {
-                let mut left = tender.amount;
-                // Money of which we learned after it was issued is not what went back, unless there was no other: whether
-                // its payment is still under way must make no difference.
-                for is_later in [false, true] {
-                    let eligible = |paid: &Arrived<'_>| (paid.learned_at > Some(issued.at)) == is_later;
-                    let mut sources: Vec<_> = deposits.iter_mut().filter(|(paid, _)| eligible(paid)).collect();
-                    if is_later {
-                        sources.sort_by_key(|(paid, _)| paid.learned_at);
-                    }
-                    for (paid, capacity) in sources {
-                        let amount = left.min(from_deposit).min(*capacity);
-                        if amount > Minor::ZERO {
-                            place += 1;
-                            postings.push(posting(place, (tender, amount), (Some(paid.tender.id.clone()), issued.at)));
-                            *capacity = capacity.minus(amount).unwrap_or_default();
-                            from_deposit = from_deposit.minus(amount).unwrap_or_default();
-                            left = left.minus(amount).unwrap_or_default();
-                        }
-                    }
-                }
-                if left > Minor::ZERO {
-                    place += 1;
-                    postings.push(posting(place, (tender, left), (None, issued.at)));
-                }
-            }
-        }
-        postings
-    }
-
-    /// When we learned that the money of a tender has arrived; `None` for what was there at first.
-    fn learned_at(&self, number: u32) -> Option<Timestamp> {
-        self.late_tenders.get(&number).map(|known| known.at.max(known.fact.at))
-    }
-
-    /// What no invoice has taken of a tender's deposit.
-    fn unapplied(&self, tender: &Tender) -> Minor {
-        let applied = self.applications.values().filter(|known| known.fact.tender == tender.id);
-        let applied = Minor::sum(applied.map(|known| known.fact.amount)).unwrap_or_default();
-        tender.amount.minus(applied).unwrap_or_default()
-    }
-
-    /// What refunds have taken, or will take once their payments have gone, out of a tender's deposit: no invoice takes it.
-    pub(crate) fn refunded_of_deposit(&self, tender: &str) -> i64 {
-        let postings = self.postings_of(|refund| self.reversals.issued.contains_key(&refund.number)).into_iter();
-        let postings = postings.filter(|posting| posting.deposit.as_deref() == Some(tender));
-        postings.map(|posting| posting.amount.get()).sum()
-    }
-
     pub(crate) fn is_posting_ready(&self, posting: &RefundPosting) -> bool {
         let refund = posting.number / 100;
         let source = match &posting.deposit {
@@ -490,20 +418,6 @@ impl Order {
         let credit = self.reversals.credit_memos.keys().map(|refund| self.open_credit(*refund)).sum();
         (receivable, tendered - applied - refunded, credit)
     }
-}
-
-/// A payment and when we learned of it.
-struct Arrived<'a> {
-    tender: &'a Tender,
-    learned_at: Option<Timestamp>,
-}
-
-fn posting(
-    number: u32,
-    (tender, amount): (&crate::sales::RefundTender, Minor),
-    (deposit, at): (Option<String>, Timestamp),
-) -> RefundPosting {
-    RefundPosting { number, gateway: tender.gateway.clone(), amount, deposit, at }
 }
 
 fn posting_taxes(taxes: &[TaxLine]) -> Vec<PostingTax> {

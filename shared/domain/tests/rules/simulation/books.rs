@@ -16,6 +16,8 @@ pub struct Books {
     pub invoiced: i64,
     pub credited: i64,
     pub refunded: i64,
+    /// What each application has moved, by its document: from the tender, or else the refund, onto the shipment.
+    applied: BTreeMap<String, (Option<String>, u32, u32, i64)>,
     /// Units that may come back under each return authorization, by line.
     returnable: BTreeMap<(u32, usize), u32>,
 }
@@ -42,6 +44,8 @@ impl Books {
             let plan = order.next_application().unwrap();
             take(&mut self.deposits, &plan.tender, (plan.amount.get(), task));
             take(&mut self.invoices, &plan.shipment, (plan.amount.get(), task));
+            let moved = (Some(plan.tender), 0, plan.shipment, plan.amount.get());
+            self.applied.insert(task.id.document.clone(), moved);
         } else if task.id.kind == TaskKind::PostCreditMemo {
             let total = order.credit_draft(number).unwrap().unwrap().1.total.get();
             self.credited += total;
@@ -50,6 +54,7 @@ impl Books {
             let plan = order.next_credit_application().unwrap();
             take(&mut self.memos, &plan.refund, (plan.amount.get(), task));
             take(&mut self.invoices, &plan.shipment, (plan.amount.get(), task));
+            self.applied.insert(task.id.document.clone(), (None, plan.refund, plan.shipment, plan.amount.get()));
         } else if task.id.kind == TaskKind::PostCustomerRefund {
             let posting = order.refund_postings().into_iter().find(|posting| posting.number == number).unwrap();
             self.refunded += posting.amount.get();
@@ -59,6 +64,16 @@ impl Books {
             }
         } else {
             self.post_goods(order, task);
+        }
+    }
+
+    /// Somebody deletes an application that says something else than it should by now.
+    pub fn delete_application(&mut self, document: &str) {
+        let (tender, refund, shipment, amount) = self.applied.remove(document).unwrap();
+        *self.invoices.get_mut(&shipment).unwrap() += amount;
+        match tender {
+            Some(tender) => *self.deposits.get_mut(&tender).unwrap() += amount,
+            None => *self.memos.get_mut(&refund).unwrap() += amount,
         }
     }
 

@@ -158,6 +158,11 @@ fn paper(order: &Order, task: &Task, total_minor: Option<Minor>) -> Document {
     Document { system: "netsuite".parse().unwrap(), id, reference, total_minor }
 }
 
+/// Applications are what the last state of the books makes them; everything else is fixed once it is owed.
+pub fn depends_on_what_is_left(task: &Task) -> bool {
+    matches!(task.id.kind, TaskKind::ApplyDeposit | TaskKind::ApplyCredit)
+}
+
 impl World {
     /// Does a task outside and gives back what came of it; `None` where the outside refuses it for now.
     pub(super) fn outcome(&mut self, task: &Task) -> Option<Outcome> {
@@ -192,6 +197,12 @@ impl World {
         let content = content(&self.order, task).unwrap();
         self.refuse_what_the_outside_refuses(task);
         let name = task.id.document.clone();
+        // A refund that is learned of between the ERP's yes and our commit: the connector finds another amount, and
+        // somebody is asked to delete the document.
+        if depends_on_what_is_left(task) && self.outside.get(&name).is_some_and(|made| made.content != content) {
+            self.outside.remove(&name);
+            self.books.delete_application(&name);
+        }
         let is_new = !self.outside.contains_key(&name);
         let made = self.outside.entry(name.clone()).or_insert_with(|| Outside { content: content.clone(), times: 1 });
         assert_eq!(made.content, content, "{name} exists and says something else");

@@ -24,6 +24,15 @@ pub use world::World;
 use actions::ACTIONS;
 use crossdock_domain::CanonicalOrder;
 
+/// How many cases are drawn: enough for every run, or as many as `PROPTEST_CASES` says.
+fn cases(usual: u32) -> ProptestConfig {
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        ProptestConfig::default()
+    } else {
+        ProptestConfig::with_cases(usual)
+    }
+}
+
 /// An order after some choices, wherever that leaves it.
 pub fn played(order: CanonicalOrder, choices: &[u16]) -> World {
     let mut world = World::new(order);
@@ -65,7 +74,7 @@ fn check_books(world: &World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn every_order_ends_completed_with_every_document_exactly_once(order in any_order(), play in any_play()) {
@@ -106,7 +115,7 @@ fn check_reversed_books(world: &World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn every_order_ends_whatever_is_taken_back_and_by_whom(order in any_order(), life in any_life()) {
@@ -133,7 +142,7 @@ fn quiet(order: CanonicalOrder, play: &[u16]) -> World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn what_a_dry_run_of_a_cancellation_lists_is_what_is_then_done(order in any_order(), play in any_play()) {
@@ -171,15 +180,15 @@ fn what_makes_a_task_outstanding_is_what_many_lives_show() {
     let mut runner = TestRunner::deterministic();
     let mut observed: BTreeSet<(String, TaskKind)> = BTreeSet::new();
     let mut taken = [0_usize; ACTIONS.len()];
-    for _ in 0..350 {
+    for _ in 0..500 {
         let (order, play) = (any_order(), any_life()).new_tree(&mut runner).unwrap().current();
         let world = finished(order, &play);
         observed.extend(world.observed);
         world.taken.iter().zip(&mut taken).for_each(|(once, all)| *all += once);
     }
-    for (count, (name, ..)) in taken.iter().zip(ACTIONS) {
-        assert!(*count > 20, "the lives say nothing about `{name}`: it was done {count} times");
-    }
+    let counted = ACTIONS.iter().map(|(name, ..)| *name).zip(taken);
+    let rare: Vec<(&str, usize)> = counted.filter(|(_, count)| *count <= 20).collect();
+    assert!(rare.is_empty(), "the lives say too little about {rare:?}");
     for (fact, kind) in OWN_FACTS {
         assert!(
             observed.remove(&(fact.to_owned(), kind)),

@@ -292,7 +292,8 @@ impl Shop {
         if !units.iter().all(fits) || refund.total.get() > hand.captured - self.paid_back() {
             return None;
         }
-        let restock = |unsent: bool| if unsent { Restock::Cancel } else { Restock::Nothing };
+        // What had left takes nothing off that had not.
+        let restock = |unsent: bool| if unsent { Restock::Cancel } else { Restock::Return };
         let is_cancelled = self.cancelled.is_some();
         for ((place, unsent), units) in units {
             let units = units.min(self.sold[place].refundable());

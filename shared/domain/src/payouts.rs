@@ -1,0 +1,134 @@
+//! Out of which deposit each payment back comes, or out of the refund's credit memo. It is fixed with the fact that the
+//! refund was made, so that nothing that is learned later changes what was, or may have been, posted.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::canonical::Tender;
+use crate::event::{Event, IssuedRefund, Refund};
+use crate::money::Minor;
+use crate::order::Order;
+use crate::reversing::RefundPosting;
+use crate::sales::RefundTender;
+
+/// The payments back of one refund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payout {
+    /// How it was issued, whatever has become of its payments since.
+    issued: Vec<(String, Minor)>,
+    /// What is fixed; more is added when more money is known to have arrived, nothing is changed.
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Part {
+    /// The payment back.
+    payment: String,
+    posting: RefundPosting,
+}
+
+fn payments(issued: &IssuedRefund) -> Vec<(String, Minor)> {
+    issued.tenders.iter().map(|tender| (tender.id.clone(), tender.amount)).collect()
+}
+
+impl Order {
+    /// Every payment back of every refund that is settled.
+    #[must_use]
+    pub fn refund_postings(&self) -> Vec<RefundPosting> {
+        let settled = self.standing_refunds().filter(|refund| self.is_settled(refund));
+        let payouts = settled.filter_map(|refund| self.reversals.payouts.get(&refund.number));
+        payouts.flat_map(|payout| payout.parts.iter().map(|part| part.posting.clone())).collect()
+    }
+
+    /// What refunds have taken, or will take once their payments have gone, out of a tender's deposit: no invoice takes it.
+    pub(crate) fn refunded_of_deposit(&self, tender: &str) -> i64 {
+        let parts = self.reversals.payouts.values().flat_map(|payout| &payout.parts);
+        let parts = parts.filter(|part| part.posting.deposit.as_deref() == Some(tender));
+        parts.map(|part| part.posting.amount.get()).sum()
+    }
+
+    /// Fixes what a fact allows to be fixed.
+    pub(crate) fn fix_payouts(&mut self, event: &Event) {
+        let matters = matches!(
+            event,
+            Event::RefundIssued { .. }
+                | Event::RefundRecorded { .. }
+                | Event::RefundWithdrawn { .. }
+                | Event::TenderCaptured { .. }
+        );
+        if !matters {
+            return;
+        }
+        let mut made: Vec<(Timestamp, Refund, IssuedRefund)> = self
+            .standing_refunds()
+            .filter_map(|refund| {
+                let issued = self.reversals.issued.get(&refund.number)?;
+                Some((issued.at, refund.clone(), issued.fact.clone()))
+            })
+            .collect();
+        made.sort_by_key(|(at, refund, _)| (*at, refund.number));
+        let stands: BTreeMap<u32, Vec<(String, Minor)>> =
+            made.iter().map(|(_, refund, issued)| (refund.number, payments(issued))).collect();
+        self.reversals.payouts.retain(|number, payout| stands.get(number) == Some(&payout.issued));
+        for (_, refund, issued) in made {
+            let payout = self.payout(&refund, &issued);
+            self.reversals.payouts.insert(refund.number, payout);
+        }
+    }
+
+    /// A refund's payments back, as far as the money for them is known. The deposits pay first what was never sold; of
+    /// these the newest, because invoices take the oldest first.
+    fn payout(&self, refund: &Refund, issued: &IssuedRefund) -> Payout {
+        let known = self.reversals.payouts.get(&refund.number);
+        let mut parts = known.map_or_else(Vec::new, |payout| payout.parts.clone());
+        let mut deposits: Vec<(&Tender, Minor)> =
+            self.captured_tenders().map(|(_, tender)| (tender, self.free_deposit(tender))).collect();
+        deposits.reverse();
+        let mut from_deposit = refund.from_deposit().unwrap_or_default();
+        for tender in &issued.tenders {
+            let share = tender.amount.min(from_deposit);
+            from_deposit = from_deposit.minus(share).unwrap_or_default();
+            let fixed = parts.iter().filter(|part| part.payment == tender.id && part.posting.deposit.is_some());
+            let fixed = Minor::sum(fixed.map(|part| part.posting.amount)).unwrap_or_default();
+            let mut open = share.minus(fixed).unwrap_or_default();
+            for (paid, free) in &mut deposits {
+                let amount = open.min(*free);
+                if amount > Minor::ZERO {
+                    parts.push(part(
+                        (refund.number, parts.len()),
+                        (tender, amount),
+                        (Some(paid.id.clone()), issued.at),
+                    ));
+                    *free = free.minus(amount).unwrap_or_default();
+                    open = open.minus(amount).unwrap_or_default();
+                }
+            }
+            let credit = tender.amount.minus(share).unwrap_or_default();
+            if known.is_none() && credit > Minor::ZERO {
+                parts.push(part((refund.number, parts.len()), (tender, credit), (None, issued.at)));
+            }
+        }
+        Payout { issued: payments(issued), parts }
+    }
+
+    /// What neither invoices nor payments back have taken of a tender's deposit.
+    fn free_deposit(&self, tender: &Tender) -> Minor {
+        let applied = self.applications.values().filter(|known| known.fact.tender == tender.id);
+        let applied: i64 = applied.map(|known| known.fact.amount.get()).sum();
+        let left = tender.amount.get() - applied - self.refunded_of_deposit(&tender.id);
+        Minor::new(left.max(0)).unwrap_or_default()
+    }
+}
+
+fn part(
+    (refund, place): (u32, usize),
+    (tender, amount): (&RefundTender, Minor),
+    (deposit, at): (Option<String>, Timestamp),
+) -> Part {
+    let number = refund * 100 + u32::try_from(place + 1).unwrap_or(99);
+    Part {
+        payment: tender.id.clone(),
+        posting: RefundPosting { number, gateway: tender.gateway.clone(), amount, deposit, at },
+    }
+}
