@@ -180,7 +180,7 @@ impl TaskKind {
                 "ReturnResolved.v1",
                 "SalesRead.v1",
             ],
-            Self::PostSalesOrder => &["OrderAccepted.v1", "OrderReleased.v1"],
+            Self::PostSalesOrder => &["OrderAccepted.v1", "OrderReleased.v1", "TenderCaptured.v1"],
             Self::RequestFulfillment => &["OrderAllocated.v1", "OrderReleased.v1", "SalesRead.v1"],
             // Waited for: the 3PL's webhook does it, or the deadline asks.
             Self::ConfirmShipment | Self::AwaitReturn => &[],

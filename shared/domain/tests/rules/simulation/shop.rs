@@ -283,11 +283,11 @@ impl Shop {
             let place = self.sold.iter().position(|sold| sold.line.id == *id)?;
             *units.entry((place, of.goods == Goods::Cancelled)).or_default() += of.quantity;
         }
-        let fits = |((place, unsent), units): (&(usize, bool), &u32)| {
+        let fits = |((place, _), units): (&(usize, bool), &u32)| {
             let sold = &self.sold[*place];
-            // What an edit has taken off is paid all the same; what is refunded already is not refunded twice.
+            // What an edit has taken off is paid all the same; what is refunded already is not refunded twice. Where the
+            // unit that was refunded as unsent has left instead of ours, somebody refunds ours without restocking it.
             *units <= sold.refundable() + sold.removed
-                && (!unsent || self.cancelled.is_some() || *units <= sold.open() + sold.removed)
         };
         if !units.iter().all(fits) || refund.total.get() > hand.captured - self.paid_back() {
             return None;
