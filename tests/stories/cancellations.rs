@@ -102,7 +102,7 @@ fn one_unit_of_a_backorder_is_cancelled_and_the_other_goes_when_stock_is_there()
     });
     assert_settled(&world);
     assert_eq!(paid_back(&world, &only_order(&world)), [1200]);
-    assert_eq!(taken_back(&world), ["CR101 12.0"]);
+    assert_eq!(taken_back(&world), ["CR101 1200"]);
 }
 
 /// Nothing has left: the deposit is paid back, and no credit memo is made.
@@ -127,7 +127,7 @@ fn one_unit_of_a_line_that_the_3pl_has_is_cancelled_and_the_rest_goes() {
     });
     assert_settled(&world);
     assert_eq!(paid_back(&world, &only_order(&world)), [MUG]);
-    assert_eq!(taken_back(&world), ["CR101 12.0"]);
+    assert_eq!(taken_back(&world), ["CR101 1200"]);
     assert_eq!((stock_moved(&world, "MUG-WHT"), stock_moved(&world, "TEE-BLK-M")), ((-1, -1), (-1, -1)));
 }
 
@@ -191,7 +191,7 @@ fn money_of_a_cancelled_order_that_the_shop_keeps_is_told_until_it_is_paid_back(
         world.settle().await;
     });
     assert_cancelled(&world, &[MUG]);
-    assert_eq!(taken_back(&world), ["CR101 12.0"]);
+    assert_eq!(taken_back(&world), ["CR101 1200"]);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn what_is_picked_already_leaves_and_is_paid_back_when_it_comes_back() {
     });
     assert_settled(&world);
     assert_eq!(paid_back(&world, &only_order(&world)), [MUG]);
-    assert_eq!(taken_back(&world), ["RA1", "IR1", "CM1 12.0", "CR101 12.0"]);
+    assert_eq!(taken_back(&world), ["RA1", "IR1", "CM1 1200", "CR101 1200"]);
     assert_eq!(stock_moved(&world, "MUG-WHT"), (0, 0));
 }
 
@@ -252,7 +252,7 @@ fn of_a_partly_shipped_order_the_rest_is_cancelled() {
     assert_settled(&world);
     assert_eq!(world.orders()[0].status(), Status::Completed);
     assert_eq!(paid_back(&world, &only_order(&world)), [2 * MUG]);
-    assert_eq!(taken_back(&world), ["CR101 24.0"]);
+    assert_eq!(taken_back(&world), ["CR101 2400"]);
     assert_eq!(stock_moved(&world, "MUG-WHT"), (-1, -1));
 }
 
@@ -348,6 +348,6 @@ fn what_is_left_of_an_order_is_delivered_and_returned() {
     });
     assert_settled(&world);
     assert_eq!(paid_back(&world, &only_order(&world)), [MUG, MUG]);
-    assert_eq!(taken_back(&world), ["CR101 12.0", "RA1", "IR1", "CM2 12.0", "CR201 12.0"]);
+    assert_eq!(taken_back(&world), ["CR101 1200", "RA1", "IR1", "CM2 1200", "CR201 1200"]);
     assert_eq!(stock_moved(&world, "MUG-WHT"), (0, 0));
 }
