@@ -118,7 +118,7 @@ async fn refunding_unshipped_units_takes_them_off_the_fulfilment_order_and_off_t
     let lines = json!([{ "sku": "TEA", "quantity": 1, "restock_type": "cancel" }]);
     stage.acts("refund_order", json!({ "order": id, "lines": lines, "note": "one too many" })).unwrap();
     let sent = stage.shop.take_deliveries();
-    assert_eq!(sent.iter().map(|it| it.topic.as_str()).collect::<Vec<_>>(), ["refunds/create"]);
+    assert_eq!(sent.iter().map(|it| it.topic.as_str()).collect::<Vec<_>>(), ["refunds/create", "orders/updated"]);
     let refund = body(&sent[0]);
     assert_eq!(refund["order_id"].to_string(), id);
     assert_eq!(refund["refund_line_items"][0]["subtotal"].to_string(), "9.99", "a JSON number");
@@ -183,7 +183,7 @@ async fn the_ledger_has_amounts_with_tax_and_an_adjustment_for_what_does_not_fit
     let pending = stage.document()["refunds"][1]["id"].clone();
     drop(stage.shop.take_deliveries());
     stage.acts("settle_refund", json!({ "order": id, "refund": pending, "status": "failure" })).unwrap();
-    assert_eq!(topics(&stage), ["order_transactions/create"]);
+    assert_eq!(topics(&stage), ["order_transactions/create", "orders/updated"]);
     assert_eq!(stage.document()["refunds"][1]["transactions"][0]["status"], "failure");
 }
 

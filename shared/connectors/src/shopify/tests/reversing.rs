@@ -83,7 +83,7 @@ fn payments(refunds: Value, transactions: Value) -> Value {
 
 fn payment(id: u64, kind: &str, status: &str, amount: &str) -> Value {
     json!({ "id": format!("gid://shopify/OrderTransaction/{id}"), "kind": kind, "status": status, "gateway": "card",
-        "amountSet": money(amount), "parentTransaction": null })
+        "createdAt": "2026-11-23T10:00:00Z", "amountSet": money(amount), "parentTransaction": null })
 }
 
 fn refund(id: u64, note: &Value, transactions: Value) -> Value {
@@ -228,7 +228,7 @@ async fn a_cancellation_that_still_runs_is_looked_at_again() {
 
 #[tokio::test]
 async fn an_order_that_changes_while_it_is_read_is_read_again() {
-    let state = json!({ "order": { "updatedAt": "2026-11-23T11:00:00Z", "cancelledAt": null, "cancelReason": null,
+    let state = json!({ "order": { "updatedAt": "2026-11-23T11:00:00Z", "cancelledAt": null, "cancelReason": null, "transactions": [],
         "taxesIncluded": true, "lineItems": page(json!([])) } });
     let (_, shop) = shop(vec![state, agreements(json!([]))]);
     let read = shop.sales(&"77".parse().unwrap(), "GBP".parse().unwrap()).await;
@@ -247,7 +247,7 @@ async fn an_edit_of_discount_or_delivery_is_told_in_words() {
         "id": "gid://shopify/OrderEditAgreement/9", "happenedAt": "2026-11-23T12:00:00Z",
         "sales": page(json!([sale("PRODUCT", "UPDATE", line), sale("SHIPPING", "RETURN", Value::Null)])) } });
     let at = "2026-11-23T12:00:00Z";
-    let state = json!({ "order": { "updatedAt": at, "cancelledAt": null, "cancelReason": null, "taxesIncluded": true,
+    let state = json!({ "order": { "updatedAt": at, "cancelledAt": null, "cancelReason": null, "transactions": [], "taxesIncluded": true,
         "lineItems": page(json!([])) } });
     let none = json!({ "order": { "updatedAt": at, "returns": page(json!([])) } });
     let (_, shop) = shop(vec![state, agreements(json!([edit])), refunds(json!([])), none]);
