@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod reversals;
 mod stack;
 
 use std::collections::BTreeMap;
@@ -10,58 +11,12 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use stack::{Stack, api_order};
-
-const SOON: Duration = Duration::from_secs(60);
+use stack::{SOON, Stack, api_order, placed_ids, runtime, ship_everything, ship_until_completed};
 
 /// Orders of different runs must differ: a stack that is left running remembers.
 fn unique(prefix: &str) -> String {
     let nanoseconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
     format!("{prefix}{}", nanoseconds % 1_000_000_000_000)
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-fn placed_ids(answer: &Value) -> Vec<String> {
-    let text = answer.to_string();
-    let mut ids: Vec<String> = text
-        .split(|c: char| !c.is_ascii_digit())
-        .filter(|digits| digits.len() == 18 && digits.starts_with("82"))
-        .map(str::to_owned)
-        .collect();
-    ids.sort();
-    ids.dedup();
-    ids
-}
-
-async fn ship_everything(stack: &Stack) {
-    stack.act("shipbob", &json!({ "ship": "all" })).await;
-}
-
-/// Ships until every order is completed.
-async fn ship_until_completed(stack: &Stack, ids: &[String], most: Duration) {
-    let begun = std::time::Instant::now();
-    let mut open: Vec<String> = ids.to_vec();
-    while !open.is_empty() {
-        ship_everything(stack).await;
-        let mut still = Vec::new();
-        for id in open {
-            let order = stack.order(&id).await;
-            if order["status"] != "completed" {
-                still.push((id, order));
-            }
-        }
-        assert!(
-            begun.elapsed() < most,
-            "{} orders are not completed within {most:?}: {:?}",
-            still.len(),
-            still.first()
-        );
-        open = still.into_iter().map(|(id, _)| id).collect();
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
 }
 
 fn erp_documents(documents: &Value) -> BTreeMap<String, Vec<String>> {

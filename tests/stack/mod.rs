@@ -8,6 +8,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+/// How long one order may take on a machine that is busy.
+pub const SOON: Duration = Duration::from_secs(60);
+
 /// The stack.
 pub struct Stack {
     /// Its description.
@@ -106,6 +109,13 @@ impl Stack {
         self.tell(name, "/_sandbox/act", act).await
     }
 
+    /// A sandbox does everything right again.
+    pub async fn forget_faults(&self, name: &str) {
+        let url = format!("{}/_sandbox/faults", self.text(&format!("/sandboxes/{name}")));
+        let answer = self.send((Method::DELETE, &url), &[], None).await;
+        assert!(answer.status.is_success(), "{name}: {} {}", answer.status, answer.body);
+    }
+
     /// Waits until something holds, and gives it back.
     pub async fn wait<T>(&self, what: &str, most: Duration, mut look: impl AsyncFnMut(&Self) -> Option<T>) -> T {
         let begun = Instant::now();
@@ -136,6 +146,51 @@ impl Stack {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+}
+
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Orders that an answer of the shop's sandbox names.
+pub fn placed_ids(answer: &Value) -> Vec<String> {
+    let text = answer.to_string();
+    let mut ids: Vec<String> = text
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|digits| digits.len() == 18 && digits.starts_with("82"))
+        .map(str::to_owned)
+        .collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+pub async fn ship_everything(stack: &Stack) {
+    stack.act("shipbob", &json!({ "ship": "all" })).await;
+}
+
+/// Ships until every order is completed.
+pub async fn ship_until_completed(stack: &Stack, ids: &[String], most: Duration) {
+    let begun = std::time::Instant::now();
+    let mut open: Vec<String> = ids.to_vec();
+    while !open.is_empty() {
+        ship_everything(stack).await;
+        let mut still = Vec::new();
+        for id in open {
+            let order = stack.order(&id).await;
+            if order["status"] != "completed" {
+                still.push((id, order));
+            }
+        }
+        assert!(
+            begun.elapsed() < most,
+            "{} orders are not completed within {most:?}: {:?}",
+            still.len(),
+            still.first()
+        );
+        open = still.into_iter().map(|(id, _)| id).collect();
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
