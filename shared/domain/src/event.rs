@@ -431,16 +431,18 @@ impl HoldCode {
     #[must_use]
     pub const fn actions(self) -> &'static [&'static str] {
         match self {
-            Self::Unpaid => &["wait for the payment", "cancel at the storefront"],
-            Self::Risk => &["review and retry to release", "cancel at the storefront"],
+            Self::Unpaid => &["wait for the payment", "cancel the order"],
+            Self::Risk => &["review and retry to release", "cancel the order"],
             Self::UnknownSku => &["add the SKU to the catalogue, then retry"],
             Self::Unmapped => &["map the SKU, then retry"],
             Self::Country | Self::Limit => &["change the connection's settings, then retry"],
-            Self::Currency | Self::Address => &["handle by hand in each system"],
-            Self::CancelledAtStorefront | Self::ChangedAtStorefront => &["handle by hand in each system"],
+            Self::Address => &["correct the address at the storefront", "cancel the order"],
+            Self::CancelledAtStorefront => &["cancel the order here, too"],
+            Self::ChangedAtStorefront => &["settle it by hand in each system", "cancel the order"],
             Self::ShippedDifferently => &["settle it with the 3PL, then retry to release"],
             Self::Unreadable => &["have the storefront send the order again"],
-            Self::Totals
+            Self::Currency
+            | Self::Totals
             | Self::RareLine
             | Self::RareCharge
             | Self::ChannelTax
