@@ -61,6 +61,18 @@ fn an_order_that_waits_for_its_payment_is_cancelled_without_any_document() {
     assert_eq!(all_documents(&world), [""; 0]);
 }
 
+/// Nothing was captured: the shop voids the authorisation with the cancellation that we ask it for.
+#[test]
+fn an_authorised_payment_is_voided_with_the_order() {
+    let world = told_in_every_way(async |world: &mut World| {
+        let id = at_the_3pl(world, but(two_lines(), json!({ "financial_status": "authorized" }))).await;
+        cancel(world, &id, &whole()).await;
+    });
+    assert_cancelled(&world, &[]);
+    assert_eq!(all_documents(&world), [""; 0]);
+    assert_eq!(world.shopify.documents()["orders"][0]["financial_status"], "voided");
+}
+
 #[test]
 fn an_unpaid_order_that_the_shop_cancels_is_over() {
     let world = told_in_every_way(async |world: &mut World| {
