@@ -283,6 +283,37 @@ fn of_a_partly_shipped_order_the_shop_cancels_the_rest() {
     assert_eq!(stock_moved(&world, "MUG-WHT"), (-1, -1));
 }
 
+/// One mug came broken; nobody says a word on the goods. The other two are still sent.
+#[test]
+fn what_the_shop_refunds_of_a_part_that_has_left_takes_nothing_off_the_rest() {
+    let world = told_in_every_way(async |world: &mut World| {
+        let id = at_the_3pl(world, units_of("MUG-WHT", 3)).await;
+        ship_part(world, &format!("UK-{id}-F1"), json!([{ "sku": "MUG-WHT", "quantity": 1 }]));
+        world.settle().await;
+        by_hand(world, &id, json!({ "lines": [{ "sku": "MUG-WHT", "quantity": 1, "restock_type": "no_restock" }] }));
+        goes_its_way(world).await;
+    });
+    assert_settled(&world);
+    assert_eq!(paid_back(&world, &only_order(&world)), [MUG]);
+    assert_eq!(taken_back(&world), ["CM1 1200", "CR101 1200"]);
+    assert_eq!(stock_moved(&world, "MUG-WHT"), (-3, -3));
+}
+
+#[test]
+fn what_the_shop_takes_off_without_restocking_is_not_sent() {
+    let world = told_in_every_way(async |world: &mut World| {
+        let id = at_the_3pl(world, units_of("MUG-WHT", 3)).await;
+        ship_part(world, &format!("UK-{id}-F1"), json!([{ "sku": "MUG-WHT", "quantity": 1 }]));
+        world.settle().await;
+        by_hand(world, &id, json!({ "lines": [{ "sku": "MUG-WHT", "quantity": 2, "restock_type": "removal" }] }));
+        goes_its_way(world).await;
+    });
+    assert_settled(&world);
+    assert_eq!(paid_back(&world, &only_order(&world)), [2 * MUG]);
+    assert_eq!(taken_back(&world), ["CR101 2400"]);
+    assert_eq!(stock_moved(&world, "MUG-WHT"), (-1, -1));
+}
+
 #[test]
 fn the_rest_of_a_partly_shipped_order_that_the_3pl_refuses_is_paid_back() {
     let world = told_in_every_way(async |world: &mut World| {

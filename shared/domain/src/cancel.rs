@@ -155,7 +155,7 @@ impl Order {
         self.reversals.cancellations.values().map(|known| known.at).max()
     }
 
-    fn positions_of<'a>(&'a self, line_id: &'a str) -> impl Iterator<Item = usize> + 'a {
+    pub(crate) fn positions_of<'a>(&'a self, line_id: &'a str) -> impl Iterator<Item = usize> + 'a {
         self.goods().filter(move |(_, line)| line.id == line_id).map(|(index, _)| index)
     }
 

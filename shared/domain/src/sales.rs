@@ -2,6 +2,8 @@
 //! with the identity that it has there. Read as a whole, so that it does not matter which message said that there is
 //! something new, or in which order messages came.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::cancel::{Units, cancelled_at_storefront};
@@ -12,8 +14,8 @@ use crate::money::Minor;
 use crate::order::Order;
 use crate::outstanding::{TaskId, TaskKind};
 use crate::reversals::{
-    Edit, Goods, IssuedRefund, Refund, RefundLine, RefundOrigin, RefusedChange, Resolution, Return, ReturnLine,
-    ReturnSource, next,
+    CancelledBy, Edit, Goods, IssuedRefund, Refund, RefundLine, RefundOrigin, RefusedChange, Resolution, Return,
+    ReturnLine, ReturnSource, next,
 };
 
 /// Everything that was agreed on an order since it was placed.
@@ -26,6 +28,9 @@ pub struct SalesReport {
     /// Units that are still on the order, by the storefront's identity of the line: ordered, less removed, less
     /// refunded.
     pub current: Vec<(String, u32)>,
+    /// Units that the storefront still expects to be sent, by its identity of the line. Of a line that is not named
+    /// nothing is known.
+    pub unfulfilled: Vec<(String, u32)>,
     /// Payments that have arrived, oldest first.
     pub payments: Vec<ToldPayment>,
     /// Edits, oldest first.
@@ -81,7 +86,8 @@ pub enum Restock {
     Cancel,
     /// They come back, or came back.
     Return,
-    /// Nothing is said of the goods.
+    /// Nothing is said of the goods: they had left and stay with the buyer, or they had not and are taken off. Which,
+    /// the units tell that the storefront still expects to be sent.
     Nothing,
 }
 
@@ -180,7 +186,9 @@ pub struct ToldReturn {
 /// what follows from it, the order's own rules say.
 #[must_use]
 pub fn record_sales(order: &Order, report: &SalesReport, changes: u32) -> Decision {
-    let mut reading = Reading { order: order.clone(), events: Vec::new(), at: report.version, added: false };
+    let unfulfilled = report.unfulfilled.iter().cloned().collect();
+    let mut reading =
+        Reading { order: order.clone(), events: Vec::new(), at: report.version, added: false, unfulfilled };
     reading.edits(&report.edits, included(order, report));
     reading.payments(&report.payments);
     reading.hold_unless_paid();
@@ -206,6 +214,8 @@ struct Reading {
     at: Timestamp,
     /// Whether units were added.
     added: bool,
+    /// Units that the storefront still expects to be sent.
+    unfulfilled: BTreeMap<String, u32>,
 }
 
 impl Reading {
@@ -434,7 +444,7 @@ impl Reading {
     }
 
     fn refunds(&mut self, refunds: &[ToldRefund]) {
-        for told in refunds {
+        for (place, told) in refunds.iter().enumerate() {
             let issued = IssuedRefund { id: told.id.clone(), at: told.at, tenders: told.tenders.clone() };
             let known = self.order.reversals.issued.iter().find(|(_, known)| known.fact.id == told.id);
             if let Some((number, known)) = known {
@@ -446,19 +456,21 @@ impl Reading {
             } else if let Some(number) = self.order.own_refund(told).or_else(|| self.order.makes_good(&issued)) {
                 self.say(Event::RefundIssued { number, issued });
             } else {
-                self.by_hand(told, issued);
+                self.by_hand(refunds.get(place..).unwrap_or_default(), issued);
             }
         }
     }
 
-    /// A refund that somebody made at the storefront: recorded as it is.
-    fn by_hand(&mut self, told: &ToldRefund, issued: IssuedRefund) {
-        let off = told.lines.iter().filter(|line| line.restock != Restock::Return);
-        let units = self.units_of(off.map(|line| (line.line_id.as_str(), line.quantity)));
+    /// A refund that somebody made at the storefront, the first of these: recorded as it is.
+    fn by_hand(&mut self, refunds: &[ToldRefund], issued: IssuedRefund) {
+        let Some(told) = refunds.first() else { return };
+        let off = self.taken_off(refunds);
+        let of_lines = told.lines.iter().zip(&off);
+        let units = self.units_of(of_lines.map(|(line, units)| (line.line_id.as_str(), *units)));
         if let Some(cancelled) = cancelled_at_storefront(&self.order, "refund", &units) {
             self.say(cancelled);
         }
-        let lines = self.refund_lines(told);
+        let lines = self.refund_lines(told, &off);
         let of_return = self.return_of(told, &lines);
         let (shipping, shipping_taxes) = (told.shipping, told.shipping_taxes.clone());
         let mut refund = Refund {
@@ -481,21 +493,59 @@ impl Reading {
         self.say(Event::RefundRecorded { refund, issued });
     }
 
-    /// What the refunded units are, for the books: those that had not left come out of the deposit. What the storefront
-    /// takes for not sent and has left all the same will be, or was, invoiced: it is to come back.
-    fn refund_lines(&self, told: &ToldRefund) -> Vec<RefundLine> {
-        let mut lines: Vec<RefundLine> = Vec::new();
+    /// How many units of each line the first of these refunds takes off what is to be sent.
+    fn taken_off(&self, refunds: &[ToldRefund]) -> Vec<u32> {
+        let Some(told) = refunds.first() else { return Vec::new() };
+        let mut done: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut off = Vec::new();
         for line in &told.lines {
+            let before = done.entry(&line.line_id).or_default();
+            let units = match line.restock {
+                Restock::Cancel => line.quantity,
+                Restock::Return => 0,
+                Restock::Nothing => {
+                    let gone = self.gone_from_plan(&line.line_id, refunds).map(|gone| gone.saturating_sub(*before));
+                    line.quantity.min(gone.unwrap_or(line.quantity))
+                }
+            };
+            if line.restock == Restock::Nothing {
+                *before += units;
+            }
+            off.push(units);
+        }
+        off
+    }
+
+    /// Units of a line that the storefront does not expect to be sent any more, and of which no fact and no cancelling
+    /// line of these refunds says so. `None` where it does not say what it expects.
+    fn gone_from_plan(&self, line_id: &str, refunds: &[ToldRefund]) -> Option<u32> {
+        let open = self.unfulfilled.get(line_id)?;
+        let is_new = |refund: &&ToldRefund| !self.order.reversals.told_refunds.contains(&refund.id);
+        let lines = refunds.iter().filter(is_new).flat_map(|refund| &refund.lines);
+        let cancelling = lines.filter(|line| line.line_id == line_id && line.restock == Restock::Cancel);
+        let named: u32 = cancelling.map(|line| line.quantity).sum();
+        let expected: u32 = self.order.positions_of(line_id).map(|index| self.order.expected_there(index)).sum();
+        Some(expected.saturating_sub(named + open))
+    }
+
+    /// What the refunded units are, for the books: those that had not left, and are off now, come out of the deposit. What
+    /// the storefront takes for not sent and has left all the same will be, or was, invoiced: it is to come back.
+    fn refund_lines(&self, told: &ToldRefund, off: &[u32]) -> Vec<RefundLine> {
+        let mut lines: Vec<RefundLine> = Vec::new();
+        for (line, taken_off) in told.lines.iter().zip(off) {
             let most = |index: usize| {
                 let here = lines.iter().filter(|of| of.line == index && of.goods == Goods::Cancelled);
-                let unpaid = self.order.unpaid_cancelled(index).saturating_sub(here.map(|of| of.quantity).sum());
-                if line.restock == Restock::Return { 0 } else { unpaid }
+                self.order.unpaid_cancelled(index).saturating_sub(here.map(|of| of.quantity).sum())
             };
+            // What is still to be sent, and paid back already, the buyer keeps when it comes.
+            let stays = line.restock == Restock::Nothing && self.unfulfilled.contains_key(&line.line_id);
             let has_left = |index: usize| {
-                if line.restock == Restock::Return { self.order.ordered(index) } else { self.order.shipped(index) }
+                let all = stays || line.restock == Restock::Return;
+                if all { self.order.ordered(index) } else { self.order.shipped(index) }
             };
             let (mut off, mut gone) = (Units::new(), Units::new());
-            let left = self.order.spread((&line.line_id, line.quantity), most, &mut off);
+            let left = self.order.spread((&line.line_id, *taken_off), most, &mut off);
+            let left = left + line.quantity.saturating_sub(*taken_off);
             let left = self.order.spread((&line.line_id, left), has_left, &mut gone);
             // Nothing comes back that never left.
             self.order.spread((&line.line_id, left), |index| self.order.ordered(index), &mut off);
@@ -628,6 +678,20 @@ impl Order {
         let removed = edits.flat_map(|known| &known.fact.lines).filter(|of| of.line == line);
         let gone = lines.map(|of| of.quantity).chain(removed.map(|of| of.quantity));
         self.cancelled(line).saturating_sub(gone.sum())
+    }
+
+    /// Units of a line that the storefront expects to be sent, as far as we know: neither told of as sent, nor taken off
+    /// there, by it or by us.
+    fn expected_there(&self, line: usize) -> u32 {
+        let told = self.shipments.values().filter(|known| self.announcements.contains_key(&known.fact.number));
+        let told = told.flat_map(|known| &known.fact.lines).filter(|of| of.line == line).map(|of| of.quantity);
+        let theirs = self.cancellation_asked(line, |by| by == CancelledBy::Storefront);
+        let ours = self.standing_refunds().filter(|refund| {
+            refund.origin == RefundOrigin::Cancellation && self.reversals.issued.contains_key(&refund.number)
+        });
+        let ours = ours.flat_map(|refund| &refund.lines).filter(|of| of.line == line && of.goods == Goods::Cancelled);
+        let gone: u32 = told.chain(ours.map(|of| of.quantity)).sum();
+        self.ordered(line).saturating_sub(gone + theirs)
     }
 
     /// Our refund that a refund at the storefront is, by the reference that it carries.

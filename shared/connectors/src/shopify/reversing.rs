@@ -61,7 +61,11 @@ struct State {
 struct LineNow {
     id: String,
     current_quantity: u32,
+    unfulfilled_quantity: u32,
 }
+
+/// Units by the number of their line.
+type ByLine = Vec<(String, u32)>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -180,7 +184,7 @@ impl Shopify {
         currency: Currency,
     ) -> Result<SalesReport, Failure> {
         let gid = gid_of(channel);
-        let (state, current) = self.state(&gid).await?;
+        let (state, current, unfulfilled) = self.state(&gid).await?;
         let version = state.updated_at;
         let agreements = self.agreements(&gid, Some(version)).await?;
         let refunds = self.refunds(&gid).await?;
@@ -193,6 +197,7 @@ impl Shopify {
             version,
             cancelled: state.cancelled_at.map(|at| ToldCancellation { at, reason }),
             current,
+            unfulfilled,
             payments,
             edits: reader.edits(&agreements)?,
             refunds: reader.refunds(&refunds.refunds, &agreements)?,
@@ -200,8 +205,8 @@ impl Shopify {
         })
     }
 
-    async fn state(&self, gid: &str) -> Result<(State, Vec<(String, u32)>), Failure> {
-        let mut current = Vec::new();
+    async fn state(&self, gid: &str) -> Result<(State, ByLine, ByLine), Failure> {
+        let (mut current, mut unfulfilled) = (ByLine::new(), ByLine::new());
         let mut first: Option<State> = None;
         let mut after: Option<String> = None;
         for _ in 0..MOST_PAGES {
@@ -209,8 +214,11 @@ impl Shopify {
                 self.client.call(ORDER_STATE, json!({ "order": gid, "after": after })).await?;
             let page = answer.order.ok_or_else(|| missing_order(gid))?;
             after = page.line_items.next();
-            let number = |line: &LineNow| (super::number_of(&line.id).to_owned(), line.current_quantity);
-            current.extend(page.line_items.nodes.iter().map(number));
+            for line in &page.line_items.nodes {
+                let number = super::number_of(&line.id);
+                current.push((number.to_owned(), line.current_quantity));
+                unfulfilled.push((number.to_owned(), line.unfulfilled_quantity));
+            }
             let state = match first.take() {
                 None => page,
                 Some(state) => {
@@ -219,7 +227,7 @@ impl Shopify {
                 }
             };
             if after.is_none() {
-                return Ok((state, current));
+                return Ok((state, current, unfulfilled));
             }
             first = Some(state);
         }

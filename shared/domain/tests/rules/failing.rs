@@ -32,6 +32,7 @@ fn ledger(refunds: Vec<ToldRefund>) -> SalesReport {
         version: at(100),
         cancelled: None,
         current: Vec::new(),
+        unfulfilled: Vec::new(),
         payments: Vec::new(),
         edits: Vec::new(),
         refunds,

@@ -19,6 +19,7 @@ fn edited() -> SalesReport {
         version: at(100),
         cancelled: None,
         current: vec![("L-TEE".into(), 2), ("L-MUG".into(), 1)],
+        unfulfilled: Vec::new(),
         payments: Vec::new(),
         edits: vec![
             edit("E1", Vec::new(), vec![("L-TEE".into(), 1)]),

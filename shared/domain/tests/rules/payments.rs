@@ -43,6 +43,7 @@ fn ledger(payments: &[ToldPayment]) -> SalesReport {
         version: at(100),
         cancelled: None,
         current: Vec::new(),
+        unfulfilled: Vec::new(),
         payments: payments.to_vec(),
         edits: Vec::new(),
         refunds: Vec::new(),

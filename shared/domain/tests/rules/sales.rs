@@ -19,6 +19,7 @@ fn nothing() -> SalesReport {
         version: at(100),
         cancelled: None,
         current: Vec::new(),
+        unfulfilled: Vec::new(),
         payments: Vec::new(),
         edits: Vec::new(),
         refunds: Vec::new(),
@@ -211,6 +212,30 @@ fn units_that_are_refunded_before_they_leave_do_not_leave() {
         assert_eq!((order.wanted(0), refund_totals(&order)), (1, vec![1110]), "and nobody pays again");
         says_nothing_more(&order, &report);
     }
+}
+
+/// One of two tees has left, the 3PL has the other. Somebody refunds one without a word on the goods.
+#[test]
+fn of_units_that_are_refunded_without_restocking_those_are_off_that_the_storefront_does_not_expect_any_more() {
+    let told = Event::ShipmentAnnounced { shipment: 1, document: document("F1", None) };
+    let order = settled([with_3pl(), vec![shipped(1, 1, &[(0, 1)]), told]].concat());
+    let expects = |open: u32, lines: Vec<ToldRefundLine>| SalesReport {
+        unfulfilled: vec![("L-TEE".into(), open)],
+        ..refunds(vec![refunded(lines, &[1110])])
+    };
+    let goods = |order: &Order| known(order, 1).lines.iter().map(|line| line.goods).collect::<Vec<_>>();
+
+    let of_the_first = expects(1, vec![a_tee(Restock::Nothing)]);
+    let kept = read(&order, &of_the_first);
+    assert_eq!((goods(&kept), kept.wanted(0)), (vec![Goods::Kept], 2), "the other is still sent");
+    says_nothing_more(&kept, &of_the_first);
+
+    let off = read(&order, &expects(0, vec![a_tee(Restock::Nothing)]));
+    assert_eq!((goods(&off), off.wanted(0)), (vec![Goods::Cancelled], 1), "the first is not paid back");
+
+    // One refund of both: it says itself which of them is off.
+    let both = read(&order, &expects(0, vec![a_tee(Restock::Nothing), a_tee(Restock::Cancel)]));
+    assert_eq!((goods(&both), both.wanted(0)), (vec![Goods::Kept, Goods::Cancelled], 1));
 }
 
 #[test]

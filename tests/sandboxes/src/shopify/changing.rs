@@ -56,7 +56,7 @@ impl Shop {
     }
 
     fn refund_all(&mut self, id: u64, how: &Cancelling, now: Timestamp) -> Result<u64, String> {
-        let restock = if how.restock { Restock::Cancel } else { Restock::Nothing };
+        let restock = if how.restock { Restock::Cancel } else { Restock::Removal };
         let order = self.order_mut(id)?;
         let lines = order.lines.iter().enumerate().filter(|(_, line)| line.current > 0);
         let request = RefundRequest {

@@ -76,9 +76,12 @@ impl TransactionStatus {
 pub(super) enum Restock {
     Cancel,
     Return,
+    /// What has left goes first; what has not is taken off.
     #[default]
     #[serde(rename = "no_restock")]
     Nothing,
+    /// The admin's own way for what has not left and does not go back on the shelf; told as `no_restock`.
+    Removal,
 }
 
 impl Restock {
@@ -86,7 +89,14 @@ impl Restock {
         match self {
             Self::Cancel => "cancel",
             Self::Return => "return",
-            Self::Nothing => "no_restock",
+            Self::Nothing | Self::Removal => "no_restock",
+        }
+    }
+
+    pub(super) fn restocks(self) -> bool {
+        match self {
+            Self::Cancel | Self::Return => true,
+            Self::Nothing | Self::Removal => false,
         }
     }
 }

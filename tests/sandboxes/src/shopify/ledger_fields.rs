@@ -185,7 +185,7 @@ fn refund_lines(view: &View, index: usize) -> Vec<Kind> {
             ("id", Branch::Leaf(json!(gid("RefundLineItem", line.id)))),
             ("quantity", Branch::Leaf(json!(line.quantity))),
             ("restockType", Branch::Leaf(json!(line.restock.word().to_ascii_uppercase()))),
-            ("restocked", Branch::Leaf(json!(line.restock != super::ledger::Restock::Nothing))),
+            ("restocked", Branch::Leaf(json!(line.restock.restocks()))),
             ("subtotalSet", money(view, line.shares.price)),
             ("totalTaxSet", money(view, line.shares.tax)),
             ("lineItem", Branch::One(Some(Kind::LineItem(view.clone(), line.line)))),

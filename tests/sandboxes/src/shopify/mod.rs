@@ -10,7 +10,7 @@
 //! | `place_orders` | `count`, `template`, `from?`, `vary?`: a repeatable series |
 //! | `pay_order` | `order` |
 //! | `cancel_order` | `order`, `reason?`, `refund?` (`"full"`, `"none"`), `restock?`, `status?` of the refund |
-//! | `refund_order` | `order`, `lines?: [{ sku, quantity, restock_type? }]`, `shipping?` (`"full"` or an amount), `amount?`, `gateway?`, `note?`, `status?` (`success`, `pending`, `failure`), `allow_over_refund?` |
+//! | `refund_order` | `order`, `lines?: [{ sku, quantity, restock_type? }]` (`cancel`, `return`, `no_restock`, `removal`), `shipping?` (`"full"` or an amount), `amount?`, `gateway?`, `note?`, `status?` (`success`, `pending`, `failure`), `allow_over_refund?` |
 //! | `settle_refund` | `order`, `refund`, `status` |
 //! | `edit_order` | `order`, `add?: [a line as in place_order]`, `set?: [{ sku, quantity }]` |
 //! | `change_address` | `order`, `shipping_address` |

@@ -163,7 +163,7 @@ fn check_quantities(order: &Order, request: &RefundRequest) -> Result<(), UserEr
         };
         let open = order.open_units(*index);
         let left = match restock {
-            Restock::Cancel => open,
+            Restock::Cancel | Restock::Removal => open,
             Restock::Return => line.current - open,
             Restock::Nothing => line.current,
         };
@@ -289,9 +289,13 @@ impl Order {
     /// Takes refunded units off the order: those that have not left, off its fulfilment orders as well.
     fn take_off(&mut self, index: usize, quantity: i64, restock: Restock) {
         let open = match restock {
-            Restock::Cancel => quantity,
+            Restock::Cancel | Restock::Removal => quantity,
             Restock::Return => 0,
-            Restock::Nothing => self.open_units(index).min(quantity),
+            // The units that have left go first. [community.shopify.dev, "Refunding an unfulfilled item without restocking"]
+            Restock::Nothing => {
+                let here = self.lines.get(index).map_or(0, |line| line.current);
+                (quantity - (here - self.open_units(index)).max(0)).max(0)
+            }
         };
         self.unschedule(index, open);
         if let Some(line) = self.lines.get_mut(index) {

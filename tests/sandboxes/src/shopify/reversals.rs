@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::ledger::{Refund, RefundLine, Restock, Transaction};
+use super::ledger::{Refund, RefundLine, Transaction};
 use super::order::Order;
 use super::payload::{Letterhead, gid, line_item, money_set, presentment};
 
@@ -19,7 +19,7 @@ pub(super) fn refund(order: &Order, refund: &Refund, letterhead: &Letterhead) ->
         "processed_at": at,
         "note": refund.note,
         "user_id": null,
-        "restock": refund.lines.iter().any(|line| line.restock != Restock::Nothing),
+        "restock": refund.lines.iter().any(|line| line.restock.restocks()),
         "return": refund.return_id.map(|id| json!({ "id": id, "admin_graphql_api_id": gid("Return", id) })),
         "duties": [],
         "total_duties_set": money_set(order, 0),

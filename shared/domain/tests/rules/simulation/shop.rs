@@ -69,6 +69,7 @@ impl Shop {
             version: at,
             cancelled: self.cancelled.clone(),
             current: current.collect(),
+            unfulfilled: Vec::new(),
             payments: payments(order),
             edits: self.edits.clone(),
             refunds: self.refunds.clone(),
