@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Inner;
+use super::ledger::TransactionStatus;
 use super::shop::{Parts, PlannedError, WebhookIds};
 use super::template::OrderTemplate;
 use jiff::Timestamp;
@@ -147,6 +148,14 @@ fn once() -> u32 {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Fate {
+    status: TransactionStatus,
+    #[serde(default = "once")]
+    times: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Drain {
     points: u32,
 }
@@ -171,6 +180,11 @@ impl Inner {
                 Ok(json!({ "denied": self.shop.denied }))
             }
             "fail_next" => Ok(self.fail_next(&said(&name, content)?)),
+            "next_refunds" => {
+                let fate: Fate = said(&name, content)?;
+                self.shop.refund_fates.extend((0..fate.times).map(|_| fate.status));
+                Ok(json!({ "planned": self.shop.refund_fates.len() }))
+            }
             "drain_bucket" => {
                 let drain: Drain = said(&name, content)?;
                 self.bucket.drain_to(drain.points, now);

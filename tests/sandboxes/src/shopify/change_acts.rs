@@ -208,7 +208,7 @@ impl Inner {
                  settle_refund, edit_order, change_address, request_return, approve_return, decline_return, \
                  open_return, process_return, cancel_return, close_return, reopen_return, open_dispute, \
                  close_dispute, hold_fulfillment_order, release_hold, redeliver, set_secrets, set_access, fail_next, \
-                 drain_bucket"
+                 next_refunds, drain_bucket"
             )),
         }
     }

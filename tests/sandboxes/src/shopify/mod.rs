@@ -23,6 +23,7 @@
 //! | `set_secrets` | `secrets`, `sign_with?` (an index) |
 //! | `set_access` | `denied`: root fields that answer ACCESS_DENIED |
 //! | `fail_next` | `code` (THROTTLED, INTERNAL_SERVER_ERROR, …), `times?`, `after_commit?` |
+//! | `next_refunds` | `status` (`success`, `pending`, `failure`), `times?`: what becomes of the money of refunds that are made by call |
 //! | `drain_bucket` | `points` that are left |
 //!
 //! Amounts: a string is decimal (`"24.99"`), an integer is minor units (`2499`).
@@ -214,6 +215,7 @@ fn open_shop(config: &ShopifyConfig, desk: &FrontDesk) -> Shop {
         sent: Vec::new(),
         denied: std::collections::BTreeSet::new(),
         planned_errors: std::collections::VecDeque::new(),
+        refund_fates: std::collections::VecDeque::new(),
         keys: BTreeMap::new(),
         outbox: desk.outbox().clone(),
     }

@@ -79,8 +79,10 @@ impl Shop {
     pub(super) fn book_refund(&mut self, id: u64, request: &RefundRequest, now: Timestamp) -> Result<u64, UserError> {
         let order = self.orders.get(&id).ok_or_else(|| UserError::plain("Order does not exist"))?;
         let computed = compute(order, request)?;
+        let is_call = matches!(request.payment, Payment::Exact(_));
+        let status = is_call.then(|| self.refund_fates.pop_front()).flatten().unwrap_or(request.status);
         let mut ids = self.ids.clone();
-        let refund = self.orders.get_mut(&id).map(|order| book(order, (request, &computed), now, &mut ids));
+        let refund = self.orders.get_mut(&id).map(|order| book(order, (request, status, &computed), now, &mut ids));
         self.ids = ids;
         refund.ok_or_else(|| UserError::plain("Order does not exist"))
     }
@@ -232,7 +234,12 @@ fn over_parents(order: &Order, amount: i64, gateway: Option<&str>) -> Vec<Part> 
     parts
 }
 
-fn book(order: &mut Order, (request, computed): (&RefundRequest, &Computed), now: Timestamp, ids: &mut Ids) -> u64 {
+fn book(
+    order: &mut Order,
+    (request, status, computed): (&RefundRequest, TransactionStatus, &Computed),
+    now: Timestamp,
+    ids: &mut Ids,
+) -> u64 {
     let id = ids.document();
     let mut sales = Vec::new();
     let mut lines = Vec::new();
@@ -261,7 +268,7 @@ fn book(order: &mut Order, (request, computed): (&RefundRequest, &Computed), now
         order.transactions.push(Transaction {
             id: ids.document(),
             kind: TransactionKind::Refund,
-            status: request.status,
+            status,
             gateway: part.gateway.clone(),
             parent: part.parent,
             amount: part.amount,

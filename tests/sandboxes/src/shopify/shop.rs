@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::ledger::TransactionKind;
+use super::ledger::{TransactionKind, TransactionStatus};
 use super::money::Currency;
 use super::order::{FulfillmentOrder, FulfillmentOrderStatus, Hold, Ids, Order};
 use super::payload::{self, Letterhead};
@@ -29,6 +29,8 @@ pub(super) struct Shop {
     /// Root fields that the app may not read or call.
     pub(super) denied: BTreeSet<String>,
     pub(super) planned_errors: VecDeque<PlannedError>,
+    /// What becomes of the money of the next refunds that are made by call.
+    pub(super) refund_fates: VecDeque<TransactionStatus>,
     /// Keys of `@idempotent` calls, with what was asked and the refund that it made, if any.
     pub(super) keys: BTreeMap<String, (Value, Option<u64>)>,
     pub(super) outbox: Outbox,
