@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use crate::cancel::{Units, cancelled_at_storefront};
+use crate::cancel::{Units, cancelled_at_storefront, overtaken_return};
 use crate::canonical::{Line, TaxLine, Tender, TenderStatus};
 use crate::event::{Decision, Event, Hold, HoldCode};
 use crate::included::{Included, included};
@@ -270,11 +270,24 @@ impl Reading {
         for (line, units) in &mut left {
             *units -= self.never_sent(line, *units);
         }
-        let units = self.units_of(left.iter().map(|(line, units)| (line.as_str(), *units)));
+        let units = self.taken_off(&left);
         if let Some(cancelled) = cancelled_at_storefront(&self.order, EDITED, &units) {
             self.say(cancelled);
         }
         self.say(Event::OrderEdited(Edit { id, lines: Vec::new() }));
+    }
+
+    /// Units that are not to be delivered any more. What has left by the time that we hear of it comes back: it is
+    /// cancelled too late. What was cancelled here, and is not off the order there yet, is not meant twice.
+    fn taken_off(&self, told: &[(String, u32)]) -> Units {
+        let order = &self.order;
+        let (mut units, mut known) = (Units::new(), Units::new());
+        for (line, quantity) in told {
+            let left = order.spread((line, *quantity), |index| order.cancellable(index), &mut units);
+            let left = order.spread((line, left), |index| order.unpaid_cancelled(index), &mut known);
+            order.spread((line, left), |index| order.cancellable(index) + order.leaving(index), &mut units);
+        }
+        units
     }
 
     /// Units that were added too late and are taken off again before anybody sent them; gives back how many.
@@ -338,7 +351,11 @@ impl Reading {
         if self.order.reversals.storefront_cancelled.is_some() || self.order.is_cancelled_at_storefront() {
             return;
         }
-        let units: Units = self.order.goods().map(|(index, _)| (index, self.order.cancellable(index))).collect();
+        // What has left without the storefront's knowing comes back.
+        let order = &self.order;
+        let known = |index: usize| order.announced(index) + order.in_return(index);
+        let late = |index: usize| order.leaving(index).saturating_sub(known(index));
+        let units: Units = order.goods().map(|(index, _)| (index, order.cancellable(index) + late(index))).collect();
         if let Some(cancelled) = cancelled_at_storefront(&self.order, &told.reason, &units) {
             self.say(cancelled);
         }
@@ -458,7 +475,7 @@ impl Reading {
         if let Some(cancelled) = cancelled_at_storefront(&self.order, "refund", &units) {
             self.say(cancelled);
         }
-        let lines = self.refund_lines(told);
+        let lines = if told.lines.is_empty() { self.overtaken_lines(told) } else { self.refund_lines(told) };
         let of_return = self.return_of(told, &lines);
         let (shipping, shipping_taxes) = (told.shipping, told.shipping_taxes.clone());
         let mut refund = Refund {
@@ -479,6 +496,21 @@ impl Reading {
         self.order.explain(&mut refund, paid.minus(named).unwrap_or_default());
         refund.total = named.max(paid);
         self.say(Event::RefundRecorded { refund, issued });
+    }
+
+    /// A refund that names no units, and pays for units that left although they were taken off the order.
+    fn overtaken_lines(&mut self, told: &ToldRefund) -> Vec<RefundLine> {
+        let paid = Minor::sum(told.tenders.iter().map(|tender| tender.amount)).unwrap_or_default();
+        if told.return_id.is_some() || told.shipping != Minor::ZERO || told.adjustment != Minor::ZERO {
+            return Vec::new();
+        }
+        let lines = self.order.overtaken_units(paid);
+        if let Some(back) = overtaken_return(&self.order).filter(|_| !lines.is_empty()) {
+            let number = back.number;
+            self.say(Event::ReturnRequested(back));
+            self.say(Event::ReturnAuthorized { number });
+        }
+        lines
     }
 
     /// What the refunded units are, for the books: those that had not left come out of the deposit. What the storefront
@@ -610,6 +642,16 @@ impl Order {
     #[must_use]
     pub fn is_cancelled_at_storefront(&self) -> bool {
         self.reversals.edits.iter().any(|known| known.fact.id == CANCELLED)
+    }
+
+    /// Whether the storefront has these units of a refund on no line any more, so that only their money can go back
+    /// there: it has cancelled the order, or taken them off before it heard that they had left.
+    #[must_use]
+    pub fn is_off_at_storefront(&self, refund: &Refund, line: &RefundLine) -> bool {
+        let of_return = refund.of_return.and_then(|number| self.reversals.returns.get(&number));
+        let too_late = of_return.is_some_and(|known| known.fact.source == ReturnSource::Cancellation);
+        let theirs = || self.cancellation_asked(line.line, |by| !by.refunded_by_us()) > 0;
+        self.is_cancelled_at_storefront() || (too_late && theirs())
     }
 
     /// A refund that had failed and that this one pays instead: of the same amount.
