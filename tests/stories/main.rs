@@ -8,9 +8,12 @@ mod settled;
 mod taken_back;
 mod telling;
 
+mod cancel_races;
 mod cancellations;
+mod cancelled_elsewhere;
 mod cancelling_refused;
 mod cancelling_twice;
+mod changes;
 mod crowd;
 mod deaths;
 mod disputes;

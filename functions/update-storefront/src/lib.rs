@@ -152,9 +152,7 @@ impl Telling<'_> {
             Goods::Returned => Restock::Return,
             Goods::Kept => Restock::Nothing,
         };
-        // What the storefront has cancelled is on none of its lines any more: only the money is left to go back.
-        let is_gone = |goods: Goods| goods == Goods::Cancelled && order.is_cancelled_at_storefront();
-        let lines = refund.lines.iter().filter(|of| !is_gone(of.goods));
+        let lines = refund.lines.iter().filter(|of| !order.is_off_at_storefront(refund, of));
         let lines = lines.filter_map(|of| Some((order.line(of.line)?.id.clone(), of.quantity, of.goods)));
         let of_return = refund.of_return.and_then(|number| order.reversals.returns.get(&number));
         let return_id = of_return.and_then(|known| match &known.fact.source {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::canonical::TenderStatus;
-use crate::event::{Decision, Event, HoldCode, LineQuantity};
+use crate::event::{Decision, Event, FailureClass, HoldCode, LineQuantity, Parked};
 use crate::ids::Sku;
 use crate::item::StockMove;
-use crate::order::Order;
+use crate::order::{At, Order};
+use crate::outstanding::TaskKind;
 use crate::reversals::{Cancellation, CancelledBy, Goods, Resolution, Return, ReturnLine, ReturnSource, Stop, next};
 use crate::shipping::{merged, take, units};
 
@@ -103,6 +104,11 @@ impl Order {
     #[must_use]
     pub fn cancellable(&self, line: usize) -> u32 {
         self.wanted(line).saturating_sub(self.shipped(line) + self.unstoppable(line))
+    }
+
+    /// Units of a line that have left, or will, and that nobody wanted cancelled.
+    pub(crate) fn leaving(&self, line: usize) -> u32 {
+        (self.shipped(line) + self.unstoppable(line)).saturating_sub(self.overtaken(line))
     }
 
     /// Whether nothing was delivered, and nothing will be.
@@ -346,6 +352,17 @@ pub(crate) fn holds_ended_by_cancellation(order: &Order) -> Option<Event> {
     }
     let codes: Vec<HoldCode> = order.holds.keys().copied().filter(ends).collect();
     (!codes.is_empty()).then_some(Event::OrderReleased { codes })
+}
+
+/// An allocation that waits for stock is decided anew once less is wanted than when it was given up: what is left may be
+/// there by now, or be of other SKUs than the one that it waits for.
+#[must_use]
+pub(crate) fn allocation_to_retry(order: &Order) -> Option<Event> {
+    let of_stock =
+        |parked: &&At<Parked>| parked.fact.task.kind == TaskKind::Allocate && parked.fact.class == FailureClass::Stock;
+    let waits = order.parked.values().find(of_stock)?;
+    let is_less = order.reversals.cancellations.len() > order.parked_after;
+    (is_less && order.unallocated().next().is_some()).then(|| Event::TaskReleased { task: waits.fact.task.clone() })
 }
 
 /// Units that leave although they were cancelled become a return: the buyer is not to keep them unpaid.

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::event::{Application, CreditApplication, Document, Event};
+use crate::cancel::quantities;
+use crate::event::{Allocation, Application, CreditApplication, Document, Event};
 use crate::ids::ConnectionId;
 use crate::money::Minor;
 use crate::order::Order;
@@ -11,6 +12,7 @@ use crate::posting::ApplicationPlan;
 use crate::reversals::{Disposition, IssuedRefund, Receipt, ReceiptLine, next};
 use crate::reversing::CreditPlan;
 use crate::sales::{RefundStatus, RefundTender};
+use crate::shipping::units;
 
 /// One outside call that will be made.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -58,6 +60,10 @@ impl Order {
         let (mut effects, mut when) = (Vec::new(), None);
         for _ in 0..MOST {
             order.settle_consequences(at);
+            if let Some(promised) = order.promised_anew(self) {
+                order.evolve(&promised, at);
+                continue;
+            }
             let next = order.outstanding().iter().find_map(|task| order.foreseen(task, at));
             if let Some((effect, fact)) = next {
                 order.evolve_all(&fact, at);
@@ -72,6 +78,23 @@ impl Order {
         let before = self.refunded().unwrap_or_default();
         let refunded_minor = order.refunded().and_then(|after| after.minus(before)).unwrap_or_default();
         Foreseen { facts, effects, refunded_minor }
+    }
+
+    /// What is still wanted of allocations that were stopped since `before` is sent anew from where it was: its stock was
+    /// just freed there. Of anything else nobody knows where, or whether, it will be in stock.
+    fn promised_anew(&self, before: &Self) -> Option<Event> {
+        let stopped = |order: &Self, number: u32, line: usize| {
+            let stops = order.reversals.stops.get(&number).into_iter().flatten();
+            units(stops.flat_map(|stop| &stop.stopped), line)
+        };
+        let number = self.reversals.stops.keys().copied().find(|number| {
+            self.unallocated().any(|(line, ..)| stopped(self, *number, line) > stopped(before, *number, line))
+        })?;
+        let freed = |line: usize| stopped(self, number, line).saturating_sub(stopped(before, number, line));
+        let lines = self.unallocated().map(|(line, _, wanted)| (line, wanted.min(freed(line)))).collect();
+        let location = self.allocations.get(&number)?.fact.location.clone();
+        let allocation = Allocation { number: self.next_allocation(), location, lines: quantities(&lines) };
+        Some(Event::OrderAllocated(allocation))
     }
 
     /// The arrival of the first return that is waited for.

@@ -12,7 +12,7 @@ use crate::canonical::{Tender, TenderStatus};
 use crate::commit::{Attention, Commit, Summary, due_bucket};
 use crate::event::{Accepted, Allocation, Application, Document, Event, Hold, HoldCode, Parked, Refused, Shipment};
 use crate::ids::{CountryCode, OrderId};
-use crate::outstanding::TaskId;
+use crate::outstanding::{TaskId, TaskKind};
 use crate::reversals::Reversals;
 
 /// The most commits a stream may hold: one page of a query.
@@ -127,6 +127,9 @@ pub struct Order {
     pub parked: BTreeMap<TaskId, At<Parked>>,
     /// How often a task was parked in its life.
     pub parkings: BTreeMap<TaskId, u32>,
+    /// How many cancellations were known when the allocation was last given up for now: with every one since then less
+    /// is wanted.
+    pub parked_after: usize,
     /// When a task was last taken up again.
     pub unparked: BTreeMap<TaskId, Timestamp>,
     /// Tasks that were found late.
@@ -167,6 +170,7 @@ impl Order {
             claims: BTreeMap::new(),
             parked: BTreeMap::new(),
             parkings: BTreeMap::new(),
+            parked_after: 0,
             unparked: BTreeMap::new(),
             overdue: BTreeMap::new(),
             reversals: Reversals::default(),
@@ -324,6 +328,9 @@ impl Order {
             self.claims.insert(task.clone(), Claim { attempt: *attempt, until: *until });
         } else if let Event::TaskParked(fact) = event {
             *self.parkings.entry(fact.task.clone()).or_default() += 1;
+            if fact.task.kind == TaskKind::Allocate {
+                self.parked_after = self.reversals.cancellations.len();
+            }
             self.parked.insert(fact.task.clone(), At { fact: fact.clone(), at });
         } else if let Event::TaskReleased { task } = event {
             self.parked.remove(task);

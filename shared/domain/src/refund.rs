@@ -155,6 +155,9 @@ impl Order {
             }
         }
         if lines.is_empty() {
+            lines = self.overtaken_units(self.paid_in_advance().ok()?);
+        }
+        if lines.is_empty() {
             return None;
         }
         let mut credit = self.blank(RefundOrigin::Overtaken, lines);
@@ -164,6 +167,32 @@ impl Order {
         }
         credit.total = credit.sum().ok()?;
         Some(credit)
+    }
+
+    /// Money that went back, without naming units, for what was taken off and left all the same: the buyer owes it again.
+    fn paid_in_advance(&self) -> Result<Minor, MoneyError> {
+        let unnamed = Minor::sum(self.standing_refunds().map(|refund| refund.overpaid))?;
+        Ok(self.amount_due()?.minus(self.paid_for_it()?)?.min(unnamed))
+    }
+
+    /// Units that left although they were cancelled, and that nobody has paid back yet: as many as the money pays for.
+    pub(crate) fn overtaken_units(&self, mut money: Minor) -> Vec<RefundLine> {
+        let mut lines = Vec::new();
+        for (index, line) in self.goods() {
+            let paid = self.refunded_units(index, |known| known.goods != Goods::Cancelled);
+            let open = self.overtaken(index).saturating_sub(paid);
+            let done = line.quantity.saturating_sub(open);
+            let fits = |units: u32| {
+                let of = self.refund_line((index, line), (done, units), Goods::Returned)?;
+                let left = money.minus(of.value().ok()?).ok().filter(|left| *left >= Minor::ZERO)?;
+                Some((of, left))
+            };
+            if let Some((of, left)) = (1..=open).rev().find_map(fits) {
+                lines.push(of);
+                money = left;
+            }
+        }
+        lines
     }
 
     fn return_refund_due(&self) -> Option<Refund> {
@@ -400,6 +429,9 @@ impl Order {
             return None;
         }
         if let Some(released) = crate::cancel::holds_ended_by_cancellation(self) {
+            return Some(vec![released]);
+        }
+        if let Some(released) = crate::cancel::allocation_to_retry(self) {
             return Some(vec![released]);
         }
         if let Some(back) = crate::cancel::overtaken_return(self) {

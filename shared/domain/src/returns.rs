@@ -271,8 +271,9 @@ pub fn resolve(order: &Order, about: &str) -> Decision {
     let Some(edited) = edited else { return Decision::default() };
     let (mut after, at) = (order.clone(), command_time(order));
     after.evolve(&edited, at);
-    // What is not paid does not leave.
-    if after.is_paid() { edited.into() } else { Decision::default() }
+    // What is not paid does not leave. An address sends nothing.
+    let sends = change.is_some_and(|change| !change.fact.lines.is_empty());
+    if after.is_paid() || !sends { edited.into() } else { Decision::default() }
 }
 
 /// A word is said of the order as it is: the time of its last commit will do to look ahead.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::cancel::{Units, cancelled_at_storefront};
+use crate::cancel::{Units, cancelled_at_storefront, overtaken_return};
 use crate::canonical::{Line, TaxLine, Tender, TenderStatus};
 use crate::event::{Decision, Event, Hold, HoldCode};
 use crate::included::{Included, included};
@@ -280,11 +280,24 @@ impl Reading {
         for (line, units) in &mut left {
             *units -= self.never_sent(line, *units);
         }
-        let units = self.units_of(left.iter().map(|(line, units)| (line.as_str(), *units)));
+        let units = self.taken_off(&left);
         if let Some(cancelled) = cancelled_at_storefront(&self.order, EDITED, &units) {
             self.say(cancelled);
         }
         self.say(Event::OrderEdited(Edit { id, lines: Vec::new() }));
+    }
+
+    /// Units that are not to be delivered any more. What has left by the time that we hear of it comes back: it is
+    /// cancelled too late. What was cancelled here, and is not off the order there yet, is not meant twice.
+    fn taken_off(&self, told: &[(String, u32)]) -> Units {
+        let order = &self.order;
+        let (mut units, mut known) = (Units::new(), Units::new());
+        for (line, quantity) in told {
+            let left = order.spread((line, *quantity), |index| order.cancellable(index), &mut units);
+            let left = order.spread((line, left), |index| order.unpaid_cancelled(index), &mut known);
+            order.spread((line, left), |index| order.cancellable(index) + order.leaving(index), &mut units);
+        }
+        units
     }
 
     /// Units that were added too late and are taken off again before anybody sent them; gives back how many.
@@ -348,7 +361,11 @@ impl Reading {
         if self.order.reversals.storefront_cancelled.is_some() || self.order.is_cancelled_at_storefront() {
             return;
         }
-        let units: Units = self.order.goods().map(|(index, _)| (index, self.order.cancellable(index))).collect();
+        // What has left without the storefront's knowing comes back.
+        let order = &self.order;
+        let known = |index: usize| order.announced(index) + order.in_return(index);
+        let late = |index: usize| order.leaving(index).saturating_sub(known(index));
+        let units: Units = order.goods().map(|(index, _)| (index, order.cancellable(index) + late(index))).collect();
         if let Some(cancelled) = cancelled_at_storefront(&self.order, &told.reason, &units) {
             self.say(cancelled);
         }
@@ -464,13 +481,13 @@ impl Reading {
     /// A refund that somebody made at the storefront, the first of these: recorded as it is.
     fn by_hand(&mut self, refunds: &[ToldRefund], issued: IssuedRefund) {
         let Some(told) = refunds.first() else { return };
-        let off = self.taken_off(refunds);
+        let off = self.off_by_refund(refunds);
         let of_lines = told.lines.iter().zip(&off);
         let units = self.units_of(of_lines.map(|(line, units)| (line.line_id.as_str(), *units)));
         if let Some(cancelled) = cancelled_at_storefront(&self.order, "refund", &units) {
             self.say(cancelled);
         }
-        let lines = self.refund_lines(told, &off);
+        let lines = if told.lines.is_empty() { self.overtaken_lines(told) } else { self.refund_lines(told, &off) };
         let of_return = self.return_of(told, &lines);
         let (shipping, shipping_taxes) = (told.shipping, told.shipping_taxes.clone());
         let mut refund = Refund {
@@ -493,8 +510,23 @@ impl Reading {
         self.say(Event::RefundRecorded { refund, issued });
     }
 
+    /// A refund that names no units, and pays for units that left although they were taken off the order.
+    fn overtaken_lines(&mut self, told: &ToldRefund) -> Vec<RefundLine> {
+        let paid = Minor::sum(told.tenders.iter().map(|tender| tender.amount)).unwrap_or_default();
+        if told.return_id.is_some() || told.shipping != Minor::ZERO || told.adjustment != Minor::ZERO {
+            return Vec::new();
+        }
+        let lines = self.order.overtaken_units(paid);
+        if let Some(back) = overtaken_return(&self.order).filter(|_| !lines.is_empty()) {
+            let number = back.number;
+            self.say(Event::ReturnRequested(back));
+            self.say(Event::ReturnAuthorized { number });
+        }
+        lines
+    }
+
     /// How many units of each line the first of these refunds takes off what is to be sent.
-    fn taken_off(&self, refunds: &[ToldRefund]) -> Vec<u32> {
+    fn off_by_refund(&self, refunds: &[ToldRefund]) -> Vec<u32> {
         let Some(told) = refunds.first() else { return Vec::new() };
         let mut done: BTreeMap<&str, u32> = BTreeMap::new();
         let mut off = Vec::new();
@@ -662,6 +694,16 @@ impl Order {
         self.reversals.edits.iter().any(|known| known.fact.id == CANCELLED)
     }
 
+    /// Whether the storefront has these units of a refund on no line any more, so that only their money can go back
+    /// there: it has cancelled the order, or taken them off before it heard that they had left.
+    #[must_use]
+    pub fn is_off_at_storefront(&self, refund: &Refund, line: &RefundLine) -> bool {
+        let of_return = refund.of_return.and_then(|number| self.reversals.returns.get(&number));
+        let too_late = of_return.is_some_and(|known| known.fact.source == ReturnSource::Cancellation);
+        let theirs = || self.cancellation_asked(line.line, |by| !by.refunded_by_us()) > 0;
+        self.is_cancelled_at_storefront() || (too_late && theirs())
+    }
+
     /// A refund that had failed and that this one pays instead: of the same amount.
     fn makes_good(&self, issued: &IssuedRefund) -> Option<u32> {
         let paid = Minor::sum(issued.tenders.iter().map(|tender| tender.amount)).ok()?;
@@ -683,15 +725,13 @@ impl Order {
     /// Units of a line that the storefront expects to be sent, as far as we know: neither told of as sent, nor taken off
     /// there, by it or by us.
     fn expected_there(&self, line: usize) -> u32 {
-        let told = self.shipments.values().filter(|known| self.announcements.contains_key(&known.fact.number));
-        let told = told.flat_map(|known| &known.fact.lines).filter(|of| of.line == line).map(|of| of.quantity);
         let theirs = self.cancellation_asked(line, |by| by == CancelledBy::Storefront);
         let ours = self.standing_refunds().filter(|refund| {
             refund.origin == RefundOrigin::Cancellation && self.reversals.issued.contains_key(&refund.number)
         });
         let ours = ours.flat_map(|refund| &refund.lines).filter(|of| of.line == line && of.goods == Goods::Cancelled);
-        let gone: u32 = told.chain(ours.map(|of| of.quantity)).sum();
-        self.ordered(line).saturating_sub(gone + theirs)
+        let ours: u32 = ours.map(|of| of.quantity).sum();
+        self.ordered(line).saturating_sub(self.announced(line) + theirs + ours)
     }
 
     /// Our refund that a refund at the storefront is, by the reference that it carries.

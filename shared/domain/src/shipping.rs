@@ -81,10 +81,11 @@ impl Order {
     }
 
     /// What the storefront is told of a shipment: not units that it has taken off the order itself, nor those that
-    /// left a second time.
+    /// left a second time; nothing where it has cancelled the order, of which it lets nothing leave any more.
     #[must_use]
     pub fn to_announce(&self, number: u32) -> Vec<LineQuantity> {
-        let Some(shipment) = self.shipments.get(&number) else { return Vec::new() };
+        let shipment = self.shipments.get(&number).filter(|_| !self.is_cancelled_at_storefront());
+        let Some(shipment) = shipment else { return Vec::new() };
         let told = |line: usize| units(self.shipments.range(..number).flat_map(|(_, s)| &s.fact.lines), line);
         let room = |line: usize| {
             let off = self.cancellation_asked(line, |by| !by.refunded_by_us());
@@ -99,6 +100,12 @@ impl Order {
             }
         }
         lines
+    }
+
+    /// Units of a line of which the storefront was told that they have left.
+    pub(crate) fn announced(&self, line: usize) -> u32 {
+        let told = self.shipments.values().filter(|shipment| self.announcements.contains_key(&shipment.fact.number));
+        units(told.flat_map(|shipment| &shipment.fact.lines), line)
     }
 
     /// Whether every unit that is still wanted has left.

@@ -1,9 +1,10 @@
 //! Units that are not to be delivered.
 
 use crossdock_domain::cancel::{CancelCommand, cancel, stop_answered, stopped_by_3pl};
-use crossdock_domain::event::{CancelledBy, Edit, Stop};
+use crossdock_domain::event::{CancelledBy, Edit, FailureClass, Parked, Stop, WaitsOn};
+use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::reversals::{Resolution, ReturnSource};
-use crossdock_domain::{Event, Hold, HoldCode, Order, Sku, Status, TenderStatus};
+use crossdock_domain::{Event, Hold, HoldCode, Order, Sku, Status, TaskKind, TenderStatus};
 
 use crate::samples::{
     accepted, after, all_done, allocated, at, cancelled, document, given, gone, kinds, line, minor, moved, ordinary,
@@ -274,4 +275,27 @@ fn a_unit_that_is_cancelled_twice_is_one_return_and_one_refund() {
     }
     let order = after(&after(&order, again), shipped(1, 1, &whole()));
     assert_eq!((order.overtaken(1), order.reversals.returns.len()), (1, 1));
+}
+
+/// The order's allocation was given up because tees are missing.
+fn short_of_tees() -> Event {
+    let task = TaskId { kind: TaskKind::Allocate, document: "A1".into() };
+    let (class, waits_on) = (FailureClass::Stock, WaitsOn::Sku(sku("TEE")));
+    Event::TaskParked(Parked { task, class, reason: "1 x TEE are missing".into(), waits_on })
+}
+
+/// What is left may be there, or may be of other SKUs: nobody would look before tees arrive.
+#[test]
+fn an_allocation_that_waits_for_stock_is_decided_anew_when_less_is_wanted() {
+    let order = given([accepted(ordinary()), short_of_tees()]);
+    let order = after_cancel(&order, &wanted(&[("L-TEE", 2)]));
+    assert!(order.parked.is_empty(), "the mug does not wait for tees");
+    // Still short: it waits until less is wanted again.
+    let order = after(&order, short_of_tees());
+    assert_eq!(order.parked.len(), 1);
+    let order =
+        after(&order, Event::TaskOverdue { task: TaskId { kind: TaskKind::PostSalesOrder, document: "SO".into() } });
+    assert_eq!(order.parked.len(), 1, "and not for ever anew");
+    let order = after_cancel(&order, &all());
+    assert_eq!((order.status(), order.attention()), (Status::Cancelled, vec![]));
 }

@@ -74,6 +74,24 @@ fn the_cancellation_of_what_is_left_after_a_parcel() {
     );
 }
 
+/// The 3PL stops an order whole; what is still wanted of it is sent anew, where its stock was just freed.
+#[test]
+fn the_cancellation_of_a_part_of_what_the_3pl_has() {
+    let order = all_done(&given(with_3pl()));
+    let command =
+        CancelCommand { lines: vec![("L-TEE".into(), 1)], reason: "customer".into(), request_hash: "ab".into() };
+    assert_eq!(
+        shown(&order.foresee(&cancel(&order, &command).unwrap().events, at(9000))),
+        [
+            row("cancel_fulfillment:F1", "UK-5001-F1", None, false),
+            row("request_fulfillment:F2", "UK-5001-F2", None, false),
+            row("issue_refund:R1", "UK-5001-R1", Some(1110), false),
+            row("amend_sales_order:AM1", "UK-5001-SO", None, false),
+            row("post_customer_refund:CR101", "UK-5001-CR101", Some(1110), false),
+        ]
+    );
+}
+
 #[test]
 fn a_return_within_the_window() {
     let order = all_done(&settled(gone()));

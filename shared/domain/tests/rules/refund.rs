@@ -130,6 +130,36 @@ fn units_that_leave_although_they_were_paid_back_are_credited_without_money() {
     assert_eq!(kinds(&order), ["announce_return:RMA1"], "and the goods are waited for");
 }
 
+/// The mug is taken off by an edit, and the shop pays back what it cost; an edit's refund names no units.
+fn taken_off_and_paid_back(facts: Vec<Event>) -> Order {
+    let edit = json!({ "number": 1, "by": "storefront", "reason": "edit", "lines": units(&[(1, 1)]) });
+    let refund = json!({ "number": 1, "origin": "storefront", "overpaid": 600, "total": 600 });
+    let refunded = Event::RefundRecorded {
+        refund: serde_json::from_value(refund).unwrap(),
+        issued: issued("9", &[600], RefundStatus::Succeeded),
+    };
+    settled([facts, vec![Event::OrderCancelled(serde_json::from_value(edit).unwrap()), refunded]].concat())
+}
+
+#[test]
+fn units_that_leave_although_an_edit_was_paid_back_are_credited_and_not_paid_again() {
+    let order = taken_off_and_paid_back(with_3pl());
+    assert_eq!(refund_totals(&order), [600]);
+    let order = after(&order, stop_answered(&order, 1, &[]));
+    let credit = refund(&order, 2);
+    assert_eq!((credit.origin, credit.of_return, credit.total), (RefundOrigin::Overtaken, Some(1), minor(600)));
+    let order = all_done(&after(&order, shipped(1, 1, &whole())));
+    assert_eq!(order.open_books(), (0, 0, 0), "the invoice is settled by the credit");
+    assert_eq!((kinds(&order), refund_totals(&order)), (vec!["announce_return:RMA1".into()], vec![600, 600]));
+}
+
+#[test]
+fn units_that_are_stopped_in_time_are_not_credited() {
+    let order = taken_off_and_paid_back(with_3pl());
+    let order = after(&order, stop_answered(&order, 1, &[("TEE".parse().unwrap(), 2), ("MUG".parse().unwrap(), 1)]));
+    assert_eq!(refund_totals(&order), [600]);
+}
+
 #[test]
 fn a_storefront_that_pays_is_not_told_so_by_others() {
     let order = settled([accepted(ordinary()), cancelled(1, &[(0, 1)])]);

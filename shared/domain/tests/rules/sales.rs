@@ -1,6 +1,6 @@
 //! What a storefront's sales ledger says, read as a whole.
 
-use crossdock_domain::event::{Cancellation, CancelledBy, Document, Edit, Resolution};
+use crossdock_domain::event::{Cancellation, CancelledBy, Document, Edit, Refund, Resolution};
 use crossdock_domain::returns::{ReturnCommand, request_return, resolve};
 use crossdock_domain::reversals::{Goods, RefundOrigin, ReturnSource};
 use crossdock_domain::sales::{
@@ -156,7 +156,7 @@ fn units_that_an_edit_takes_off_are_cancelled_and_not_paid_back_by_us() {
     assert_eq!((order.wanted(0), refund_totals(&order)), (1, vec![]));
     says_nothing_more(&order, &report);
     let order = read(&settled(gone()), &report);
-    assert_eq!(order.reversals.cancellations.len(), 0, "what has left is not taken off");
+    assert_eq!((order.cancelled(0), order.overtaken(0)), (0, 1), "what has left comes back");
     says_nothing_more(&order, &report);
 }
 
@@ -186,7 +186,9 @@ fn an_order_that_the_storefront_cancels_is_stopped_and_left_to_it() {
     assert_eq!(kinds(&order), ["cancel_fulfillment:F1", "post_sales_order:SO"]);
     assert_eq!(refund_totals(&order), Vec::<i64>::new());
     says_nothing_more(&order, &cancelled_there());
-    let left = read(&settled([with_3pl(), vec![shipped(1, 1, &[(0, 2)])]].concat()), &cancelled_there());
+    let announced = Event::ShipmentAnnounced { shipment: 1, document: document("S1", None) };
+    let left = settled([with_3pl(), vec![shipped(1, 1, &[(0, 2)]), announced]].concat());
+    let left = read(&left, &cancelled_there());
     assert_eq!(left.reversals.cancellations.get(&1).unwrap().fact.lines, units(&[(1, 1)]), "the rest");
 }
 
@@ -462,4 +464,51 @@ fn units_added_to_a_line_that_was_there_are_taken_off_first() {
     let order = read(&given([accepted(ordinary()), more]), &edit(Vec::new(), &[("L-TEE", 2)]));
     let fact: &Cancellation = &order.reversals.cancellations.get(&1).unwrap().fact;
     assert_eq!(fact.lines, units(&[(0, 1), (2, 1)]));
+}
+
+/// The edit is heard of when the parcel has left: what it took off comes back, and is paid back once.
+#[test]
+fn units_that_an_edit_takes_off_after_they_have_left_come_back() {
+    let order = given(gone());
+    let report = SalesReport { refunds: vec![refunded(Vec::new(), &[1110])], ..edit(Vec::new(), &[("L-TEE", 1)]) };
+    let order = after(&order, record_sales(&order, &report, 1));
+    let back = &order.reversals.returns.get(&1).unwrap().fact;
+    let lines: Vec<_> = back.lines.iter().map(|of| (of.line, of.quantity)).collect();
+    assert_eq!((&back.source, lines), (&ReturnSource::Cancellation, vec![(0, 1)]));
+    let refund = &order.reversals.refunds.get(&1).unwrap().fact;
+    assert_eq!((refund.of_return, refund.adjustment, refund.lines[0].goods), (Some(1), Minor::ZERO, Goods::Returned));
+    assert_eq!((order.reversals.returns.len(), refund_totals(&order)), (1, vec![1110]));
+}
+
+#[test]
+fn units_that_an_edit_takes_off_after_we_cancelled_them_are_the_same_units() {
+    let order = given([with_3pl(), vec![shipped(1, 1, &[(0, 1)]), cancelled(1, &[(0, 1)])]].concat());
+    let order = after(&order, record_sales(&order, &edit(Vec::new(), &[("L-TEE", 1)]), 1));
+    assert_eq!((order.reversals.cancellations.len(), order.overtaken(0)), (1, 0));
+}
+
+/// The storefront did not know of the parcel: it is told nothing of it any more, and the goods are asked back.
+#[test]
+fn an_order_that_is_cancelled_after_it_has_left_comes_back_and_is_not_announced() {
+    let order = given(gone());
+    assert!(kinds(&order).contains(&"announce_shipment:S1".to_owned()));
+    let order = read(&order, &cancelled_there());
+    assert!(!kinds(&order).iter().any(|task| task.starts_with("announce_shipment")), "{:?}", kinds(&order));
+    let back = &order.reversals.returns.get(&1).unwrap().fact;
+    assert_eq!((&back.source, back.lines.len()), (&ReturnSource::Cancellation, 2));
+    says_nothing_more(&order, &cancelled_there());
+}
+
+#[test]
+fn what_was_taken_off_there_and_left_all_the_same_is_paid_back_by_amount() {
+    let order = read(&given(gone()), &edit(Vec::new(), &[("L-TEE", 1)]));
+    let returned = |line: usize, of_return: u32| {
+        let line = serde_json::json!({ "line": line, "quantity": 1, "goods": "returned", "net": 925 });
+        let refund =
+            serde_json::json!({ "number": 1, "origin": "return", "return": of_return, "lines": [line], "total": 925 });
+        serde_json::from_value::<Refund>(refund).unwrap()
+    };
+    let is_off = |refund: &Refund| order.is_off_at_storefront(refund, &refund.lines[0]);
+    assert!(is_off(&returned(0, 1)));
+    assert!(!is_off(&returned(1, 1)) && !is_off(&returned(0, 2)), "other lines, and other returns, are as they were");
 }

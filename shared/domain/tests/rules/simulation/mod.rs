@@ -215,7 +215,7 @@ fn what_makes_a_task_outstanding_is_what_many_lives_show() {
     let mut runner = TestRunner::deterministic();
     let mut observed: BTreeSet<(String, TaskKind)> = BTreeSet::new();
     let mut taken = [0_usize; ACTIONS.len()];
-    for _ in 0..500 {
+    for _ in 0..600 {
         let (order, play) = (any_order(), any_life()).new_tree(&mut runner).unwrap().current();
         let world = finished(order, &play);
         observed.extend(world.observed);
