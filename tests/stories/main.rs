@@ -22,6 +22,7 @@ mod holds;
 mod month;
 mod ordinary;
 mod own_api;
+mod refunds;
 mod returns;
 mod shipping;
 mod stock;

@@ -8,7 +8,7 @@ use crossdock_domain::event::{Document, FailureClass, IssuedRefund, Refund};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::reversals::{Goods, ReturnSource};
 use crossdock_domain::sales::{Restock, record_sales, shows_all};
-use crossdock_domain::{Event, Order, Task, TaskKind};
+use crossdock_domain::{Event, Minor, Order, Task, TaskKind};
 use crossdock_runner::{Calls, Connectors, Directory, Done, Step};
 use crossdock_step::Failure;
 use jiff::{SignedDuration, Timestamp};
@@ -152,19 +152,28 @@ impl Telling<'_> {
             Goods::Returned => Restock::Return,
             Goods::Kept => Restock::Nothing,
         };
-        let lines = refund.lines.iter().filter(|of| !order.is_off_at_storefront(refund, of));
-        let lines = lines.filter_map(|of| Some((order.line(of.line)?.id.clone(), of.quantity, of.goods)));
+        let named = refund.lines.iter().map(|of| (of, order.named_at_storefront(refund, of)));
+        let lines = named.filter(|(_, units)| *units > 0).filter_map(|(of, units)| {
+            let line = order.line(of.line)?.id.clone();
+            Some((line, units, restock(of.goods)))
+        });
+        let lines: Vec<(String, u32, Restock)> = lines.collect();
         let of_return = refund.of_return.and_then(|number| order.reversals.returns.get(&number));
         let return_id = of_return.and_then(|known| match &known.fact.source {
-            ReturnSource::Storefront(id) => Some(id.clone()),
+            // Where nothing of it can be named, it is settled there already; only the money has not gone.
+            ReturnSource::Storefront(id) => (!lines.is_empty()).then(|| id.clone()),
             ReturnSource::Api | ReturnSource::Refund(_) | ReturnSource::Cancellation | ReturnSource::Receipt => None,
         });
         Ok(RefundInstruction {
             channel: order.id.channel.clone(),
             reference: order.reference(&self.task.id.document).ok_or_else(|| missing(self.task))?,
             currency: accepted.fact.order.currency,
-            lines: lines.map(|(line, quantity, goods)| (line, quantity, restock(goods))).collect(),
-            shipping: refund.shipping_value()?,
+            lines,
+            shipping: if order.is_shipping_off_at_storefront(refund) {
+                Minor::ZERO
+            } else {
+                refund.shipping_value()?
+            },
             amount: refund.total,
             return_id,
             claimed_until: self.claimed_until()?,

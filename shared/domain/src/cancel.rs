@@ -70,7 +70,7 @@ impl Order {
     /// Units of a line that will not be delivered: what was asked for, less what left, or is known to leave, all the same.
     #[must_use]
     pub fn cancelled(&self, line: usize) -> u32 {
-        let leaves = self.shipped(line) + self.unstoppable(line);
+        let leaves = self.gone(line);
         let asked = self.cancellation_asked(line, |_| true);
         asked.min((self.ordered(line) + self.reshipped(line)).saturating_sub(leaves))
     }
@@ -103,12 +103,17 @@ impl Order {
     /// Units of a line that may still be cancelled: neither left, nor cancelled, nor refused by the 3PL.
     #[must_use]
     pub fn cancellable(&self, line: usize) -> u32 {
-        self.wanted(line).saturating_sub(self.shipped(line) + self.unstoppable(line))
+        self.wanted(line).saturating_sub(self.gone(line))
+    }
+
+    /// Units of a line that have left, or will, because the 3PL has said that it is too late.
+    pub(crate) fn gone(&self, line: usize) -> u32 {
+        self.shipped(line) + self.unstoppable(line)
     }
 
     /// Units of a line that have left, or will, and that nobody wanted cancelled.
     pub(crate) fn leaving(&self, line: usize) -> u32 {
-        (self.shipped(line) + self.unstoppable(line)).saturating_sub(self.overtaken(line))
+        self.gone(line).saturating_sub(self.overtaken(line))
     }
 
     /// Whether nothing was delivered, and nothing will be.

@@ -22,7 +22,7 @@ impl Order {
         !self.has_failed(number) && !self.reversals.withdrawn.contains(&number)
     }
 
-    fn has_failed(&self, number: u32) -> bool {
+    pub(crate) fn has_failed(&self, number: u32) -> bool {
         self.reversals.issued.get(&number).is_some_and(|issued| issued.fact.status() == RefundStatus::Failed)
     }
 

@@ -573,7 +573,7 @@ impl Reading {
             let stays = line.restock == Restock::Nothing && self.unfulfilled.contains_key(&line.line_id);
             let has_left = |index: usize| {
                 let all = stays || line.restock == Restock::Return;
-                if all { self.order.ordered(index) } else { self.order.shipped(index) }
+                if all { self.order.ordered(index) } else { self.order.gone(index) }
             };
             let (mut off, mut gone) = (Units::new(), Units::new());
             let left = self.order.spread((&line.line_id, *taken_off), most, &mut off);
@@ -694,10 +694,45 @@ impl Order {
         self.reversals.edits.iter().any(|known| known.fact.id == CANCELLED)
     }
 
-    /// Whether the storefront has these units of a refund on no line any more, so that only their money can go back
-    /// there: it has cancelled the order, or taken them off before it heard that they had left.
+    /// Units of a refund of ours that the storefront still has on a line, so that they can be named to it. Of all others
+    /// only the money can go back there.
     #[must_use]
-    pub fn is_off_at_storefront(&self, refund: &Refund, line: &RefundLine) -> bool {
+    pub fn named_at_storefront(&self, refund: &Refund, line: &RefundLine) -> u32 {
+        if self.is_off_at_storefront(refund, line) {
+            return 0;
+        }
+        let units = |of: &Refund| -> u32 {
+            of.lines.iter().filter(|other| other.line == line.line).map(|other| other.quantity).sum()
+        };
+        // What a refund has named stays refunded there, although its payment has failed; a later one pays it by amount.
+        let mut unpaid = 0;
+        for of in self.issued_before(refund) {
+            let by_amount = units(of).min(unpaid);
+            if self.has_failed(of.number) {
+                unpaid += units(of) - by_amount;
+            } else {
+                unpaid -= by_amount;
+            }
+        }
+        line.quantity.saturating_sub(unpaid)
+    }
+
+    /// Refunds of ours for the same that the storefront has had before.
+    fn issued_before<'a>(&'a self, refund: &'a Refund) -> impl Iterator<Item = &'a Refund> {
+        let before = self.reversals.refunds.range(..refund.number).map(|(_, known)| &known.fact);
+        let is_same = |of: &&Refund| (of.origin, of.of_return) == (refund.origin, refund.of_return);
+        before.filter(is_same).filter(|of| self.reversals.issued.contains_key(&of.number))
+    }
+
+    /// Whether the storefront has given the shipping back already, by a refund whose payment has failed.
+    #[must_use]
+    pub fn is_shipping_off_at_storefront(&self, refund: &Refund) -> bool {
+        self.issued_before(refund).any(|of| self.has_failed(of.number) && of.shipping != Minor::ZERO)
+    }
+
+    /// Whether the storefront has these units of a refund on no line any more: it has cancelled the order, or taken them
+    /// off before it heard that they had left.
+    fn is_off_at_storefront(&self, refund: &Refund, line: &RefundLine) -> bool {
         let of_return = refund.of_return.and_then(|number| self.reversals.returns.get(&number));
         let too_late = of_return.is_some_and(|known| known.fact.source == ReturnSource::Cancellation);
         let theirs = || self.cancellation_asked(line.line, |by| !by.refunded_by_us()) > 0;

@@ -57,6 +57,26 @@ fn a_failed_refund_is_decided_anew_once_when_somebody_says_so() {
     assert_eq!(resolve(&paid, "refund:R2").events, [], "what has gone is not tried again");
 }
 
+/// The storefront keeps the tee as refunded: named once more it would be refused.
+#[test]
+fn what_a_failed_refund_has_named_is_paid_by_amount() {
+    let order = failed();
+    let mut order = after(&order, resolve(&order, "refund:R1"));
+    let named = |order: &Order, number: u32| {
+        let refund = &order.reversals.refunds.get(&number).unwrap().fact;
+        refund.lines.iter().map(|line| order.named_at_storefront(refund, line)).collect::<Vec<_>>()
+    };
+    assert_eq!((named(&order, 1), named(&order, 2)), (vec![1], vec![0]));
+    for (number, status) in [(2, RefundStatus::Failed), (3, RefundStatus::Succeeded)] {
+        let issued = issued(&format!("1{number}"), &[1110], status);
+        order = after(&order, Event::RefundIssued { number, issued });
+        order = after(&order, resolve(&order, &format!("refund:R{number}")));
+        assert_eq!(named(&order, 3), [0], "however often it fails");
+    }
+    let order = after(&order, cancelled(2, &[(0, 1)]));
+    assert_eq!(named(&order, 4), [1], "the other tee is there yet");
+}
+
 #[test]
 fn a_second_failure_waits_for_somebody_like_the_first() {
     let order = failed();

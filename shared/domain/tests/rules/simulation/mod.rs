@@ -88,22 +88,30 @@ proptest! {
     }
 }
 
+/// What has happened, a fact a line.
+fn story(world: &World) -> String {
+    let facts = world.commits.iter().flat_map(|commit| commit.events.iter().map(move |fact| (commit.seq, fact)));
+    let line = |(seq, fact)| format!("{seq} {}\n", serde_json::to_string(fact).unwrap_or_default());
+    facts.map(line).collect()
+}
+
 /// The order's books after everything: whoever has done what, each side is what the documents say, and nobody owes and
 /// is owed at once.
 fn check_reversed_books(world: &World) {
     let (order, books) = (&world.order, &world.books);
     let (receivable, deposit, credit) = books.open();
     assert_eq!(order.open_books(), (receivable, deposit, credit), "ours and the ERP's");
+    let story = story(world);
     let net = books.invoiced - books.credited - books.tendered + books.refunded;
-    assert_eq!((receivable, deposit + credit), (net.max(0), (-net).max(0)));
-    assert_eq!(books.refunded, world.shop.paid_back(), "every payment back is in the books once");
+    assert_eq!((receivable, deposit + credit), (net.max(0), (-net).max(0)), "{story}");
+    assert_eq!(books.refunded, world.shop.paid_back(), "every payment back is in the books once\n{story}");
     assert_eq!(books.tendered, world.taken_at_storefront(), "every payment is in the books once");
     for (index, _) in order.goods() {
         assert_eq!((order.allocated(index), order.shipped(index)), (order.wanted(index), order.wanted(index)));
     }
     let needs: BTreeSet<String> = order.attention().into_iter().map(|attention| attention.about).collect();
     if world.is_left_alone {
-        assert_eq!((receivable, deposit, credit), (0, 0, 0), "what we alone do leaves nothing open");
+        assert_eq!((receivable, deposit, credit), (0, 0, 0), "what we alone do leaves nothing open\n{story}");
         assert_eq!(needs, BTreeSet::new());
     }
     let expected = BTreeSet::from(["books".to_owned(), "refund:total".to_owned()]);
