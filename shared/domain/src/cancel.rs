@@ -8,8 +8,10 @@ use crate::ids::Sku;
 use crate::item::StockMove;
 use crate::order::{At, Order};
 use crate::outstanding::TaskKind;
-use crate::reversals::{Cancellation, CancelledBy, Goods, Resolution, Return, ReturnLine, ReturnSource, Stop, next};
-use crate::shipping::{merged, take, units};
+use crate::reversals::{
+    Cancellation, CancelledBy, Goods, Refund, Resolution, Return, ReturnLine, ReturnSource, Stop, next,
+};
+use crate::shipping::{merged, take_first, units};
 
 /// Reasons that a caller may give for a cancellation: those that storefronts know.
 pub const REASONS: [&str; 6] = ["customer", "inventory", "fraud", "declined", "staff", "other"];
@@ -134,15 +136,17 @@ impl Order {
         self.reversals.stops.get(&allocation).is_some_and(|stops| stops.iter().any(|stop| stop.answered))
     }
 
+    /// Units of a line that are promised and not to be delivered.
+    fn unwanted(&self, line: usize) -> u32 {
+        self.allocated(line).saturating_sub(self.wanted(line))
+    }
+
     /// Allocations that the 3PL has to stop, because they hold more than is wanted. Those that the 3PL does not have
     /// yet, as far as we know, come first; then the newest.
     #[must_use]
     pub fn to_stop(&self) -> BTreeSet<u32> {
-        let mut surplus: Units = self
-            .goods()
-            .map(|(index, _)| (index, self.allocated(index).saturating_sub(self.wanted(index))))
-            .filter(|(_, units)| *units > 0)
-            .collect();
+        let mut surplus: Units =
+            self.goods().map(|(index, _)| (index, self.unwanted(index))).filter(|(_, units)| *units > 0).collect();
         let mut open: Vec<u32> = self.allocations.keys().copied().filter(|n| !self.is_answered(*n)).collect();
         open.sort_by_key(|number| (self.fulfillments.contains_key(number), std::cmp::Reverse(*number)));
         let mut stop = BTreeSet::new();
@@ -287,11 +291,7 @@ pub fn stopped_by_3pl(order: &Order, number: u32, stopped: &[(Sku, u32)]) -> Dec
     if order.is_answered(number) || order.to_stop().contains(&number) {
         return Decision::default();
     }
-    let (mut open, told) = (order.unshipped_of(allocation), stopped);
-    let mut stopped = Vec::new();
-    for (sku, quantity) in told {
-        take(order, &mut open, (sku, *quantity), &mut stopped);
-    }
+    let (stopped, _) = take_first(order, &mut order.unshipped_of(allocation), stopped, |line| order.unwanted(line));
     if stopped.is_empty() {
         return Decision::default();
     }
@@ -318,11 +318,10 @@ fn newly_stopped(order: &Order, number: u32, told: &[(Sku, u32)]) -> (Vec<LineQu
         }
     }
     let mut open = order.unshipped_of(allocation);
-    let mut stopped = Vec::new();
-    for (sku, quantity) in told {
-        let fresh = quantity.saturating_sub(before.get(sku).copied().unwrap_or(0));
-        take(order, &mut open, (sku, fresh), &mut stopped);
-    }
+    let fresh =
+        |(sku, quantity): &(Sku, u32)| (sku.clone(), quantity.saturating_sub(before.get(sku).copied().unwrap_or(0)));
+    let fresh: Vec<(Sku, u32)> = told.iter().map(fresh).collect();
+    let (stopped, _) = take_first(order, &mut open, &fresh, |line| order.unwanted(line));
     open.retain(|line| line.quantity > 0);
     (stopped, open)
 }
@@ -368,6 +367,21 @@ pub(crate) fn allocation_to_retry(order: &Order) -> Option<Event> {
     let waits = order.parked.values().find(of_stock)?;
     let is_less = order.reversals.cancellations.len() > order.parked_after;
     (is_less && order.unallocated().next().is_some()).then(|| Event::TaskReleased { task: waits.fact.task.clone() })
+}
+
+/// Units that went back as not sent beyond those that anybody had cancelled: of two refunds that were thought to be for
+/// the same units, both were made, so the storefront has taken off the units of each.
+#[must_use]
+pub(crate) fn taken_off_besides(order: &Order) -> Option<Event> {
+    let issued = |refund: &&Refund| order.reversals.issued.contains_key(&refund.number);
+    let besides = |line: usize| {
+        let lines = order.standing_refunds().filter(issued).flat_map(|refund| &refund.lines);
+        let paid: u32 = lines.filter(|of| of.line == line && of.goods == Goods::Cancelled).map(|of| of.quantity).sum();
+        let asked = order.cancellation_asked(line, |_| true);
+        paid.min(order.ordered(line)).saturating_sub(asked)
+    };
+    let units: Units = order.goods().map(|(index, _)| (index, besides(index))).collect();
+    cancelled_at_storefront(order, "refund", &units)
 }
 
 /// Units that leave although they were cancelled become a return: the buyer is not to keep them unpaid.

@@ -1,5 +1,5 @@
-//! Out of which deposit each payment back comes, or out of the refund's credit memo. It is fixed with the fact that the
-//! refund was made, so that nothing that is learned later changes what was, or may have been, posted.
+//! Out of which deposit each payment back comes, or out of which credit memo. It is fixed with the fact that the refund
+//! was made, so that nothing that is learned later changes what was, or may have been, posted.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use crate::canonical::Tender;
 use crate::event::{Event, IssuedRefund, Refund};
 use crate::money::Minor;
 use crate::order::Order;
-use crate::reversing::RefundPosting;
+use crate::reversals::RefundOrigin;
+use crate::reversing::{PaidFrom, RefundPosting};
 use crate::sales::RefundTender;
 
 /// The payments back of one refund.
@@ -17,7 +18,7 @@ use crate::sales::RefundTender;
 pub struct Payout {
     /// How it was issued, whatever has become of its payments since.
     issued: Vec<(String, Minor)>,
-    /// What is fixed; more is added when more money is known to have arrived, nothing is changed.
+    /// What is fixed; more is added when more money is there to pay it from, nothing is changed.
     parts: Vec<Part>,
 }
 
@@ -43,9 +44,17 @@ impl Order {
 
     /// What refunds have taken, or will take once their payments have gone, out of a tender's deposit: no invoice takes it.
     pub(crate) fn refunded_of_deposit(&self, tender: &str) -> i64 {
+        self.paid_out_of(|source| matches!(source, PaidFrom::Deposit(of) if of == tender))
+    }
+
+    /// The same of the credit memo of a refund: it settles no invoice.
+    pub(crate) fn refunded_of_credit(&self, refund: u32) -> i64 {
+        self.paid_out_of(|source| *source == PaidFrom::Credit(refund))
+    }
+
+    fn paid_out_of(&self, is_meant: impl Fn(&PaidFrom) -> bool) -> i64 {
         let parts = self.reversals.payouts.values().flat_map(|payout| &payout.parts);
-        let parts = parts.filter(|part| part.posting.deposit.as_deref() == Some(tender));
-        parts.map(|part| part.posting.amount.get()).sum()
+        parts.filter(|part| is_meant(&part.posting.source)).map(|part| part.posting.amount.get()).sum()
     }
 
     /// Fixes what a fact allows to be fixed.
@@ -56,6 +65,7 @@ impl Order {
                 | Event::RefundRecorded { .. }
                 | Event::RefundWithdrawn { .. }
                 | Event::TenderCaptured { .. }
+                | Event::CreditMemoPosted { .. }
         );
         if !matters {
             return;
@@ -77,39 +87,49 @@ impl Order {
         }
     }
 
-    /// A refund's payments back, as far as the money for them is known. The deposits pay first what was never sold; of
-    /// these the newest, because invoices take the oldest first.
+    /// A refund's payments back, as far as there is money for them. The deposits pay first what was never sold; of these
+    /// the newest, because invoices take the oldest first. Where an invoice has taken a deposit that was to pay for units
+    /// which did not leave, the credit pays that was given for units of the invoice.
     fn payout(&self, refund: &Refund, issued: &IssuedRefund) -> Payout {
         let known = self.reversals.payouts.get(&refund.number);
         let mut parts = known.map_or_else(Vec::new, |payout| payout.parts.clone());
-        let mut deposits: Vec<(&Tender, Minor)> =
-            self.captured_tenders().map(|(_, tender)| (tender, self.free_deposit(tender))).collect();
-        deposits.reverse();
+        let mut sources = self.free_sources();
+        let own = PaidFrom::Credit(refund.number);
         let mut from_deposit = refund.from_deposit().unwrap_or_default();
         for tender in &issued.tenders {
             let share = tender.amount.min(from_deposit);
             from_deposit = from_deposit.minus(share).unwrap_or_default();
-            let fixed = parts.iter().filter(|part| part.payment == tender.id && part.posting.deposit.is_some());
+            let fixed = parts.iter().filter(|part| part.payment == tender.id && part.posting.source != own);
             let fixed = Minor::sum(fixed.map(|part| part.posting.amount)).unwrap_or_default();
             let mut open = share.minus(fixed).unwrap_or_default();
-            for (paid, free) in &mut deposits {
+            for (source, free) in &mut sources {
                 let amount = open.min(*free);
                 if amount > Minor::ZERO {
-                    parts.push(part(
-                        (refund.number, parts.len()),
-                        (tender, amount),
-                        (Some(paid.id.clone()), issued.at),
-                    ));
+                    parts.push(part((refund.number, parts.len()), (tender, amount), (source.clone(), issued.at)));
                     *free = free.minus(amount).unwrap_or_default();
                     open = open.minus(amount).unwrap_or_default();
                 }
             }
             let credit = tender.amount.minus(share).unwrap_or_default();
             if known.is_none() && credit > Minor::ZERO {
-                parts.push(part((refund.number, parts.len()), (tender, credit), (None, issued.at)));
+                parts.push(part((refund.number, parts.len()), (tender, credit), (own.clone(), issued.at)));
             }
         }
         Payout { issued: payments(issued), parts }
+    }
+
+    /// What may pay for units that were never sold, in this order, and how much is left of it.
+    fn free_sources(&self) -> Vec<(PaidFrom, Minor)> {
+        let deposits = self.captured_tenders().map(|(_, of)| (PaidFrom::Deposit(of.id.clone()), self.free_deposit(of)));
+        let mut sources: Vec<(PaidFrom, Minor)> = deposits.collect();
+        sources.reverse();
+        // Credit that waits for a payment of its own is nobody else's.
+        let memos = self.reversals.credit_memos.keys().filter(|number| {
+            self.reversals.refunds.get(number).is_some_and(|known| known.fact.origin == RefundOrigin::Overtaken)
+        });
+        let credit = |number: &u32| Minor::new(self.open_credit(*number).max(0)).unwrap_or_default();
+        sources.extend(memos.map(|number| (PaidFrom::Credit(*number), credit(number))));
+        sources
     }
 
     /// What neither invoices nor payments back have taken of a tender's deposit.
@@ -124,11 +144,11 @@ impl Order {
 fn part(
     (refund, place): (u32, usize),
     (tender, amount): (&RefundTender, Minor),
-    (deposit, at): (Option<String>, Timestamp),
+    (source, at): (PaidFrom, Timestamp),
 ) -> Part {
     let number = refund * 100 + u32::try_from(place + 1).unwrap_or(99);
     Part {
         payment: tender.id.clone(),
-        posting: RefundPosting { number, gateway: tender.gateway.clone(), amount, deposit, at },
+        posting: RefundPosting { number, gateway: tender.gateway.clone(), amount, source, at },
     }
 }

@@ -290,8 +290,12 @@ impl Order {
     /// then, and decided anew over what is left, so that the gift came out of the deposit.
     fn displaced(&self, refund: &Refund) -> Result<Minor, MoneyError> {
         let gift = refund.adjustment.max(Minor::ZERO);
-        let decided = self.refunds_to_issue().map(Refund::from_deposit).collect::<Result<Vec<_>, _>>()?;
-        let short = |paid: Minor| Ok(paid.minus(self.left_to_refund())?.max(Minor::ZERO));
+        // Ours for units that others have paid back before is withdrawn whatever becomes of this gift.
+        let (doomed, owed): (Vec<_>, Vec<_>) =
+            self.refunds_to_issue().partition(|refund| self.is_paid_by_others(refund));
+        let decided = owed.into_iter().map(Refund::from_deposit).collect::<Result<Vec<_>, _>>()?;
+        let left = Minor::sum(doomed.into_iter().map(|refund| refund.total))?.plus(self.left_to_refund())?;
+        let short = |paid: Minor| Ok(paid.minus(left)?.max(Minor::ZERO));
         let (all, named) = (short(refund.sum()?)?, short(refund.sum()?.minus(gift)?)?);
         let most = Minor::sum(decided)?.minus(named)?.max(Minor::ZERO);
         Ok(all.minus(named)?.min(gift).min(most))
@@ -392,7 +396,12 @@ impl Order {
     /// Whether a refund of ours that was decided is still owed: what others have paid meanwhile is not paid twice.
     #[must_use]
     pub fn is_refund_still_owed(&self, number: u32) -> bool {
-        let Some(refund) = self.reversals.refunds.get(&number).map(|known| &known.fact) else { return false };
+        let known = self.reversals.refunds.get(&number).map(|known| &known.fact);
+        known.is_some_and(|refund| self.left_to_refund() >= Minor::ZERO && !self.is_paid_by_others(refund))
+    }
+
+    /// Whether more units were paid back than there were to pay back, those of this refund among them.
+    fn is_paid_by_others(&self, refund: &Refund) -> bool {
         let over = |line: &RefundLine| {
             let units = self.refunded_units(line.line, |known| {
                 (known.goods == Goods::Cancelled) == (line.goods == Goods::Cancelled)
@@ -408,7 +417,7 @@ impl Order {
             });
             units > most || paid_under_it
         };
-        self.left_to_refund() >= Minor::ZERO && !refund.lines.iter().any(over)
+        refund.lines.iter().any(over)
     }
 
     /// Whether the books may have a refund: all of its money has gone, or none was to go.
@@ -433,6 +442,9 @@ impl Order {
         }
         if let Some(released) = crate::cancel::allocation_to_retry(self) {
             return Some(vec![released]);
+        }
+        if let Some(cancelled) = crate::cancel::taken_off_besides(self) {
+            return Some(vec![cancelled]);
         }
         if let Some(back) = crate::cancel::overtaken_return(self) {
             let number = back.number;

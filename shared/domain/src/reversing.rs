@@ -157,7 +157,16 @@ pub struct JournalDraft {
     pub amount: Minor,
 }
 
-/// One payment back, as the books have it: each comes out of one deposit or out of the refund's credit memo.
+/// What a payment back comes out of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaidFrom {
+    /// The deposit of the tender with this identity.
+    Deposit(String),
+    /// The credit memo of the refund with this number.
+    Credit(u32),
+}
+
+/// One payment back, as the books have it: each comes out of one deposit or out of one credit memo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundPosting {
     /// The refund's number times a hundred, and the posting's place among those of the refund, from 1.
@@ -166,8 +175,8 @@ pub struct RefundPosting {
     pub gateway: String,
     /// How much.
     pub amount: Minor,
-    /// Which tender's deposit it comes out of; `None` for the credit memo.
-    pub deposit: Option<String>,
+    /// What it comes out of.
+    pub source: PaidFrom,
     /// When it went.
     pub at: Timestamp,
 }
@@ -335,10 +344,9 @@ impl Order {
     }
 
     pub(crate) fn is_posting_ready(&self, posting: &RefundPosting) -> bool {
-        let refund = posting.number / 100;
-        let source = match &posting.deposit {
-            Some(tender) => self.deposits.contains_key(tender),
-            None => self.reversals.credit_memos.contains_key(&refund),
+        let source = match &posting.source {
+            PaidFrom::Deposit(tender) => self.deposits.contains_key(tender),
+            PaidFrom::Credit(refund) => self.reversals.credit_memos.contains_key(refund),
         };
         source && !self.reversals.customer_refunds.contains_key(&posting.number)
     }
@@ -347,22 +355,22 @@ impl Order {
     #[must_use]
     pub fn customer_refund_draft(&self, number: u32) -> Option<RefundDraft> {
         let posting = self.refund_postings().into_iter().find(|posting| posting.number == number)?;
-        let source = match &posting.deposit {
-            Some(tender) => RefundSource::Deposit(self.deposits.get(tender)?.fact.id.clone()),
-            None => RefundSource::CreditMemo(self.reversals.credit_memos.get(&(number / 100))?.fact.id.clone()),
+        let source = match &posting.source {
+            PaidFrom::Deposit(tender) => RefundSource::Deposit(self.deposits.get(tender)?.fact.id.clone()),
+            PaidFrom::Credit(refund) => {
+                RefundSource::CreditMemo(self.reversals.credit_memos.get(refund)?.fact.id.clone())
+            }
         };
         let header = self.header(&format!("CR{number}"), posting.at)?;
         Some(RefundDraft { header, gateway: posting.gateway, amount: posting.amount, source })
     }
 
     /// What of a credit memo no payment back takes: it settles invoices.
-    fn open_credit(&self, refund: u32) -> i64 {
+    pub(crate) fn open_credit(&self, refund: u32) -> i64 {
         let memo = self.reversals.credit_memos.get(&refund).and_then(|memo| memo.fact.total_minor);
-        let paid = self.refund_postings().into_iter().filter(|p| p.number / 100 == refund && p.deposit.is_none());
         let applied = self.reversals.credit_applications.values().filter(|known| known.fact.refund == refund);
-        let taken: i64 =
-            paid.map(|p| p.amount.get()).sum::<i64>() + applied.map(|known| known.fact.amount.get()).sum::<i64>();
-        memo.map_or(0, Minor::get) - taken
+        let applied: i64 = applied.map(|known| known.fact.amount.get()).sum();
+        memo.map_or(0, Minor::get) - self.refunded_of_credit(refund) - applied
     }
 
     /// Which credit settles which invoice next: only where no deposit is left for it.
@@ -414,7 +422,9 @@ impl Order {
         let receivable = self.invoices.keys().map(|shipment| self.open_invoice(*shipment)).sum();
         let applied: i64 = self.applications.values().map(|known| known.fact.amount.get()).sum();
         let tendered: i64 = self.captured_tenders().map(|(_, tender)| tender.amount.get()).sum();
-        let refunded: i64 = self.refund_postings().iter().filter(|p| p.deposit.is_some()).map(|p| p.amount.get()).sum();
+        let of_deposits = |posting: &RefundPosting| matches!(posting.source, PaidFrom::Deposit(_));
+        let postings = self.refund_postings();
+        let refunded: i64 = postings.iter().filter(|p| of_deposits(p)).map(|p| p.amount.get()).sum();
         let credit = self.reversals.credit_memos.keys().map(|refund| self.open_credit(*refund)).sum();
         (receivable, tendered - applied - refunded, credit)
     }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::cancel::{Units, quantities};
 use crate::canonical::{Line, LineKind};
 use crate::event::{Allocation, Decision, Event, Hold, HoldCode, LineQuantity, Shipment, Tracking};
 use crate::ids::{LocationId, Sku};
@@ -137,15 +138,10 @@ pub fn record_shipment(order: &Order, report: &ShipmentReport) -> Decision {
         let detail = format!("shipment {} is for part {}, which was never asked for", report.id, report.allocation);
         return Event::OrderHeld { holds: vec![Hold::new(HoldCode::ShippedDifferently, detail)] }.into();
     };
-    let mut open = order.unshipped_of(allocation);
-    let mut lines = Vec::new();
-    let mut surplus = Vec::new();
-    for (sku, quantity) in &report.lines {
-        let left = take(order, &mut open, (sku, *quantity), &mut lines);
-        if left > 0 {
-            surplus.push(format!("{left} x {sku}"));
-        }
-    }
+    // What is not wanted any more may be stopped yet.
+    let is_wanted = |line: usize| order.wanted(line).saturating_sub(order.shipped(line));
+    let (lines, surplus) = take_first(order, &mut order.unshipped_of(allocation), &report.lines, is_wanted);
+    let surplus: Vec<String> = surplus.iter().map(|(sku, left)| format!("{left} x {sku}")).collect();
     let mut decision = Decision::default();
     if !lines.is_empty() {
         decision.moves = leaving(order, &allocation.fact.location, &lines);
@@ -158,8 +154,37 @@ pub fn record_shipment(order: &Order, report: &ShipmentReport) -> Decision {
     decision
 }
 
+/// Takes units of SKUs from the open lines: of lines of the same SKU first as many as `first` says, then whatever is
+/// open. Gives back what was taken and what could not be placed.
+pub(crate) fn take_first(
+    order: &Order,
+    open: &mut [LineQuantity],
+    told: &[(Sku, u32)],
+    first: impl Fn(usize) -> u32,
+) -> (Vec<LineQuantity>, Vec<(Sku, u32)>) {
+    let capped = |line: &LineQuantity| LineQuantity { line: line.line, quantity: line.quantity.min(first(line.line)) };
+    let mut preferred: Vec<LineQuantity> = open.iter().map(capped).collect();
+    let (mut lines, mut surplus) = (Vec::new(), Vec::new());
+    for (sku, quantity) in told {
+        let before = lines.len();
+        let left = take(order, &mut preferred, (sku, *quantity), &mut lines);
+        for line in open.iter_mut() {
+            line.quantity -= units(lines.iter().skip(before), line.line);
+        }
+        let left = take(order, open, (sku, left), &mut lines);
+        if left > 0 {
+            surplus.push((sku.clone(), left));
+        }
+    }
+    let mut taken = Units::new();
+    for line in &lines {
+        *taken.entry(line.line).or_default() += line.quantity;
+    }
+    (quantities(&taken), surplus)
+}
+
 /// Takes units of a SKU from the open lines; gives back how many could not be placed.
-pub(crate) fn take(order: &Order, open: &mut [LineQuantity], want: (&Sku, u32), taken: &mut Vec<LineQuantity>) -> u32 {
+fn take(order: &Order, open: &mut [LineQuantity], want: (&Sku, u32), taken: &mut Vec<LineQuantity>) -> u32 {
     let (sku, mut left) = want;
     for line in open.iter_mut().filter(|line| order.sku(line.line) == Some(sku)) {
         let quantity = left.min(line.quantity);

@@ -4,6 +4,7 @@ use crossdock_domain::cancel::{CancelCommand, cancel, stop_answered, stopped_by_
 use crossdock_domain::event::{CancelledBy, Edit, FailureClass, Parked, Stop, WaitsOn};
 use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::reversals::{Resolution, ReturnSource};
+use crossdock_domain::shipping::{ShipmentReport, record_shipment};
 use crossdock_domain::{Event, Hold, HoldCode, Order, Sku, Status, TaskKind, TenderStatus};
 
 use crate::samples::{
@@ -298,4 +299,39 @@ fn an_allocation_that_waits_for_stock_is_decided_anew_when_less_is_wanted() {
     assert_eq!(order.parked.len(), 1, "and not for ever anew");
     let order = after_cancel(&order, &all());
     assert_eq!((order.status(), order.attention()), (Status::Cancelled, vec![]));
+}
+
+/// Two lines of one SKU, at two prices, in one parcel; one unit of the first is cancelled.
+fn two_lines_of_one_sku() -> Order {
+    let second = crossdock_domain::Line { id: "L-TEE-2".into(), ..line("TEE", 1, 900) };
+    let both = paid(unpaid(vec![line("TEE", 1, 1000), second], Vec::new()));
+    let order = settled([accepted(both), allocated(1, "LON1", &[(0, 1), (1, 1)]), requested(1)]);
+    after_cancel(&order, &wanted(&[("L-TEE", 1)]))
+}
+
+#[test]
+fn what_leaves_is_what_is_wanted_where_two_lines_are_of_one_sku() {
+    let order = two_lines_of_one_sku();
+    let report = ShipmentReport {
+        id: "S1".into(),
+        allocation: 1,
+        lines: told(&[("TEE", 1)]),
+        tracking: Vec::new(),
+        shipped_at: at(7200),
+    };
+    let order = after(&order, record_shipment(&order, &report));
+    assert_eq!((order.shipped(0), order.shipped(1), order.overtaken(0)), (0, 1, 0));
+    assert!(order.to_stop().contains(&1), "the other is still to be stopped");
+}
+
+#[test]
+fn what_is_stopped_is_what_is_not_wanted_where_two_lines_are_of_one_sku() {
+    let order = two_lines_of_one_sku();
+    let order = after(&order, stop_answered(&order, 1, &told(&[("TEE", 1)])));
+    assert_eq!((order.stopped(0), order.stopped(1), order.overtaken(0)), (1, 0, 0));
+    assert_eq!(refund_totals(&order), [1000]);
+    let second = two_lines_of_one_sku();
+    let second = after_cancel(&second, &wanted(&[("L-TEE-2", 1)]));
+    let second = after(&second, stop_answered(&second, 1, &told(&[("TEE", 2)])));
+    assert_eq!((second.stopped(0), second.stopped(1), second.is_cancelled()), (1, 1, true));
 }

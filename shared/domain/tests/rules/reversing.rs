@@ -2,7 +2,7 @@
 
 use crossdock_domain::cancel::stop_answered;
 use crossdock_domain::event::{Edit, Refund};
-use crossdock_domain::reversing::{CreditKind, RefundSource};
+use crossdock_domain::reversing::{CreditKind, PaidFrom, RefundSource};
 use crossdock_domain::sales::RefundStatus;
 use crossdock_domain::{CanonicalOrder, Event, Line, Minor, Order, Tender};
 use serde_json::json;
@@ -123,9 +123,10 @@ fn payments_back_are_numbered_and_take_the_newest_deposit_first() {
             { "line": 1, "quantity": 1, "goods": "cancelled", "net": 600 }] });
     let order = settled([accepted(two_payments(1000)), cancelled(1, &whole()), by_hand(refund, &[3000, 399])]);
     let postings: Vec<_> =
-        order.refund_postings().into_iter().map(|of| (of.number, of.amount.get(), of.deposit)).collect();
-    let (first, second) = (Some("T1".to_owned()), Some("T2".to_owned()));
-    assert_eq!(postings, [(101, 2299, second), (102, 701, first.clone()), (103, 299, first), (104, 100, None)]);
+        order.refund_postings().into_iter().map(|of| (of.number, of.amount.get(), of.source)).collect();
+    let (first, second) = (PaidFrom::Deposit("T1".into()), PaidFrom::Deposit("T2".into()));
+    let credit = PaidFrom::Credit(1);
+    assert_eq!(postings, [(101, 2299, second), (102, 701, first.clone()), (103, 299, first), (104, 100, credit)]);
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn a_payment_back_waits_for_what_it_comes_out_of() {
     let order = then(&settled(gone()), lost(1, &[(1, 1)]));
     let paid = Event::RefundIssued { number: 1, issued: issued("9", &[600], RefundStatus::Succeeded) };
     let order = after(&order, paid);
-    assert_eq!(order.refund_postings()[0].deposit, None);
+    assert_eq!(order.refund_postings()[0].source, PaidFrom::Credit(1));
     assert_eq!(order.customer_refund_draft(101), None, "there is no credit memo yet");
     let done = all_done(&order);
     let draft = done.customer_refund_draft(101).unwrap();

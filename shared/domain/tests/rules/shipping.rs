@@ -48,7 +48,7 @@ fn a_shipment_is_recorded_with_the_stock_that_leaves() {
     let decision = record_shipment(&order, &report("S1", &[("TEE", 5), ("MUG", 1)]));
     let Some(Event::ShipmentRecorded(shipment)) = decision.events.first() else { panic!("{decision:?}") };
     assert_eq!((shipment.number, shipment.allocation, shipment.location.as_str()), (1, 1, "LON1"));
-    assert_eq!(shipment.lines, units(&[(0, 2), (2, 3), (1, 1)]));
+    assert_eq!(shipment.lines, units(&[(0, 2), (1, 1), (2, 3)]));
     assert_eq!((shipment.shipped_at, shipment.tracking[0].number.as_str()), (at(7200), "RMS1"));
     let left = |name: &str, units: i64| StockMove {
         sku: sku(name),

@@ -105,7 +105,7 @@ impl World {
             }
         }
         let (status, tasks, needs) = (self.order.status(), self.order.outstanding(), self.order.attention());
-        panic!("the order never ends: it is {status} with {tasks:?} and {needs:?}");
+        panic!("the order never ends: it is {status} with {tasks:?} and {needs:?}\n{}", super::story(self));
     }
 
     pub(super) fn end_disturbances(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crossdock_domain::reversing::PaidFrom;
 use crossdock_domain::{Order, Task, TaskKind};
 
 #[derive(Default)]
@@ -58,9 +59,9 @@ impl Books {
         } else if task.id.kind == TaskKind::PostCustomerRefund {
             let posting = order.refund_postings().into_iter().find(|posting| posting.number == number).unwrap();
             self.refunded += posting.amount.get();
-            match &posting.deposit {
-                Some(tender) => take(&mut self.deposits, tender, (posting.amount.get(), task)),
-                None => take(&mut self.memos, &(number / 100), (posting.amount.get(), task)),
+            match &posting.source {
+                PaidFrom::Deposit(tender) => take(&mut self.deposits, tender, (posting.amount.get(), task)),
+                PaidFrom::Credit(refund) => take(&mut self.memos, refund, (posting.amount.get(), task)),
             }
         } else {
             self.post_goods(order, task);
