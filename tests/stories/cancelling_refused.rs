@@ -4,37 +4,19 @@ use crossdock_world::{Call, EVERYBODY, Reply, World};
 use serde_json::{Value, json};
 
 use crate::acts::{one_mug, place, ship_part, two_lines, units_of};
-use crate::books::rows;
-use crate::settled::{assert_settled, paid_back};
+use crate::asked::{self, calm, everything, problem};
+use crate::settled::assert_settled;
 use crate::taken_back::{ask, delivered, line_of};
-use crate::telling::{outside, run, told};
-
-/// Everything that a refused request must leave as it was: the log, and the outside with stock and ledger.
-fn everything(world: &World) -> (u64, Value, usize) {
-    let requests = world.shopify.requests().len() + world.shipbob.requests().len() + world.netsuite.requests().len();
-    (world.orders()[0].seq, outside(world), requests)
-}
+use crate::telling::run;
 
 async fn refused(world: &mut World, id: &str, key: &str, body: &Value) -> Reply {
-    let before = everything(world);
-    let reply = world.ask_of_order((&format!("shopify-uk.{id}"), "cancellation"), key, body).await;
-    world.settle().await;
-    assert_eq!(everything(world), before, "{}", reply.body);
-    reply
-}
-
-fn calm() -> World {
-    told(async |_: &mut World| {}, crossdock_world::Style::Calm)
+    asked::refused(world, (&format!("shopify-uk.{id}"), "cancellation"), key, body).await
 }
 
 async fn at_the_3pl(world: &mut World, order: Value) -> String {
     let id = place(world, order);
     world.settle().await;
     id
-}
-
-fn problem(reply: &Reply) -> String {
-    reply.json()["type"].as_str().unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -145,36 +127,8 @@ fn where_nothing_is_left_to_cancel_a_cancellation_says_what_to_do() {
     });
 }
 
-/// References of documents in the books, at the shop and at the 3PL that a cancellation makes or changes.
-fn made(world: &World) -> Vec<(String, i64)> {
-    let documents = world.netsuite.documents();
-    let money =
-        |d: &Value| (d["total"].as_str().map_or_else(|| d["total"].as_f64(), |t| t.parse().ok())).unwrap_or(0.0);
-    #[expect(clippy::cast_possible_truncation, reason = "an amount of the sandbox in minor units")]
-    let minor = |d: &Value| (money(d) * 100.0).round() as i64;
-    rows(&documents, "documents").map(|d| (crate::books::text(d, "externalId"), minor(d))).collect()
-}
-
-/// Brings an order into a phase, compares what a dry run says with what the real run does.
 async fn foretold(world: &mut World, id: &str, body: &Value) -> Vec<String> {
-    let (order, before) = (format!("shopify-uk.{id}"), everything(world));
-    let dry = world.dry_run((&order, "cancellation"), body).await;
-    assert_eq!(dry.status, 200, "{}", dry.body);
-    world.settle().await;
-    assert_eq!(everything(world), before, "a dry run changes nothing");
-    let (dry, known) = (dry.json(), made(world));
-    ask(world, id, ("cancellation", "key-1"), body).await;
-    world.settle().await;
-    let refunded: i64 = paid_back(world, id).iter().sum();
-    assert_eq!(dry["refunded_minor"].as_i64(), Some(refunded), "{dry:#}");
-    let new: Vec<(String, i64)> = made(world).into_iter().filter(|document| !known.contains(document)).collect();
-    let said: Vec<(String, i64)> = rows(&dry, "effects")
-        .filter(|effect| effect["task"].as_str().is_some_and(|task| task.starts_with("post_")))
-        .map(|effect| (crate::books::text(effect, "reference"), effect["amount_minor"].as_i64().unwrap_or(0)))
-        .collect();
-    let new: Vec<(String, i64)> = new.into_iter().filter(|(reference, _)| !reference.ends_with("-SO")).collect();
-    assert_eq!(said, new, "{dry:#}");
-    rows(&dry, "effects").map(|effect| crate::books::text(effect, "task")).collect()
+    asked::foretold(world, (id, "cancellation"), body, async |_: &mut World| {}).await
 }
 
 /// The tasks that a real run has done, by what they left behind, are those that were foretold.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod acts;
+mod asked;
 mod books;
 mod settled;
 mod taken_back;
@@ -18,11 +19,13 @@ mod crowd;
 mod deaths;
 mod disputes;
 mod erp;
+mod foretold;
 mod holds;
 mod month;
 mod ordinary;
 mod own_api;
 mod refunds;
+mod refused;
 mod returns;
 mod shipping;
 mod stock;

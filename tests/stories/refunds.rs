@@ -279,14 +279,14 @@ fn own_order() -> Value {
     })
 }
 
-async fn own_delivered(world: &mut World) {
+pub async fn own_delivered(world: &mut World) {
     let reply = world.post_order("order-1", own_order().to_string().as_bytes()).await;
     assert_eq!(reply.status, 202, "{}", reply.body);
     goes_its_way(world).await;
     world.plan.from_here();
 }
 
-async fn tells(world: &mut World, key: &str, paid: Value) -> Reply {
+pub async fn tells(world: &mut World, key: &str, paid: Value) -> Reply {
     let body = but(json!({ "gateway": "stripe", "status": "success", "refunded_at": "2026-11-24T09:00:00Z" }), paid);
     world.ask_of_order(("web-uk.W-7", "refunds"), key, &body).await
 }
