@@ -199,13 +199,13 @@ fn a_payment_back_that_makes_no_sense_is_refused_and_says_why() {
         let paid = json!({ "transaction_id": "re_1", "amount_minor": MUG });
         let cases = [
             (json!({ "refund": 7 }), 422, "the order owes no refund of this number"),
-            (json!({ "amount_minor": -1 }), 400, "amount_minor"),
-            (json!({ "amount_minor": 12.5 }), 400, "amount_minor"),
-            (json!({ "amount_minor": "12.00" }), 400, "amount_minor"),
-            (json!({ "status": "done" }), 400, "status"),
-            (json!({ "refunded_at": "yesterday" }), 400, "refunded_at"),
-            (json!({ "transaction_id": "" }), 400, "transaction_id"),
-            (json!({ "currency": "GBP" }), 400, "currency"),
+            (json!({ "amount_minor": -1 }), 422, "amount_minor"),
+            (json!({ "amount_minor": 12.5 }), 422, "amount_minor"),
+            (json!({ "amount_minor": "12.00" }), 422, "amount_minor"),
+            (json!({ "status": "done" }), 422, "status"),
+            (json!({ "refunded_at": "yesterday" }), 422, "refunded_at"),
+            (json!({ "transaction_id": "" }), 422, "transaction_id"),
+            (json!({ "currency": "GBP" }), 422, "currency"),
         ];
         for (number, (with, status, says)) in cases.iter().enumerate() {
             let before = everything(&world);

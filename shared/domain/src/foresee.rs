@@ -45,6 +45,9 @@ pub struct Foreseen {
 /// No order owes so many things.
 const MOST: usize = 500;
 
+/// What is said of effects that come only once the goods are promised.
+const WHEN_IN_STOCK: &str = "when the goods are promised from stock";
+
 /// What is said of effects that come only with the goods.
 const WHEN_RETURNED: &str = "when the goods are back, all of them and sellable";
 
@@ -71,6 +74,9 @@ impl Order {
             } else if let Some(receipt) = order.goods_come_back(at) {
                 when = Some(WHEN_RETURNED);
                 order.evolve(&receipt, at);
+            } else if let Some(promised) = order.sent_again(self) {
+                when = Some(WHEN_IN_STOCK);
+                order.evolve(&promised, at);
             } else {
                 break;
             }
@@ -95,6 +101,16 @@ impl Order {
         let location = self.allocations.get(&number)?.fact.location.clone();
         let allocation = Allocation { number: self.next_allocation(), location, lines: quantities(&lines) };
         Some(Event::OrderAllocated(allocation))
+    }
+
+    /// What is to be sent again and was not wanted `before`, from where the goods left first.
+    fn sent_again(&self, before: &Self) -> Option<Event> {
+        let wanted = |line: usize| self.wanted(line).saturating_sub(before.wanted(line));
+        let lines = self.unallocated().map(|(line, _, units)| (line, units.min(wanted(line)))).collect();
+        let lines = quantities(&lines);
+        let location = self.shipments.values().next()?.fact.location.clone();
+        let number = self.next_allocation();
+        (!lines.is_empty()).then(|| Event::OrderAllocated(Allocation { number, location, lines }))
     }
 
     /// The arrival of the first return that is waited for.

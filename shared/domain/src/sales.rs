@@ -465,7 +465,7 @@ impl Reading {
             let issued = IssuedRefund { id: told.id.clone(), at: told.at, tenders: told.tenders.clone() };
             let known = self.order.reversals.issued.iter().find(|(_, known)| known.fact.id == told.id);
             if let Some((number, known)) = known {
-                if known.fact.tenders != issued.tenders {
+                if known.fact.tenders != issued.tenders && !is_older(&issued, &known.fact) {
                     self.say(Event::RefundIssued { number: *number, issued });
                 }
             } else if self.order.reversals.told_refunds.contains(&told.id) {
@@ -651,6 +651,15 @@ impl Reading {
         }
         lines
     }
+}
+
+/// Whether what is told of a refund was read before what is known of it: a payment back that has gone, or failed, is not
+/// under way again.
+fn is_older(told: &IssuedRefund, known: &IssuedRefund) -> bool {
+    told.tenders.iter().any(|of| {
+        let same = known.tenders.iter().find(|tender| tender.id == of.id);
+        of.status == RefundStatus::Pending && same.is_some_and(|tender| tender.status != RefundStatus::Pending)
+    })
 }
 
 /// Takes units off an added line, with their share of its amounts; gives back how many.

@@ -117,6 +117,25 @@ fn a_return_within_the_window() {
 }
 
 #[test]
+fn what_is_sent_again_is_promised_first() {
+    let order = all_done(&settled(gone()));
+    let command = ReturnCommand {
+        lines: vec![("L-TEE".into(), 1, "lost".into())],
+        resolution: Resolution::Reship,
+        request_hash: "ab".into(),
+        at: at(7200),
+    };
+    let foreseen = order.foresee(&request_return(&order, &command).unwrap().events, at(9000));
+    assert_eq!(
+        shown(&foreseen),
+        [
+            row("amend_sales_order:AM1", "UK-5001-SO", None, false),
+            row("request_fulfillment:F2", "UK-5001-F2", None, true),
+        ]
+    );
+}
+
+#[test]
 fn where_nothing_is_decided_what_is_owed_is_foreseen() {
     let facts = [accepted(ordinary()), allocated(1, "LON1", &whole())];
     let tasks: Vec<String> = given(facts).foresee(&[], at(9000)).effects.into_iter().map(|of| of.task).collect();

@@ -4,7 +4,7 @@ use crossdock_domain::cancel::stop_answered;
 use crossdock_domain::event::{Edit, Refund};
 use crossdock_domain::reversing::{CreditKind, PaidFrom, RefundSource};
 use crossdock_domain::sales::RefundStatus;
-use crossdock_domain::{CanonicalOrder, Event, Line, Minor, Order, Tender};
+use crossdock_domain::{CanonicalOrder, Event, Line, Minor, Order, TaskKind, Tender};
 use serde_json::json;
 
 use crate::samples::{
@@ -127,6 +127,34 @@ fn payments_back_are_numbered_and_take_the_newest_deposit_first() {
     let (first, second) = (PaidFrom::Deposit("T1".into()), PaidFrom::Deposit("T2".into()));
     let credit = PaidFrom::Credit(1);
     assert_eq!(postings, [(101, 2299, second), (102, 701, first.clone()), (103, 299, first), (104, 100, credit)]);
+}
+
+/// The invoice of a parcel that was cancelled too late has taken all of the deposit; a mug of it is paid back as well.
+#[test]
+fn where_the_deposit_is_used_up_the_credit_pays_that_was_given_for_what_used_it() {
+    let refund = |number: u32, line: u32, net: i64| {
+        json!({ "number": number, "origin": "storefront", "total": net, "lines": [
+            { "line": line, "quantity": 1, "goods": "cancelled", "net": net }] })
+    };
+    let order = paid(unpaid(vec![line("TEE", 1, 1000), line("MUG", 1, 600)], Vec::new()));
+    let facts = [accepted(order), allocated(1, "LON1", &[(0, 1), (1, 1)]), cancelled(1, &[(0, 1), (1, 1)])];
+    let order = settled(facts);
+    let order = after(&order, by_hand(refund(8, 0, 1000), &[1000]));
+    let order = after(&order, stop_answered(&order, 1, &[("MUG".parse().unwrap(), 1)]));
+    let mut order = after(&order, shipped(1, 1, &[(0, 1)]));
+    // The invoice takes the rest of the deposit, before anybody hears that the mug is paid back.
+    while !order.applications.contains_key(&1) {
+        let next = order.outstanding().into_iter().find(|task| TaskKind::ERP.contains(&task.id.kind)).unwrap();
+        order = after(&order, crate::simulation::fact(&order, &next));
+    }
+    let order = after(&order, by_hand(refund(9, 1, 600), &[600]));
+    let source = |order: &Order| {
+        order.refund_postings().into_iter().find(|of| of.number == 901).map(|of| (of.source, of.amount))
+    };
+    assert_eq!(source(&order), None, "there is nothing yet to pay it from");
+    let done = all_done(&order);
+    assert!(matches!(source(&done), Some((PaidFrom::Credit(_), amount)) if amount == minor(600)));
+    assert_eq!(done.open_books(), (0, 0, 0));
 }
 
 #[test]

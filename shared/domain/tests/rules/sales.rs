@@ -1,5 +1,6 @@
 //! What a storefront's sales ledger says, read as a whole.
 
+use crossdock_domain::cancel::stop_answered;
 use crossdock_domain::event::{Cancellation, CancelledBy, Document, Edit, Refund, Resolution};
 use crossdock_domain::returns::{ReturnCommand, request_return, resolve};
 use crossdock_domain::reversals::{Goods, RefundOrigin, ReturnSource};
@@ -296,6 +297,36 @@ fn a_refund_by_hand_that_is_faster_than_ours_takes_its_place() {
     assert_eq!(refund_totals(&order), [ordinary().total.get(), 2220, 1079], "the rest of ours is decided anew");
 }
 
+/// One tee has left; the 3PL stops the other, and we pay it back; staff has paid back a tee as not sent, which we took for
+/// the one that was stopped. Both were made: so the one that has left was taken off as well, and is to come back.
+#[test]
+fn two_refunds_for_the_same_unit_that_were_both_made_take_two_off() {
+    let order = settled([with_3pl(), vec![shipped(1, 1, &[(0, 1), (1, 1)]), cancelled(1, &[(0, 1)])]].concat());
+    let order = after(&order, stop_answered(&order, 1, &[("TEE".parse().unwrap(), 1)]));
+    let own = ToldRefund {
+        id: "O1".into(),
+        reference: Some("UK-5001-R1".into()),
+        ..refunded(vec![a_tee(Restock::Cancel)], &[1110])
+    };
+    let theirs = refunded(vec![a_tee(Restock::Cancel)], &[1110]);
+    let order = read(&order, &refunds(vec![theirs.clone(), own.clone()]));
+    assert_eq!((order.cancelled(0), order.overtaken(0), order.reversals.returns.len()), (1, 1, 1));
+    assert_eq!(order.refunded().unwrap(), minor(2220));
+    let done = all_done(&order);
+    assert_eq!((done.open_books(), needs(&done)), ((0, 0, 0), vec![]));
+    says_nothing_more(&order, &refunds(vec![theirs, own]));
+}
+
+#[test]
+fn a_gift_beside_a_refund_that_takes_the_place_of_ours_takes_no_place_itself() {
+    let order = settled([accepted(ordinary()), cancelled(1, &[(0, 1)])]);
+    let theirs = refunded(vec![a_tee(Restock::Cancel)], &[1110]);
+    let gift = ToldRefund { id: "R10".into(), ..refunded(Vec::new(), &[30]) };
+    let order = read(&order, &refunds(vec![theirs, gift]));
+    let gift = known(&order, 3);
+    assert_eq!((gift.adjustment, gift.overpaid), (minor(30), Minor::ZERO));
+}
+
 #[test]
 fn a_refund_of_goods_that_never_left_is_no_credit_whatever_it_says_of_them() {
     let order = settled([accepted(ordinary()), cancelled(1, &whole())]);
@@ -364,6 +395,7 @@ fn a_refund_under_way_is_read_again_and_booked_once_it_has_gone() {
     assert_eq!(order.refunded().unwrap(), minor(1110), "it is promised");
     let gone = read(&order, &with(RefundStatus::Succeeded));
     assert!(kinds(&gone).contains(&"post_customer_refund:CR101".into()));
+    says_nothing_more(&gone, &with(RefundStatus::Pending));
     let failed = read(&order, &with(RefundStatus::Failed));
     assert_eq!(
         (failed.refunded().unwrap(), needs(&failed)),

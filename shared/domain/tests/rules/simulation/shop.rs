@@ -282,7 +282,8 @@ impl Shop {
         for of in &refund.lines {
             let id = &order.line(of.line).unwrap().id;
             let place = self.sold.iter().position(|sold| sold.line.id == *id)?;
-            *units.entry((place, of.goods == Goods::Cancelled)).or_default() += of.quantity;
+            // Of units that are on no line any more only the money is asked for.
+            *units.entry((place, of.goods == Goods::Cancelled)).or_default() += order.named_at_storefront(refund, of);
         }
         let fits = |((place, _), units): (&(usize, bool), &u32)| {
             let sold = &self.sold[*place];
