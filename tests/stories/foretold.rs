@@ -1,12 +1,13 @@
 //! What a dry run of a return says: the same list that the real run then does, once the goods were found as announced.
 
 use crossdock_world::World;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::acts::{configure, goes_its_way, one_mug, place, two_lines, units_of};
 use crate::asked::{calm, everything, foretold, problem};
+use crate::books::{rows, text};
 use crate::settled::assert_settled;
-use crate::taken_back::{delivered, found, request};
+use crate::taken_back::{ask, delivered, found, request};
 use crate::telling::run;
 
 /// The documents and calls of one return with its refund.
@@ -95,13 +96,12 @@ fn a_dry_run_of_a_replacement_lists_what_is_sent_again() {
         body["resolution"] = json!("reship");
         let (order, before) = (format!("shopify-uk.{id}"), everything(&world));
         let dry = world.dry_run((&order, "returns"), &body).await.json();
-        let tasks: Vec<String> =
-            crate::books::rows(&dry, "effects").map(|effect| crate::books::text(effect, "task")).collect();
+        let tasks: Vec<String> = rows(&dry, "effects").map(|effect| text(effect, "task")).collect();
         assert_eq!(everything(&world), before);
         assert!(tasks.contains(&"request_fulfillment:F2".to_owned()), "{dry:#}");
         assert!(!tasks.iter().any(|task| task.starts_with("issue_refund")), "{dry:#}");
         assert_eq!(dry["refunded_minor"], 0);
-        crate::taken_back::ask(&mut world, &id, ("returns", "key-1"), &body).await;
+        ask(&mut world, &id, ("returns", "key-1"), &body).await;
         goes_its_way(&mut world).await;
     });
     assert_settled(&world);
@@ -122,12 +122,13 @@ fn a_dry_run_of_a_second_return_says_only_what_is_new() {
     assert_settled(&world);
 }
 
-async fn foretold_once(world: &mut World, id: &str, number: u32, body: &serde_json::Value) -> Vec<String> {
+async fn foretold_once(world: &mut World, id: &str, number: u32, body: &Value) -> Vec<String> {
     let order = format!("shopify-uk.{id}");
     let dry = world.dry_run((&order, "returns"), body).await.json();
-    crate::taken_back::ask(world, id, ("returns", &format!("return-{number}")), body).await;
+    ask(world, id, ("returns", &format!("return-{number}")), body).await;
+    world.settle().await;
     found(world, (id, number), &[("MUG-WHT", 1, "Restock")], true).await;
-    crate::books::rows(&dry, "effects").map(|effect| crate::books::text(effect, "task")).collect()
+    rows(&dry, "effects").map(|effect| text(effect, "task")).collect()
 }
 
 #[test]

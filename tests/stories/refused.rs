@@ -4,7 +4,7 @@ use crossdock_world::{Call, EVERYBODY, Reply, World};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::acts::{configure, one_mug, place, two_lines};
+use crate::acts::{but, configure, one_mug, place, two_lines};
 use crate::asked::{self, calm, everything, problem};
 use crate::refunds::{own_delivered, tells};
 use crate::taken_back::{MUG, ask, delivered, found, line_of, request};
@@ -131,7 +131,7 @@ fn what_is_no_return_is_refused_and_says_where() {
     run(async {
         let id = delivered(&mut world, one_mug()).await;
         let mug = line_of(&world, &id, "MUG-WHT");
-        let line = |with: Value| json!({ "lines": [crate::acts::but(json!({ "line_id": mug, "quantity": 1, "reason": "unwanted" }), with)] });
+        let line = |with: Value| json!({ "lines": [but(json!({ "line_id": mug, "quantity": 1, "reason": "unwanted" }), with)] });
         let once = json!({ "line_id": mug, "quantity": 1, "reason": "unwanted" });
         let cases = [
             (json!({}), "lines"),
@@ -198,21 +198,22 @@ fn a_payment_back_that_makes_no_sense_is_refused_and_says_why() {
         own_delivered(&mut world).await;
         let paid = json!({ "transaction_id": "re_1", "amount_minor": MUG });
         let cases = [
-            (json!({ "refund": 7 }), 422, "the order owes no refund of this number"),
-            (json!({ "amount_minor": -1 }), 422, "amount_minor"),
-            (json!({ "amount_minor": 12.5 }), 422, "amount_minor"),
-            (json!({ "amount_minor": "12.00" }), 422, "amount_minor"),
-            (json!({ "status": "done" }), 422, "status"),
-            (json!({ "refunded_at": "yesterday" }), 422, "refunded_at"),
-            (json!({ "transaction_id": "" }), 422, "transaction_id"),
-            (json!({ "currency": "GBP" }), 422, "currency"),
+            (json!({ "refund": 7 }), "refund-refused", "the order owes no refund of this number"),
+            (json!({ "amount_minor": -1 }), "invalid", "amount_minor"),
+            (json!({ "amount_minor": 12.5 }), "invalid", "amount_minor"),
+            (json!({ "amount_minor": "12.00" }), "malformed", "amount_minor"),
+            (json!({ "status": "done" }), "invalid", "status"),
+            (json!({ "refunded_at": "yesterday" }), "invalid", "refunded_at"),
+            (json!({ "transaction_id": "" }), "invalid", "transaction_id"),
+            (json!({ "currency": "GBP" }), "malformed", "currency"),
         ];
-        for (number, (with, status, says)) in cases.iter().enumerate() {
+        for (number, (with, kind, says)) in cases.iter().enumerate() {
             let before = everything(&world);
-            let told = crate::acts::but(paid.clone(), with.clone());
+            let told = but(paid.clone(), with.clone());
             let reply = tells(&mut world, &format!("key-{number}"), told).await;
             world.settle().await;
-            assert_eq!(reply.status, *status, "{with}: {}", reply.body);
+            assert!((400..500).contains(&reply.status), "{with}: {}", reply.body);
+            assert_eq!(problem(&reply), format!("/problems/{kind}"), "{with}: {}", reply.body);
             assert!(reply.body.contains(says), "{with}: {}", reply.body);
             assert_eq!(everything(&world), before, "{with}");
         }

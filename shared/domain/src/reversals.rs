@@ -225,7 +225,7 @@ pub struct RefundLine {
 }
 
 /// Why the buyer gets money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundOrigin {
     /// Units were cancelled.

@@ -710,20 +710,23 @@ impl Order {
         if self.is_off_at_storefront(refund, line) {
             return 0;
         }
-        let units = |of: &Refund| -> u32 {
-            of.lines.iter().filter(|other| other.line == line.line).map(|other| other.quantity).sum()
-        };
-        // What a refund has named stays refunded there, although its payment has failed; a later one pays it by amount.
-        let mut unpaid = 0;
-        for of in self.issued_before(refund) {
-            let by_amount = units(of).min(unpaid);
+        let units =
+            |of: &Refund| of.lines.iter().filter(|other| other.line == line.line).map(|other| other.quantity).sum();
+        let is_other = |of: &&Refund| of.number != refund.number && self.reversals.issued.contains_key(&of.number);
+        let (mut room, mut unpaid) = (self.ordered(line.line), BTreeMap::new());
+        for of in self.reversals.refunds.values().map(|known| &known.fact).filter(is_other) {
+            // What a refund has named stays refunded there, although its payment has failed; a later one pays it by amount.
+            let open: &mut u32 = unpaid.entry((of.origin, of.of_return)).or_default();
+            let by_amount = (*open).min(units(of));
+            let named = (units(of) - by_amount).min(room);
+            room -= named;
+            *open -= by_amount;
             if self.has_failed(of.number) {
-                unpaid += units(of) - by_amount;
-            } else {
-                unpaid -= by_amount;
+                *open += units(of);
             }
         }
-        line.quantity.saturating_sub(unpaid)
+        let unpaid = unpaid.get(&(refund.origin, refund.of_return)).copied().unwrap_or(0);
+        line.quantity.saturating_sub(unpaid).min(room)
     }
 
     /// Refunds of ours for the same that the storefront has had before.

@@ -1,5 +1,6 @@
 //! Payments back that fail: tried again, or made good another way, and never paid twice.
 
+use crossdock_domain::event::Refund;
 use crossdock_domain::returns::resolve;
 use crossdock_domain::sales::{RefundStatus, SalesReport, ToldRefund, record_sales};
 use crossdock_domain::{Event, Minor, Order};
@@ -75,6 +76,20 @@ fn what_a_failed_refund_has_named_is_paid_by_amount() {
     }
     let order = after(&order, cancelled(2, &[(0, 1)]));
     assert_eq!(named(&order, 4), [1], "the other tee is there yet");
+}
+
+/// Staff has paid back a tee as not sent, and it left all the same: the line has one unit less there than we know of.
+#[test]
+fn of_units_that_others_have_refunded_on_the_line_only_the_money_is_asked_for() {
+    let order = settled(crate::samples::gone());
+    let by_hand = serde_json::json!({ "number": 7, "origin": "storefront", "total": 2220, "lines": [
+        { "line": 0, "quantity": 2, "goods": "kept", "net": 2220 }] });
+    let refund = serde_json::from_value::<Refund>(by_hand).unwrap();
+    let order = after(&order, Event::RefundRecorded { refund, issued: issued("H1", &[2220], RefundStatus::Succeeded) });
+    let ours = serde_json::json!({ "number": 8, "origin": "return", "return": 1, "total": 1110, "lines": [
+        { "line": 0, "quantity": 1, "goods": "kept", "net": 1110 }] });
+    let ours = serde_json::from_value::<Refund>(ours).unwrap();
+    assert_eq!(order.named_at_storefront(&ours, &ours.lines[0]), 0);
 }
 
 #[test]
