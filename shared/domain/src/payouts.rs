@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::canonical::Tender;
 use crate::event::{Event, IssuedRefund, Refund};
 use crate::money::Minor;
-use crate::order::Order;
+use crate::order::{At, Order};
 use crate::reversals::RefundOrigin;
 use crate::reversing::{PaidFrom, RefundPosting};
 use crate::sales::RefundTender;
@@ -89,7 +89,8 @@ impl Order {
 
     /// A refund's payments back, as far as there is money for them. The deposits pay first what was never sold; of these
     /// the newest, because invoices take the oldest first. Where an invoice has taken a deposit that was to pay for units
-    /// which did not leave, the credit pays that was given for units of the invoice.
+    /// which did not leave, the credit pays that was given for units of the invoice; and what was to come in exchange for
+    /// goods is paid by the credit for these.
     fn payout(&self, refund: &Refund, issued: &IssuedRefund) -> Payout {
         let known = self.reversals.payouts.get(&refund.number);
         let mut parts = known.map_or_else(Vec::new, |payout| payout.parts.clone());
@@ -123,9 +124,10 @@ impl Order {
         let deposits = self.captured_tenders().map(|(_, of)| (PaidFrom::Deposit(of.id.clone()), self.free_deposit(of)));
         let mut sources: Vec<(PaidFrom, Minor)> = deposits.collect();
         sources.reverse();
-        // Credit that waits for a payment of its own is nobody else's.
+        // Credit whose own payment back has not been made is nobody else's.
         let memos = self.reversals.credit_memos.keys().filter(|number| {
-            self.reversals.refunds.get(number).is_some_and(|known| known.fact.origin == RefundOrigin::Overtaken)
+            let overtaken = |known: &At<Refund>| known.fact.origin == RefundOrigin::Overtaken;
+            self.reversals.issued.contains_key(*number) || self.reversals.refunds.get(number).is_some_and(overtaken)
         });
         let credit = |number: &u32| Minor::new(self.open_credit(*number).max(0)).unwrap_or_default();
         sources.extend(memos.map(|number| (PaidFrom::Credit(*number), credit(number))));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crossdock_domain::event::{IssuedRefund, LineQuantity, Refund};
-use crossdock_domain::reversals::Goods;
+use crossdock_domain::reversals::{Goods, ReturnSource};
 use crossdock_domain::sales::{
     RefundStatus, RefundTender, Restock, SalesReport, ToldCancellation, ToldEdit, ToldPayment, ToldRefund,
     ToldRefundLine, ToldReturn, ToldReturnStatus,
@@ -53,6 +53,8 @@ pub struct Shop {
     pub refunds: Vec<ToldRefund>,
     pub returns: Vec<ToldReturn>,
     pub cancelled: Option<ToldCancellation>,
+    /// What buyers get instead, by return, once it is settled.
+    to_exchange: BTreeMap<String, Line>,
     /// What has changed and was not told yet.
     pub untold: Vec<String>,
 }
@@ -231,20 +233,14 @@ impl Shop {
         let id = format!("R{}", self.returns.len() + 1);
         let (line, like) = ((sold.line.id.clone(), 1, "unwanted".to_owned()), sold.line.clone());
         let status = if which.is_multiple_of(2) { ToldReturnStatus::Requested } else { ToldReturnStatus::Open };
-        let mut exchange = Vec::new();
         if which.is_multiple_of(5) {
             let name = format!("{}-X{id}", like.id);
-            exchange.push(Line {
-                id: name,
-                quantity: 1,
-                unit_price: minor(800),
-                discount: Minor::ZERO,
-                taxes: vec![],
-                ..like
-            });
-            self.sold.push(Sold::new(exchange[0].clone()));
+            let price = minor([600, 700, 800][which / 5 % 3]);
+            let instead =
+                Line { id: name, quantity: 1, unit_price: price, discount: Minor::ZERO, taxes: vec![], ..like };
+            self.to_exchange.insert(id.clone(), instead);
         }
-        self.returns.push(ToldReturn { id: id.clone(), status, lines: vec![line], exchange });
+        self.returns.push(ToldReturn { id: id.clone(), status, lines: vec![line], exchange: Vec::new() });
         self.untold.push(format!("return:{id}"));
         true
     }
@@ -305,15 +301,28 @@ impl Shop {
                 self.part(place, units, restock(unsent));
             }
         }
-        Some(self.issue(refund, (reference, hand)))
+        let paid = (refund.total.get() - self.exchange(order, refund)).max(0);
+        Some(self.issue(refund, (reference, paid, hand)))
     }
 
-    fn issue(&mut self, refund: &Refund, (reference, hand): (Option<String>, ByHand)) -> IssuedRefund {
+    /// With the return is settled what comes in exchange: it is on the order from now on. Gives back its price.
+    fn exchange(&mut self, order: &Order, refund: &Refund) -> i64 {
+        let of_return = refund.of_return.and_then(|number| order.reversals.returns.get(&number));
+        let Some(ReturnSource::Storefront(id)) = of_return.map(|known| &known.fact.source) else { return 0 };
+        let Some(line) = self.to_exchange.remove(id) else { return 0 };
+        self.sold.push(Sold::new(line.clone()));
+        self.untold.push(format!("return:{id}:exchanged"));
+        let price = line.unit_price.get();
+        self.returns.iter_mut().find(|told| told.id == *id).unwrap().exchange.push(line);
+        price
+    }
+
+    fn issue(&mut self, refund: &Refund, (reference, paid, hand): (Option<String>, i64, ByHand)) -> IssuedRefund {
         let id = format!("O{}", refund.number);
         let status = if hand.which % 3 == 1 { RefundStatus::Pending } else { RefundStatus::Succeeded };
-        let half = if hand.which % 4 == 2 { refund.total.get() / 2 } else { 0 };
-        let mut tenders = vec![payment(&id, (1, refund.total.get() - half), status)];
-        tenders.extend((half > 0).then(|| payment(&id, (2, half), status)));
+        let half = if hand.which % 4 == 2 { paid / 2 } else { 0 };
+        let parts = [(1, paid - half), (2, half)].into_iter().filter(|(_, amount)| *amount > 0);
+        let tenders: Vec<RefundTender> = parts.map(|part| payment(&id, part, status)).collect();
         self.refunds.push(ToldRefund {
             reference,
             return_id: None,
