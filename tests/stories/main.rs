@@ -27,6 +27,7 @@ mod own_api;
 mod refunds;
 mod refused;
 mod returns;
+mod returns_in_trouble;
 mod shipping;
 mod stock;
 mod storefront;

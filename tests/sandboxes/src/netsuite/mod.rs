@@ -88,6 +88,12 @@ impl NetSuite {
         self.desk.add_fault(fault);
     }
 
+    /// Faults that are not used up.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        self.desk.faults()
+    }
+
     /// What the API was sent.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {

@@ -173,7 +173,7 @@ proptest! {
 }
 
 /// Facts that the function writes which also does the task: it goes on by itself.
-const OWN_FACTS: [(&str, TaskKind); 30] = [
+const OWN_FACTS: [(&str, TaskKind); 31] = [
     ("CreditApplied.v1", TaskKind::ApplyCredit),
     ("CreditMemoPosted.v1", TaskKind::ApplyCredit),
     ("CreditMemoPosted.v1", TaskKind::PostCustomerRefund),
@@ -184,6 +184,7 @@ const OWN_FACTS: [(&str, TaskKind); 30] = [
     ("FulfillmentRequested.v1", TaskKind::CancelFulfillment),
     ("FulfillmentStopped.v1", TaskKind::CancelFulfillment),
     ("FulfillmentStopped.v1", TaskKind::RequestFulfillment),
+    ("InvoicePosted.v1", TaskKind::ApplyCredit),
     ("InvoicePosted.v1", TaskKind::ApplyDeposit),
     ("InvoicePosted.v1", TaskKind::PostCreditMemo),
     ("InvoicePosted.v1", TaskKind::PostInvoice),
