@@ -200,7 +200,8 @@ impl TaskKind {
                 "ReturnAuthorized.v1",
                 "ReturnResolved.v1",
             ],
-            Self::PostReturnAuthorization => &["OrderReleased.v1", "ReturnAuthorized.v1"],
+            // A return that was called off is one all the same once goods of it are there.
+            Self::PostReturnAuthorization => &["OrderReleased.v1", "ReturnAuthorized.v1", "ReturnReceived.v1"],
             Self::PostItemReceipt | Self::PostAdjustment => &["OrderReleased.v1", "ReturnReceived.v1"],
             Self::PostCreditMemo => &["OrderReleased.v1", "RefundDecided.v1", "RefundIssued.v1", "RefundRecorded.v1"],
             Self::PostCustomerRefund => &["OrderReleased.v1", "RefundIssued.v1", "RefundRecorded.v1"],

@@ -1,5 +1,7 @@
 //! Money that goes back: how much is left, what is due, and what others have paid.
 
+use std::collections::BTreeMap;
+
 use crate::cancel::Reason;
 use crate::canonical::{ChargeKind, Line, TaxLine};
 use crate::event::{Decision, Event, HoldCode, IssuedRefund, LineQuantity};
@@ -353,9 +355,37 @@ impl Order {
 
     /// Cancelled units carry the last shares of a line, because invoices carry the first.
     fn tail(&self, index: usize, line: &Line, quantity: u32) -> Option<RefundLine> {
-        let before = self.cancelled_and_paid(index);
-        let done = line.quantity.saturating_sub(before + quantity);
-        self.refund_line((index, line), (done, quantity), Goods::Cancelled)
+        self.last_shares((index, line), (self.cancelled_and_paid(index), quantity))
+    }
+
+    fn last_shares(&self, line: (usize, &Line), (before, quantity): (u32, u32)) -> Option<RefundLine> {
+        let done = line.1.quantity.saturating_sub(before + quantity);
+        self.refund_line(line, (done, quantity), Goods::Cancelled)
+    }
+
+    /// Units that a storefront has paid back as not sent, with what they were sold for, and how much more it has paid than
+    /// that: it may have rounded another unit of the line up, or given something on top.
+    pub(crate) fn as_sold(&self, mut lines: Vec<RefundLine>) -> (Vec<RefundLine>, Minor) {
+        let issued = |refund: &&Refund| self.reversals.issued.contains_key(&refund.number);
+        let known: Vec<&RefundLine> = self.standing_refunds().filter(issued).flat_map(|refund| &refund.lines).collect();
+        let mut before: BTreeMap<usize, u32> = BTreeMap::new();
+        for of in known.into_iter().filter(|of| of.goods == Goods::Cancelled) {
+            *before.entry(of.line).or_default() += of.quantity;
+        }
+        let mut difference = Minor::ZERO;
+        for of in lines.iter_mut().filter(|of| of.goods == Goods::Cancelled) {
+            let paid = before.entry(of.line).or_default();
+            let units = (paid.saturating_sub(self.overtaken_credited(of.line)), of.quantity);
+            *paid += of.quantity;
+            let Some(sold) = self.line(of.line).and_then(|line| self.last_shares((of.line, line), units)) else {
+                continue;
+            };
+            let more = || of.value()?.minus(sold.value()?)?.plus(difference);
+            if let Ok(more) = more() {
+                (*of, difference) = (sold, more);
+            }
+        }
+        (lines, difference)
     }
 
     fn refund_line(&self, (index, line): (usize, &Line), units: (u32, u32), goods: Goods) -> Option<RefundLine> {

@@ -489,6 +489,7 @@ impl Reading {
         }
         let lines = if told.lines.is_empty() { self.overtaken_lines(told) } else { self.refund_lines(told, &off) };
         let of_return = self.return_of(told, &lines);
+        let (lines, difference) = self.order.as_sold(lines);
         let (shipping, shipping_taxes) = (told.shipping, told.shipping_taxes.clone());
         let mut refund = Refund {
             number: next(&self.order.reversals.refunds),
@@ -499,7 +500,7 @@ impl Reading {
             shipping_taxes,
             shipping_unbilled: told.shipping != Minor::ZERO && self.order.is_cancelled(),
             overpaid: Minor::ZERO,
-            adjustment: told.adjustment,
+            adjustment: told.adjustment.plus(difference).unwrap_or(told.adjustment),
             total: Minor::ZERO,
         };
         let named = refund.sum().unwrap_or_default();
@@ -808,7 +809,9 @@ impl Order {
             due = Minor::sum([due, line.price()?, tax])?;
         }
         for (index, line) in self.goods() {
-            let (net, taxes) = self.share_of(line, (0, self.cancelled(index)))?;
+            // Invoices carry the first shares of a line, so that what is cancelled had the last.
+            let cancelled = self.cancelled(index).min(line.quantity);
+            let (net, taxes) = self.share_of(line, (line.quantity - cancelled, cancelled))?;
             due = due.minus(Minor::sum(taxes.iter().map(|tax| tax.amount))?.plus(net)?)?;
         }
         Ok(due)

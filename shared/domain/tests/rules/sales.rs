@@ -11,8 +11,8 @@ use crossdock_domain::sales::{
 use crossdock_domain::{Event, HoldCode, Line, Minor, Order, Status, Tender};
 
 use crate::samples::{
-    accepted, after, all_done, at, cancelled, document, given, gone, issued, kinds, line, minor, needs, ordinary,
-    refund_totals, settled, shipped, tax, tender, units, whole, with_3pl,
+    accepted, after, all_done, at, cancelled, document, given, gone, issued, kinds, line, minor, needs, ordinary, paid,
+    refund_totals, settled, shipped, tax, tender, units, unpaid, whole, with_3pl,
 };
 
 fn nothing() -> SalesReport {
@@ -325,6 +325,22 @@ fn a_gift_beside_a_refund_that_takes_the_place_of_ours_takes_no_place_itself() {
     let order = read(&order, &refunds(vec![theirs, gift]));
     let gift = known(&order, 3);
     assert_eq!((gift.adjustment, gift.overpaid), (minor(30), Minor::ZERO));
+}
+
+/// Two units with three pence of tax: the invoice of the first has two of them, so the second was sold for one. The shop
+/// has paid two back.
+#[test]
+fn what_a_storefront_rounds_otherwise_is_a_difference_and_not_the_deposit_s() {
+    let two = Line { taxes: vec![tax(3)], ..line("TEE", 2, 1000) };
+    let order = settled([accepted(paid(unpaid(vec![two], Vec::new()))), cancelled(1, &[(0, 1)])]);
+    let told = |pence: i64| {
+        let line = ToldRefundLine { net: minor(1000), taxes: vec![tax(pence)], ..a_tee(Restock::Cancel) };
+        let refund = read(&order, &refunds(vec![refunded(vec![line], &[1000 + pence])]));
+        let refund = known(&refund, 2).clone();
+        (refund.total.get(), refund.from_deposit().unwrap().get(), refund.by_credit().unwrap().get())
+    };
+    assert_eq!((told(2), told(1), told(0)), ((1002, 1001, 1), (1001, 1001, 0), (1000, 1000, 0)));
+    assert_eq!(order.amount_due().unwrap(), minor(1002));
 }
 
 #[test]
