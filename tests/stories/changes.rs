@@ -2,7 +2,7 @@
 //! is sent, while the 3PL has it, and after it has left.
 
 use crossdock_domain::order::Status;
-use crossdock_world::World;
+use crossdock_world::{Style, World, WorldOptions};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::acts::{
 use crate::books::{rows, text};
 use crate::settled::{assert_settled, paid_back};
 use crate::taken_back::{MUG, ask, at_the_shop, by_hand, delivered, found, line_of, only_order, stock_moved};
-use crate::telling::{told_and_looked_at, told_in_every_way};
+use crate::telling::{run, told_and_looked_at, told_in_every_way};
 
 /// Placed, posted and as far as it gets; what follows is the story's own.
 async fn waiting(world: &mut World, order: Value) -> String {
@@ -481,4 +481,96 @@ fn another_country_after_the_order_is_at_the_3pl_holds_it() {
     });
     assert_settled(&world);
     assert_eq!((world.orders()[0].status(), stock_moved(&world, "MUG-WHT")), (Status::Cancelled, (0, 0)));
+}
+
+/// What is on the way of one order at each moment, from its first to its last: the story is told with so many things done.
+async fn after_moves(world: &mut World, moves: usize) -> String {
+    let id = place(world, units_of("MUG-WHT", 3));
+    world.moves(moves).await;
+    if moves > SHIPPED_AFTER {
+        ship_all(world);
+        world.moves(moves - SHIPPED_AFTER).await;
+    }
+    id
+}
+
+/// From here on the parcel leaves as well.
+const SHIPPED_AFTER: usize = 20;
+
+/// Taken off in time, or sent all the same and come back: either way two mugs are kept and paid.
+#[test]
+fn a_quantity_may_be_lowered_at_every_moment() {
+    let mut outcomes = [0, 0];
+    for moves in 0..30 {
+        let mut world = World::new(WorldOptions { style: Style::Calm, ..WorldOptions::default() });
+        let sent = run(async {
+            let id = after_moves(&mut world, moves).await;
+            if moves > SHIPPED_AFTER && is_told(&world) {
+                return false;
+            }
+            set(&world, &id, "MUG-WHT", 2);
+            by_hand(&world, &id, json!({ "amount": "12.00" }));
+            goes_its_way(&mut world).await;
+            let comes_back = !world.orders()[0].reversals.returns.is_empty();
+            if comes_back {
+                found(&mut world, (&id, 1), &[("MUG-WHT", 1, "Restock")], true).await;
+            }
+            outcomes[usize::from(comes_back)] += 1;
+            true
+        });
+        if sent {
+            assert_settled(&world);
+            assert_eq!((paid_back(&world, &only_order(&world)), stock_moved(&world, "MUG-WHT")), (vec![MUG], (-2, -2)));
+        }
+    }
+    assert!(outcomes.iter().all(|times| *times > 0), "in time and too late: {outcomes:?}");
+}
+
+/// Whether the shop knows that all has left: it lets nobody take off what has.
+fn is_told(world: &World) -> bool {
+    let documents = world.shopify.documents();
+    rows(&documents, "orders").any(|order| text(order, "fulfillment_status").to_ascii_lowercase() == "fulfilled")
+}
+
+/// With the rest, or after somebody's word as a parcel of its own: four mugs are sent and paid.
+#[test]
+fn a_line_may_be_added_at_every_moment() {
+    for moves in 0..30 {
+        let mut world = World::new(WorldOptions { style: Style::Calm, ..WorldOptions::default() });
+        run(async {
+            let id = after_moves(&mut world, moves).await;
+            add_a_mug(&world, &id);
+            pays(&world, &id);
+            goes_its_way(&mut world).await;
+            retry_everything(&mut world).await;
+            goes_its_way(&mut world).await;
+        });
+        assert_settled(&world);
+        assert_eq!(
+            (paid_back(&world, &only_order(&world)), stock_moved(&world, "MUG-WHT")),
+            (vec![], (-4, -4)),
+            "{moves}"
+        );
+    }
+}
+
+/// Staff pays a mug back as not sent, whatever has become of it by then.
+#[test]
+fn a_unit_may_be_refunded_as_not_sent_at_every_moment() {
+    for moves in 0..30 {
+        let mut world = World::new(WorldOptions { style: Style::Calm, ..WorldOptions::default() });
+        run(async {
+            let id = after_moves(&mut world, moves).await;
+            if is_told(&world) {
+                return;
+            }
+            by_hand(&world, &id, json!({ "lines": [{ "sku": "MUG-WHT", "quantity": 1, "restock_type": "cancel" }] }));
+            goes_its_way(&mut world).await;
+            if !world.orders()[0].reversals.returns.is_empty() {
+                found(&mut world, (&id, 1), &[("MUG-WHT", 1, "Restock")], true).await;
+            }
+            assert_settled(&world);
+            assert_eq!((paid_back(&world, &id), stock_moved(&world, "MUG-WHT")), (vec![MUG], (-2, -2)), "{moves}");
+        });
+    }
 }

@@ -292,9 +292,11 @@ impl Order {
     /// then, and decided anew over what is left, so that the gift came out of the deposit.
     fn displaced(&self, refund: &Refund) -> Result<Minor, MoneyError> {
         let gift = refund.adjustment.max(Minor::ZERO);
-        // Ours for units that others have paid back before is withdrawn whatever becomes of this gift.
-        let (doomed, owed): (Vec<_>, Vec<_>) =
-            self.refunds_to_issue().partition(|refund| self.is_paid_by_others(refund));
+        // Ours for units that others have paid back is withdrawn whatever becomes of this gift.
+        let mut told = self.clone();
+        let (at, id, tenders) = (jiff::Timestamp::UNIX_EPOCH, String::new(), Vec::new());
+        told.evolve(&Event::RefundRecorded { refund: refund.clone(), issued: IssuedRefund { id, at, tenders } }, at);
+        let (doomed, owed): (Vec<_>, Vec<_>) = self.refunds_to_issue().partition(|ours| told.is_paid_by_others(ours));
         let decided = owed.into_iter().map(Refund::from_deposit).collect::<Result<Vec<_>, _>>()?;
         let left = Minor::sum(doomed.into_iter().map(|refund| refund.total))?.plus(self.left_to_refund())?;
         let short = |paid: Minor| Ok(paid.minus(left)?.max(Minor::ZERO));

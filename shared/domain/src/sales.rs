@@ -347,15 +347,6 @@ impl Reading {
         }
     }
 
-    /// Spreads units over the lines that bear the identities, as far as they are still to be delivered.
-    fn units_of<'a>(&self, told: impl Iterator<Item = (&'a str, u32)>) -> Units {
-        let mut units = Units::new();
-        for (line_id, quantity) in told {
-            self.order.spread((line_id, quantity), |index| self.order.cancellable(index), &mut units);
-        }
-        units
-    }
-
     fn cancellation(&mut self, told: Option<&ToldCancellation>) {
         let Some(told) = told else { return };
         if self.order.reversals.storefront_cancelled.is_some() || self.order.is_cancelled_at_storefront() {
@@ -482,10 +473,9 @@ impl Reading {
     fn by_hand(&mut self, refunds: &[ToldRefund], issued: IssuedRefund) {
         let Some(told) = refunds.first() else { return };
         let off = self.off_by_refund(refunds);
-        let of_lines = told.lines.iter().zip(&off);
-        let units = self.units_of(of_lines.map(|(line, units)| (line.line_id.as_str(), *units)));
-        if let Some(cancelled) = cancelled_at_storefront(&self.order, "refund", &units) {
+        if let Some(cancelled) = cancelled_at_storefront(&self.order, "refund", &self.off_units(told, &off)) {
             self.say(cancelled);
+            self.expect_what_left();
         }
         let lines = if told.lines.is_empty() { self.overtaken_lines(told) } else { self.refund_lines(told, &off) };
         let of_return = self.return_of(told, &lines);
@@ -518,12 +508,35 @@ impl Reading {
             return Vec::new();
         }
         let lines = self.order.overtaken_units(paid);
-        if let Some(back) = overtaken_return(&self.order).filter(|_| !lines.is_empty()) {
+        if !lines.is_empty() {
+            self.expect_what_left();
+        }
+        lines
+    }
+
+    /// What has left although it was taken off is to come back: the refund of it is for that return.
+    fn expect_what_left(&mut self) {
+        if let Some(back) = overtaken_return(&self.order) {
             let number = back.number;
             self.say(Event::ReturnRequested(back));
             self.say(Event::ReturnAuthorized { number });
         }
-        lines
+    }
+
+    /// Which units a refund has taken off what is to be sent. Where the storefront does not say what it expects to be sent,
+    /// and not that it has cancelled the units, those that have left are none of them.
+    fn off_units(&self, told: &ToldRefund, off: &[u32]) -> Units {
+        let (mut surely, mut perhaps) = (Vec::new(), Vec::new());
+        for (line, units) in told.lines.iter().zip(off) {
+            let is_sure = line.restock == Restock::Cancel || self.unfulfilled.contains_key(&line.line_id);
+            let of = if is_sure { &mut surely } else { &mut perhaps };
+            of.push((line.line_id.clone(), *units));
+        }
+        let mut units = self.taken_off(&surely);
+        for (line, quantity) in &perhaps {
+            self.order.spread((line, *quantity), |index| self.order.cancellable(index), &mut units);
+        }
+        units
     }
 
     /// How many units of each line the first of these refunds takes off what is to be sent.
