@@ -109,7 +109,8 @@ impl Order {
             (refund.shipping, refund.shipping_taxes) = self.shipping_charge()?;
             refund.shipping_unbilled = true;
         }
-        self.bounded(refund)
+        // What others have paid back without saying what for may have been for these units.
+        self.bounded(refund, self.overpaid().ok()?)
     }
 
     /// Money that arrives after all was cancelled, and less than all of it could be paid back: it goes back too.
@@ -124,7 +125,7 @@ impl Order {
         let short = Minor::ZERO.minus(short).ok()?;
         let mut refund = self.blank(RefundOrigin::Cancellation, Vec::new());
         refund.overpaid = self.overpaid().ok()?.min(short).min(self.left_to_refund());
-        self.bounded(refund)
+        self.bounded(refund, self.left_to_refund())
     }
 
     fn cancellation_units_due(&self, line: usize) -> u32 {
@@ -223,7 +224,7 @@ impl Order {
         if self.gives_shipping_back(&refund) {
             (refund.shipping, refund.shipping_taxes) = self.shipping_charge()?;
         }
-        self.bounded(refund)
+        self.bounded(refund, self.left_to_refund())
     }
 
     /// What is kept back, in minor units: a share of the value with tax, rounded half away from zero.
@@ -263,9 +264,10 @@ impl Order {
         }
     }
 
-    /// The refund with its sum, or what is left of the money if that is less; nothing where nothing is left.
-    fn bounded(&self, mut refund: Refund) -> Option<Refund> {
-        let (sum, left) = (refund.sum().ok()?, self.left_to_refund());
+    /// The refund with its sum, or what is left of the money if that is less, and no more than `most`; nothing where
+    /// nothing is left.
+    fn bounded(&self, mut refund: Refund, most: Minor) -> Option<Refund> {
+        let (sum, left) = (refund.sum().ok()?, self.left_to_refund().min(most));
         if sum > left {
             refund.adjustment = refund.adjustment.plus(left.minus(sum).ok()?).ok()?;
         }
@@ -293,23 +295,20 @@ impl Order {
     fn displaced(&self, refund: &Refund) -> Result<Minor, MoneyError> {
         let gift = refund.adjustment.max(Minor::ZERO);
         // Ours for units that others have paid back is withdrawn whatever becomes of this gift.
-        let mut told = self.clone();
-        let (at, id, tenders) = (jiff::Timestamp::UNIX_EPOCH, String::new(), Vec::new());
-        told.evolve(&Event::RefundRecorded { refund: refund.clone(), issued: IssuedRefund { id, at, tenders } }, at);
-        let (doomed, owed): (Vec<_>, Vec<_>) = self.refunds_to_issue().partition(|ours| told.is_paid_by_others(ours));
-        let decided = owed.into_iter().map(Refund::from_deposit).collect::<Result<Vec<_>, _>>()?;
-        let left = Minor::sum(doomed.into_iter().map(|refund| refund.total))?.plus(self.left_to_refund())?;
+        let replaced: Vec<&Refund> = self.replaced_by(refund).collect();
+        let stays = self.refunds_to_issue().filter(|ours| !replaced.iter().any(|of| of.number == ours.number));
+        let decided = stays.map(Refund::from_deposit).collect::<Result<Vec<_>, _>>()?;
+        let left = Minor::sum(replaced.into_iter().map(|refund| refund.total))?.plus(self.left_to_refund())?;
         let short = |paid: Minor| Ok(paid.minus(left)?.max(Minor::ZERO));
         let (all, named) = (short(refund.sum()?)?, short(refund.sum()?.minus(gift)?)?);
         let most = Minor::sum(decided)?.minus(named)?.max(Minor::ZERO);
         Ok(all.minus(named)?.min(gift).min(most))
     }
 
-    /// Money that will never be invoiced and is not paid back: what was tendered, less what the order costs now, less
-    /// what refunds take out of the deposit.
+    /// Money that will never be invoiced and is not paid back: what pays for what is delivered, less what that costs now.
     fn overpaid(&self) -> Result<Minor, MoneyError> {
         let due = if self.is_cancelled() { Minor::ZERO } else { self.amount_due()? };
-        Ok(self.tendered()?.minus(due)?.minus(self.back_from_deposits()?)?.max(Minor::ZERO))
+        Ok(self.paid_for_it()?.minus(due)?.max(Minor::ZERO))
     }
 
     fn back_from_deposits(&self) -> Result<Minor, MoneyError> {
@@ -365,29 +364,34 @@ impl Order {
         self.refund_line(line, (done, quantity), Goods::Cancelled)
     }
 
-    /// Units that a storefront has paid back as not sent, with what they were sold for, and how much more it has paid than
-    /// that: it may have rounded another unit of the line up, or given something on top.
-    pub(crate) fn as_sold(&self, mut lines: Vec<RefundLine>) -> (Vec<RefundLine>, Minor) {
-        let issued = |refund: &&Refund| self.reversals.issued.contains_key(&refund.number);
-        let known: Vec<&RefundLine> = self.standing_refunds().filter(issued).flat_map(|refund| &refund.lines).collect();
+    /// Gives the units that a storefront has paid back as not sent the value that they were sold for. What it has paid
+    /// beyond that is an adjustment: it may have rounded another unit of the line up, or given something on top.
+    pub(crate) fn value_as_sold(&self, refund: &mut Refund) -> Result<(), MoneyError> {
+        let replaced: Vec<u32> = self.replaced_by(refund).map(|ours| ours.number).collect();
+        let stays = self.standing_refunds().filter(|known| !replaced.contains(&known.number));
         let mut before: BTreeMap<usize, u32> = BTreeMap::new();
-        for of in known.into_iter().filter(|of| of.goods == Goods::Cancelled) {
+        for of in stays.flat_map(|known| &known.lines).filter(|of| of.goods == Goods::Cancelled) {
             *before.entry(of.line).or_default() += of.quantity;
         }
-        let mut difference = Minor::ZERO;
-        for of in lines.iter_mut().filter(|of| of.goods == Goods::Cancelled) {
+        for of in refund.lines.iter_mut().filter(|of| of.goods == Goods::Cancelled) {
             let paid = before.entry(of.line).or_default();
             let units = (paid.saturating_sub(self.overtaken_credited(of.line)), of.quantity);
             *paid += of.quantity;
             let Some(sold) = self.line(of.line).and_then(|line| self.last_shares((of.line, line), units)) else {
                 continue;
             };
-            let more = || of.value()?.minus(sold.value()?)?.plus(difference);
-            if let Ok(more) = more() {
-                (*of, difference) = (sold, more);
-            }
+            refund.adjustment = refund.adjustment.plus(of.value()?.minus(sold.value()?)?)?;
+            *of = sold;
         }
-        (lines, difference)
+        Ok(())
+    }
+
+    /// Refunds of ours that are withdrawn because this one, which others have made, pays for the same units.
+    fn replaced_by(&self, refund: &Refund) -> impl Iterator<Item = &Refund> {
+        let mut told = self.clone();
+        let (at, id, tenders) = (jiff::Timestamp::UNIX_EPOCH, String::new(), Vec::new());
+        told.evolve(&Event::RefundRecorded { refund: refund.clone(), issued: IssuedRefund { id, at, tenders } }, at);
+        self.refunds_to_issue().filter(move |ours| told.is_paid_by_others(ours))
     }
 
     fn refund_line(&self, (index, line): (usize, &Line), units: (u32, u32), goods: Goods) -> Option<RefundLine> {

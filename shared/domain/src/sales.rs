@@ -479,7 +479,6 @@ impl Reading {
         }
         let lines = if told.lines.is_empty() { self.overtaken_lines(told) } else { self.refund_lines(told, &off) };
         let of_return = self.return_of(told, &lines);
-        let (lines, difference) = self.order.as_sold(lines);
         let (shipping, shipping_taxes) = (told.shipping, told.shipping_taxes.clone());
         let mut refund = Refund {
             number: next(&self.order.reversals.refunds),
@@ -490,9 +489,13 @@ impl Reading {
             shipping_taxes,
             shipping_unbilled: told.shipping != Minor::ZERO && self.order.is_cancelled(),
             overpaid: Minor::ZERO,
-            adjustment: told.adjustment.plus(difference).unwrap_or(told.adjustment),
+            adjustment: told.adjustment,
             total: Minor::ZERO,
         };
+        let as_told = refund.clone();
+        if self.order.value_as_sold(&mut refund).is_err() {
+            refund = as_told;
+        }
         let named = refund.sum().unwrap_or_default();
         let paid = Minor::sum(issued.tenders.iter().map(|tender| tender.amount)).unwrap_or_default();
         // What was not paid out stays the buyer's credit.

@@ -11,8 +11,8 @@ use crossdock_domain::sales::{
 use crossdock_domain::{Event, HoldCode, Line, Minor, Order, Status, Tender};
 
 use crate::samples::{
-    accepted, after, all_done, at, cancelled, document, given, gone, issued, kinds, line, minor, needs, ordinary, paid,
-    refund_totals, settled, shipped, tax, tender, units, unpaid, whole, with_3pl,
+    accepted, after, all_done, allocated, at, cancelled, document, given, gone, issued, kinds, line, minor, needs,
+    ordinary, paid, refund_totals, settled, shipped, tax, tender, units, unpaid, whole, with_3pl,
 };
 
 fn nothing() -> SalesReport {
@@ -332,7 +332,9 @@ fn a_gift_beside_a_refund_that_takes_the_place_of_ours_takes_no_place_itself() {
 #[test]
 fn what_a_storefront_rounds_otherwise_is_a_difference_and_not_the_deposit_s() {
     let two = Line { taxes: vec![tax(3)], ..line("TEE", 2, 1000) };
-    let order = settled([accepted(paid(unpaid(vec![two], Vec::new()))), cancelled(1, &[(0, 1)])]);
+    let order = accepted(paid(unpaid(vec![two], Vec::new())));
+    let order = settled([order, allocated(1, "LON1", &[(0, 2)]), shipped(1, 1, &[(0, 1)]), cancelled(1, &[(0, 1)])]);
+    let order = after(&order, stop_answered(&order, 1, &[("TEE".parse().unwrap(), 1)]));
     let told = |pence: i64| {
         let line = ToldRefundLine { net: minor(1000), taxes: vec![tax(pence)], ..a_tee(Restock::Cancel) };
         let refund = read(&order, &refunds(vec![refunded(vec![line], &[1000 + pence])]));
