@@ -110,7 +110,7 @@ impl Order {
         let lines = quantities(&lines);
         let location = self.shipments.values().next()?.fact.location.clone();
         let number = self.next_allocation();
-        (!lines.is_empty()).then(|| Event::OrderAllocated(Allocation { number, location, lines }))
+        (!lines.is_empty()).then_some(Event::OrderAllocated(Allocation { number, location, lines }))
     }
 
     /// The arrival of the first return that is waited for.
