@@ -19,6 +19,7 @@ mod crowd;
 mod deaths;
 mod disputes;
 mod erp;
+mod exchanges;
 mod foretold;
 mod holds;
 mod month;

@@ -174,7 +174,7 @@ impl Telling<'_> {
             } else {
                 refund.shipping_value()?
             },
-            amount: refund.total,
+            amount: order.to_pay_out(refund),
             return_id,
             claimed_until: self.claimed_until()?,
         })

@@ -419,11 +419,10 @@ async fn a_return_is_settled_once_with_what_is_exchanged() {
         if let Some(fault) = fault {
             shop.sandbox.add_fault(Fault::new(ENDPOINT, fault, 1).only_when_body_contains("ReturnProcess("));
         }
-        let instruction = RefundInstruction {
-            return_id: Some(of.clone()),
-            ..shop.instruction(&[(0, 2, Restock::Return)], 1998 - 300)
-        };
+        let instruction =
+            RefundInstruction { return_id: Some(of.clone()), ..shop.instruction(&[(0, 2, Restock::Return)], 1998) };
         let refund = shop.refund_stubbornly(&instruction).await;
+        assert_eq!(refund.tenders.iter().map(|tender| tender.amount.get()).collect::<Vec<_>>(), [1998 - 300]);
         assert_eq!(shop.refund(&instruction).await.unwrap(), refund);
         assert_eq!(shop.refunds().len(), 1);
         assert_eq!((refund.return_id.as_deref(), refund.adjustment.get()), (Some(of.as_str()), 0));
@@ -436,6 +435,103 @@ async fn a_return_is_settled_once_with_what_is_exchanged() {
         shop.act("close_return", json!({}));
         assert_eq!(shop.sales().await.returns[0].status, ToldReturnStatus::Closed);
     }
+}
+
+/// Opens a return of teas of 9.99 each, with something for `price` in exchange; the shop's id of the return.
+async fn exchanging(price: &str) -> (Shop, String) {
+    let shop = Shop::ordinary();
+    shop.ship().await;
+    shop.time.pass(60);
+    let wish = json!({ "lines": [{ "sku": "TEA", "quantity": 2 }],
+        "exchange": [{ "sku": "CUP", "quantity": 2, "price": price }] });
+    let of = shop.act("open_return", wish)["return"].as_str().unwrap().to_owned();
+    (shop, of)
+}
+
+/// So many teas of the return under our refund of this number, each worth its price.
+fn teas(shop: &Shop, of: &str, (number, units): (u32, u32)) -> RefundInstruction {
+    RefundInstruction {
+        return_id: Some(of.to_owned()),
+        reference: format!("UK-820982911946154500-R{number}"),
+        ..shop.instruction(&[(0, units, Restock::Return)], 999 * i64::from(units))
+    }
+}
+
+fn paid(refund: &ToldRefund) -> i64 {
+    refund.tenders.iter().map(|tender| tender.amount.get()).sum()
+}
+
+#[tokio::test]
+async fn nothing_is_paid_out_where_what_is_exchanged_costs_as_much_or_more() {
+    for (price, owed) in [("9.99", 0), ("12.00", 402)] {
+        let (shop, of) = exchanging(price).await;
+        let instruction = teas(&shop, &of, (1, 2));
+        let refund = shop.refund(&instruction).await.unwrap();
+        assert_eq!((refund.tenders.len(), refund.adjustment.get()), (0, 0), "{price}");
+        assert_eq!(shop.refund(&instruction).await.unwrap(), refund);
+        assert_eq!((shop.refunds().len(), &shop.document()["outstanding"]), (1, &json!(owed)), "{price}");
+    }
+}
+
+/// The exchange is settled with the first piece; what it costs beyond that, the second one pays, unless the buyer has.
+#[tokio::test]
+async fn what_an_exchange_costs_beyond_the_first_piece_is_kept_of_the_second() {
+    for (price, buyer_pays, rest) in [("7.00", false, 1998 - 1400), ("7.00", true, 999), ("3.00", false, 999)] {
+        let (shop, of) = exchanging(price).await;
+        let first = shop.refund(&teas(&shop, &of, (1, 1))).await.unwrap();
+        let kept: i64 = if price == "3.00" { 999 - 600 } else { 0 };
+        assert_eq!(paid(&first), kept, "{price}");
+        shop.time.pass(60);
+        if buyer_pays {
+            shop.act("pay_order", json!({}));
+            shop.time.pass(60);
+        }
+        let fault = Fault::new(ENDPOINT, FaultKind::TimeoutAfterCommit, 1);
+        shop.sandbox.add_fault(fault.only_when_body_contains("ReturnProcess("));
+        let instruction = teas(&shop, &of, (2, 1));
+        let second = shop.refund_stubbornly(&instruction).await;
+        assert_eq!(paid(&second), rest, "{price} {buyer_pays}");
+        assert_eq!(shop.refund(&instruction).await.unwrap(), second);
+        assert_eq!((shop.refunds().len(), &shop.document()["outstanding"]), (2, &json!(0)), "{price} {buyer_pays}");
+    }
+}
+
+#[tokio::test]
+async fn of_what_is_left_of_a_closed_return_the_price_of_its_exchange_is_kept_too() {
+    let (shop, of) = exchanging("7.00").await;
+    shop.refund(&teas(&shop, &of, (1, 1))).await.unwrap();
+    shop.time.pass(60);
+    shop.act("close_return", json!({}));
+    let instruction = teas(&shop, &of, (2, 1));
+    let second = shop.refund(&instruction).await.unwrap();
+    assert_eq!((paid(&second), second.return_id.as_deref()), (1998 - 1400, None));
+    assert_eq!(shop.refund(&instruction).await.unwrap(), second);
+    assert_eq!(shop.document()["outstanding"], 0);
+}
+
+#[tokio::test]
+async fn a_return_that_staff_has_settled_with_its_exchange_is_found_settled() {
+    let (shop, of) = exchanging("7.00").await;
+    shop.act("process_return", json!({}));
+    let refund = shop.refund(&teas(&shop, &of, (1, 2))).await.unwrap();
+    assert_eq!((paid(&refund), shop.refunds().len()), (1998 - 1400, 1));
+}
+
+#[tokio::test]
+async fn what_the_buyer_gets_of_an_exchange_goes_back_in_the_buyers_currency() {
+    let shop = Shop::with(json!({
+        "lines": [{ "sku": "TEA", "quantity": 1, "price": "10.00" }], "taxes_included": true,
+        "presentment_currency": "USD", "exchange_rate": "1.25",
+    }));
+    shop.ship().await;
+    let wish = json!({ "lines": [{ "sku": "TEA", "quantity": 1 }], "exchange": [{ "sku": "CUP", "quantity": 1, "price": "3.00" }] });
+    let of = shop.act("open_return", wish)["return"].as_str().unwrap().to_owned();
+    let instruction = RefundInstruction {
+        currency: "USD".parse().unwrap(),
+        return_id: Some(of),
+        ..shop.instruction(&[(0, 1, Restock::Return)], 1250)
+    };
+    assert_eq!(paid(&shop.refund(&instruction).await.unwrap()), 1250 - 375);
 }
 
 #[tokio::test]

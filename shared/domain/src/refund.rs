@@ -57,7 +57,7 @@ impl Order {
         Minor::sum(self.standing_refunds().map(|refund| self.paid_by(refund)))
     }
 
-    fn paid_by(&self, refund: &Refund) -> Minor {
+    pub(crate) fn paid_by(&self, refund: &Refund) -> Minor {
         match (self.reversals.issued.get(&refund.number), refund.origin) {
             (Some(issued), _) => Minor::sum(issued.fact.tenders.iter().map(|tender| tender.amount)).unwrap_or_default(),
             (None, RefundOrigin::Overtaken) => Minor::ZERO,

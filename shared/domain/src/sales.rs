@@ -768,10 +768,21 @@ impl Order {
         self.is_cancelled_at_storefront() || (too_late && theirs())
     }
 
+    /// What the storefront is asked to pay out of a refund of ours. What it kept for an exchange when it settled the return,
+    /// it has kept, although the payment of the rest has failed: that is not paid with the next try.
+    #[must_use]
+    pub fn to_pay_out(&self, refund: &Refund) -> Minor {
+        let is_named = |line: &RefundLine| self.named_at_storefront(refund, line) == line.quantity;
+        let failed = self.issued_before(refund).filter(|of| self.has_failed(of.number)).last();
+        let Some(failed) = failed.filter(|_| !refund.lines.iter().all(is_named)) else { return refund.total };
+        let kept = failed.total.minus(self.paid_by(failed)).unwrap_or_default().max(Minor::ZERO);
+        refund.total.minus(kept).unwrap_or_default().max(Minor::ZERO)
+    }
+
     /// A refund that had failed and that this one pays instead: of the same amount.
     fn makes_good(&self, issued: &IssuedRefund) -> Option<u32> {
         let paid = Minor::sum(issued.tenders.iter().map(|tender| tender.amount)).ok()?;
-        let failed = self.failed_refunds().find(|refund| refund.total == paid);
+        let failed = self.failed_refunds().find(|refund| self.paid_by(refund) == paid);
         failed.filter(|_| issued.status() != RefundStatus::Failed).map(|refund| refund.number)
     }
 

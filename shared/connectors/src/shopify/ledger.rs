@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use super::fulfilling::{Named, Page, number_of};
 use super::reading::printable;
+use crate::RefundInstruction;
 
 /// An amount in the shop's currency and in the one that the buyer was charged in.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -66,6 +67,25 @@ impl Agreement {
     pub(super) fn is_of_placing(&self) -> bool {
         self.kind == "OrderAgreement"
     }
+
+    /// When it was agreed.
+    pub(super) const fn at(&self) -> Timestamp {
+        self.happened_at
+    }
+}
+
+/// What was sold in exchange under a return: entries of the ledger, each with its line and its agreement.
+pub(super) fn exchanges<'a>(
+    of_return: &'a str,
+    agreements: &'a [Agreement],
+) -> impl Iterator<Item = (&'a Agreement, &'a Sale, &'a SoldLine)> {
+    let ours = move |it: &&Agreement| it.of_return.as_ref().is_some_and(|named| named.number() == of_return);
+    agreements.iter().filter(ours).flat_map(|agreement| {
+        agreement.sales.nodes.iter().filter_map(move |sale| {
+            let line = sale.line_item.as_ref()?;
+            (sale.action_type == "ORDER" && sale.quantity.unwrap_or_default() > 0).then_some((agreement, sale, line))
+        })
+    })
 }
 
 /// One entry of the ledger.
@@ -79,6 +99,13 @@ pub(super) struct Sale {
     total_tax_amount: MoneyBag,
     taxes: Vec<SaleTax>,
     line_item: Option<SoldLine>,
+}
+
+impl Sale {
+    /// The price with tax.
+    pub(super) fn total(&self, currency: Currency) -> Result<Minor, Failure> {
+        self.total_amount.of(currency)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -98,7 +125,7 @@ struct TaxName {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SoldLine {
+pub(super) struct SoldLine {
     id: String,
     sku: Option<String>,
     is_gift_card: bool,
@@ -117,6 +144,13 @@ pub(super) struct Refund {
     of_return: Option<Named>,
     pub(super) transactions: Page<RefundTransaction>,
     pub(super) refund_line_items: Page<RefundLine>,
+}
+
+impl Refund {
+    /// Whether it settles a return, or a part of it.
+    pub(super) fn is_of(&self, of_return: &str) -> bool {
+        self.of_return.as_ref().is_some_and(|named| named.number() == of_return)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -175,7 +209,15 @@ struct ShippedLine {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ExchangeLine {
     pub(super) id: String,
+    quantity: u32,
     pub(super) unprocessed_quantity: u32,
+}
+
+impl ExchangeLine {
+    /// Whether units of it are on the order already.
+    pub(super) const fn is_begun(&self) -> bool {
+        self.unprocessed_quantity < self.quantity
+    }
 }
 
 impl ReturnLine {
@@ -194,6 +236,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// For the order of an instruction.
+    pub(super) fn of(instruction: &RefundInstruction, taxes_included: bool) -> Self {
+        Self { channel: instruction.channel.clone(), currency: instruction.currency, taxes_included }
+    }
+
     /// The edits among the agreements, oldest first.
     pub(super) fn edits(&self, agreements: &[Agreement]) -> Result<Vec<ToldEdit>, Failure> {
         let edits = agreements.iter().filter(|agreement| agreement.kind == "OrderEditAgreement");
@@ -425,15 +472,8 @@ impl Reader {
     }
 
     fn one_return(&self, of: &Return, agreements: &[Agreement]) -> Result<ToldReturn, Failure> {
-        let ours = agreements.iter().filter(|it| it.of_return.as_ref().is_some_and(|named| named.id == of.id));
-        let mut exchange = Vec::new();
-        for sale in ours.flat_map(|agreement| &agreement.sales.nodes) {
-            if let (Some(line), "ORDER", true) =
-                (&sale.line_item, sale.action_type.as_str(), sale.quantity.unwrap_or_default() > 0)
-            {
-                exchange.push(self.line(sale, line)?);
-            }
-        }
+        let exchange = exchanges(number_of(&of.id), agreements).map(|(_, sale, line)| self.line(sale, line));
+        let exchange = exchange.collect::<Result<Vec<_>, _>>()?;
         let line = |line: &ReturnLine| {
             let reason = line.return_reason_definition.as_ref().map(|reason| printable(&reason.handle, 80));
             let reason = reason.map(|reason| reason.to_ascii_lowercase().replace('-', "_")).unwrap_or_default();

@@ -5,6 +5,7 @@
 mod client;
 pub mod config;
 mod disputing;
+mod exchanging;
 mod fulfilling;
 mod ledger;
 mod money;

@@ -114,6 +114,15 @@ impl Payments {
         self.refunds.iter().filter(of_it).map(|refund| number_of(&refund.id)).collect()
     }
 
+    /// Money that has arrived after a moment, until another.
+    pub(super) fn arrived(&self, (since, until): (Timestamp, Timestamp), currency: Currency) -> Result<Minor, Failure> {
+        let meant = |payment: &&Transaction| {
+            payment.brings_money() && since < payment.created_at && payment.created_at <= until
+        };
+        let amounts = self.transactions.iter().filter(meant).map(|payment| payment.amount_set.of(currency));
+        Ok(Minor::sum(amounts.collect::<Result<Vec<_>, _>>()?)?)
+    }
+
     /// Spreads an amount over the payments, oldest first: no more over one than what is left of it.
     fn spread(&self, amount: Minor, currency: Currency) -> Result<Vec<Part<'_>>, Failure> {
         let mut left = amount;
@@ -169,8 +178,12 @@ impl Payments {
     }
 }
 
-/// The argument of `refundCreate`.
-pub(super) fn refund_input(instruction: &RefundInstruction, payments: &Payments) -> Result<Value, Failure> {
+/// The argument of `refundCreate`, by which so much is paid out.
+pub(super) fn refund_input(
+    instruction: &RefundInstruction,
+    payments: &Payments,
+    amount: Minor,
+) -> Result<Value, Failure> {
     let currency = instruction.currency;
     payments.check_currency(currency)?;
     let order = format!("gid://shopify/Order/{}", instruction.channel);
@@ -190,7 +203,7 @@ pub(super) fn refund_input(instruction: &RefundInstruction, payments: &Payments)
             "amount": currency.decimal(part.amount).to_string(),
         })
     };
-    let parts = payments.spread(instruction.amount, currency)?;
+    let parts = payments.spread(amount, currency)?;
     let mut input = json!({
         "orderId": order,
         "note": instruction.reference,
@@ -221,10 +234,9 @@ pub(super) fn shipping_of_return(instruction: &RefundInstruction, payments: &Pay
 }
 
 /// The money in the argument of `returnProcess`; null where nothing goes back.
-pub(super) fn financial_transfer(instruction: &RefundInstruction, payments: &Payments) -> Result<Value, Failure> {
-    let currency = instruction.currency;
+pub(super) fn financial_transfer(amount: Minor, currency: Currency, payments: &Payments) -> Result<Value, Failure> {
     payments.check_currency(currency)?;
-    let parts = payments.spread(instruction.amount, currency)?;
+    let parts = payments.spread(amount, currency)?;
     if parts.is_empty() {
         return Ok(Value::Null);
     }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::Document;
+use super::exchanging::Ledger;
 use super::fulfilling::{Named, Page, PageInfo};
 use super::ledger::{Agreement, Reader, Refund, RefundLine, Return};
 use super::paying::{MOST_TRANSACTIONS, Payments, Transaction, financial_transfer, refund_input, shipping_of_return};
@@ -89,10 +90,10 @@ struct Edge<T> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Refunds {
+pub(super) struct Refunds {
     updated_at: Timestamp,
-    taxes_included: bool,
-    refunds: Vec<Refund>,
+    pub(super) taxes_included: bool,
+    pub(super) refunds: Vec<Refund>,
 }
 
 #[derive(Deserialize)]
@@ -156,7 +157,7 @@ struct ReturnOutcome {
     user_errors: Vec<UserError>,
 }
 
-fn gid_of(channel: &ChannelOrderId) -> String {
+pub(super) fn gid_of(channel: &ChannelOrderId) -> String {
     format!("gid://shopify/Order/{channel}")
 }
 
@@ -234,7 +235,7 @@ impl Shopify {
         Err(refused("the order has too many lines to be read"))
     }
 
-    async fn agreements(&self, gid: &str, version: Option<Timestamp>) -> Result<Vec<Agreement>, Failure> {
+    pub(super) async fn agreements(&self, gid: &str, version: Option<Timestamp>) -> Result<Vec<Agreement>, Failure> {
         let mut all = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..MOST_PAGES {
@@ -284,7 +285,7 @@ impl Shopify {
         Err(refused("an agreement of the order has too many sales to be read"))
     }
 
-    async fn refunds(&self, gid: &str) -> Result<Refunds, Failure> {
+    pub(super) async fn refunds(&self, gid: &str) -> Result<Refunds, Failure> {
         let answer: OrderData<Refunds> = self.client.call(ORDER_REFUNDS, json!({ "order": gid })).await?;
         let mut told = answer.order.ok_or_else(|| missing_order(gid))?;
         if told.refunds.len() >= MOST_REFUNDS {
@@ -375,19 +376,24 @@ impl Shopify {
         }
         match &instruction.return_id {
             Some(of) => self.settle_return(instruction, &payments, of).await,
-            None => self.create_refund(instruction, &payments).await,
+            None => self.create_refund(instruction, &payments, instruction.amount).await,
         }
     }
 
-    async fn payments(&self, gid: &str) -> Result<Payments, Failure> {
+    pub(super) async fn payments(&self, gid: &str) -> Result<Payments, Failure> {
         let answer: OrderData<Payments> = self.client.call(ORDER_PAYMENTS, json!({ "order": gid })).await?;
         let payments = answer.order.ok_or_else(|| missing_order(gid))?;
         payments.check_whole()?;
         Ok(payments)
     }
 
-    async fn create_refund(&self, instruction: &RefundInstruction, payments: &Payments) -> Result<ToldRefund, Failure> {
-        let input = refund_input(instruction, payments)?;
+    async fn create_refund(
+        &self,
+        instruction: &RefundInstruction,
+        payments: &Payments,
+        amount: Minor,
+    ) -> Result<ToldRefund, Failure> {
+        let input = refund_input(instruction, payments, amount)?;
         self.check_claim(instruction.claimed_until)?;
         let variables = json!({ "input": input, "key": instruction.reference });
         let answer: RefundCreated = self.client.call(REFUND_CREATE, variables).await?;
@@ -439,11 +445,23 @@ impl Shopify {
         };
         if found.status == "CLOSED" {
             // Closed before the goods were back: it cannot be processed any more, and the buyer is still owed the money.
-            return self.create_refund(instruction, payments).await;
+            let amount = self.less_exchange(instruction, payments, (found, &lines, &[])).await?;
+            return self.create_refund(instruction, payments, amount).await;
         }
+        self.process_return(instruction, payments, (found, &lines)).await
+    }
+
+    /// Settles lines of a return together with all that is still to be exchanged.
+    async fn process_return(
+        &self,
+        instruction: &RefundInstruction,
+        payments: &Payments,
+        (found, lines): (&Return, &[Value]),
+    ) -> Result<ToldRefund, Failure> {
         let exchange = found.exchange_line_items.nodes.iter().filter(|it| it.unprocessed_quantity > 0);
         let exchange: Vec<Value> =
             exchange.map(|it| json!({ "id": it.id, "quantity": it.unprocessed_quantity })).collect();
+        let amount = self.less_exchange(instruction, payments, (found, lines, &exchange)).await?;
         let input = json!({
             "returnId": found.id,
             "note": instruction.reference,
@@ -451,7 +469,7 @@ impl Shopify {
             "returnLineItems": lines,
             "exchangeLineItems": exchange,
             "refundShipping": shipping_of_return(instruction, payments)?,
-            "financialTransfer": financial_transfer(instruction, payments)?,
+            "financialTransfer": financial_transfer(amount, instruction.currency, payments)?,
         });
         self.check_claim(instruction.claimed_until)?;
         let answer: ReturnProcessed = self.client.call(RETURN_PROCESS, json!({ "input": input })).await?;
@@ -459,7 +477,8 @@ impl Shopify {
         if !errors.is_empty() {
             return self.made_meanwhile(instruction, messages(errors)).await;
         }
-        let after = self.payments(&gid).await?;
+        let after = self.payments(&gid_of(&instruction.channel)).await?;
+        let of = super::number_of(&found.id);
         let known = payments.of_return(of);
         let made: Vec<&str> = after.of_return(of).into_iter().filter(|refund| !known.contains(refund)).collect();
         match made.as_slice() {
@@ -471,20 +490,23 @@ impl Shopify {
         }
     }
 
-    /// A refund of ours as the ledger has it. One of another amount is not what was asked for.
+    /// A refund of ours as the ledger has it. One that has paid another amount than was asked for, less what is exchanged,
+    /// is not ours.
     async fn made(&self, instruction: &RefundInstruction, id: &str) -> Result<ToldRefund, Failure> {
         let gid = gid_of(&instruction.channel);
         let refunds = self.refunds(&gid).await?;
         let agreements = self.agreements(&gid, None).await?;
-        let (channel, currency) = (instruction.channel.clone(), instruction.currency);
-        let reader = Reader { channel, currency, taxes_included: refunds.taxes_included };
-        let ours: Vec<Refund> =
-            refunds.refunds.into_iter().filter(|refund| super::number_of(&refund.id) == id).collect();
+        let currency = instruction.currency;
+        let reader = Reader::of(instruction, refunds.taxes_included);
+        let is_meant = |refund: &&Refund| super::number_of(&refund.id) == id;
+        let ours: Vec<Refund> = refunds.refunds.iter().filter(is_meant).cloned().collect();
         let told = reader.refunds(&ours, &agreements)?.into_iter().next();
         let mut told = told.ok_or_else(|| Failure::retry("Shopify does not show the refund yet"))?;
         let paid = Minor::sum(told.tenders.iter().map(|tender| tender.amount))?;
-        if paid != instruction.amount {
-            let (asked, made) = (currency.decimal(instruction.amount), currency.decimal(paid));
+        let ledger = Ledger { refunds: &refunds.refunds, agreements: &agreements };
+        let expected = self.expected(&reader, instruction, (&ledger, &told)).await?;
+        if paid != expected {
+            let (asked, made) = (currency.decimal(expected), currency.decimal(paid));
             let reason =
                 format!("refund {id} pays {made} {currency} back, and {asked} was asked for: correct it there");
             return Err(Failure::permanent(FailureClass::Value, reason));

@@ -5,7 +5,9 @@ use crossdock_domain::returns::resolve;
 use crossdock_domain::sales::{RefundStatus, SalesReport, ToldRefund, record_sales};
 use crossdock_domain::{Event, Minor, Order};
 
-use crate::samples::{accepted, after, at, cancelled, issued, minor, needs, ordinary, refund_totals, settled};
+use crate::samples::{
+    accepted, after, at, cancelled, gone, issued, lost, minor, needs, ordinary, refund_totals, settled,
+};
 
 /// A tee was cancelled, and its payment back has failed.
 fn failed() -> Order {
@@ -134,4 +136,45 @@ fn what_somebody_paid_by_hand_and_failed_is_not_paid_by_us() {
     let report = ledger(vec![told("10", 300, RefundStatus::Succeeded)]);
     let order = after(&order, record_sales(&order, &report, 2));
     assert_eq!((refund_totals(&order), order.refunded().unwrap()), (vec![300], minor(300)), "but by whoever began it");
+}
+
+/// A lost tee is worth 1110. The storefront has kept 800 of it for an exchange, and the payment of the rest has failed.
+fn failed_beside_an_exchange() -> Order {
+    let order = settled(gone().into_iter().chain(lost(1, &[(0, 1)])));
+    after(&order, Event::RefundIssued { number: 1, issued: issued("9", &[310], RefundStatus::Failed) })
+}
+
+fn to_pay_out(order: &Order, number: u32) -> i64 {
+    order.to_pay_out(&order.reversals.refunds.get(&number).unwrap().fact).get()
+}
+
+#[test]
+fn what_was_kept_for_an_exchange_is_not_paid_when_the_rest_is_tried_again() {
+    let mut order = failed_beside_an_exchange();
+    assert_eq!(
+        (refund_totals(&order), to_pay_out(&order, 1)),
+        (vec![1110], 1110),
+        "the storefront keeps its price of it"
+    );
+    for number in 2..4 {
+        order = after(&order, resolve(&order, &format!("refund:R{}", number - 1)));
+        assert_eq!((refund_totals(&order).last(), to_pay_out(&order, number)), (Some(&1110), 310));
+        let issued = issued(&format!("1{number}"), &[310], RefundStatus::Failed);
+        order = after(&order, Event::RefundIssued { number, issued });
+    }
+    assert_eq!(to_pay_out(&failed_again_in_full(), 2), 1110, "all of it had failed");
+}
+
+fn failed_again_in_full() -> Order {
+    let order = settled(gone().into_iter().chain(lost(1, &[(0, 1)])));
+    let order = after(&order, Event::RefundIssued { number: 1, issued: issued("9", &[1110], RefundStatus::Failed) });
+    after(&order, resolve(&order, "refund:R1"))
+}
+
+#[test]
+fn a_failed_rest_beside_an_exchange_is_made_good_by_the_rest() {
+    let order = failed_beside_an_exchange();
+    let report = ledger(vec![told("9", 310, RefundStatus::Failed), told("11", 310, RefundStatus::Succeeded)]);
+    let order = after(&order, record_sales(&order, &report, 1));
+    assert_eq!((order.reversals.refunds.len(), order.refunded().unwrap(), needs(&order)), (1, minor(310), vec![]));
 }

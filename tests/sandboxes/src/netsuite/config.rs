@@ -214,6 +214,7 @@ fn default_accounts() -> Vec<Named> {
         (123, "clearing:gift_card"),
         (124, "clearing:stripe"),
         (125, "clearing:klarna"),
+        (126, "clearing:exchange_credit"),
         (129, "clearing:other"),
         (130, "liability:gift_card"),
         (131, "liability:store_credit"),

@@ -6,10 +6,11 @@ use apollo_compiler::resolvers::ResolveInfo;
 use serde_json::{Value, json};
 
 use super::fulfillment::UserError;
-use super::ledger::{AgreementKind, ExchangeLine, ReturnLine, Sale, SaleOf};
+use super::ledger::{AgreementKind, ExchangeLine, Return, ReturnLine, Sale, SaleOf};
 use super::nodes::{Answer, Branch, Desk, Kind, Tree, View, arguments, instant, leaf};
 use super::order::Order;
 use super::payload::gid;
+use super::returning::Chosen;
 
 /// The fields of an order that lead into its ledger.
 pub(super) fn order_ledger(view: &View, info: &ResolveInfo<'_>) -> Option<Branch> {
@@ -195,10 +196,10 @@ fn refund_lines(view: &View, index: usize) -> Vec<Kind> {
     lines.iter().map(line).collect()
 }
 
-pub(super) fn one_return(view: &View, index: usize, field: &str) -> Option<Branch> {
+pub(super) fn one_return(view: &View, index: usize, info: &ResolveInfo<'_>) -> Option<Branch> {
     let order = &view.order;
     let of = order.returns.get(index)?;
-    Some(match field {
+    Some(match info.field_name() {
         "id" => Branch::Leaf(json!(gid("Return", of.id))),
         "name" => Branch::Leaf(json!(of.name)),
         "status" => Branch::Leaf(json!(of.status.word().to_ascii_uppercase())),
@@ -216,8 +217,22 @@ pub(super) fn one_return(view: &View, index: usize, field: &str) -> Option<Branc
         "exchangeLineItems" => {
             Branch::Pages("ExchangeLineItem", of.exchange.iter().map(|line| exchange_line(view, line)).collect())
         }
+        "suggestedFinancialOutcome" => suggested_outcome(view, of, &arguments(info)),
         _ => return None,
     })
+}
+
+/// What the chosen lines of a return come to: a refund, an invoice, or neither. Null where one of them is not left.
+fn suggested_outcome(view: &View, of: &Return, arguments: &Value) -> Branch {
+    let Some(outcome) = view.order.outcome_of(of, &Chosen::read(arguments)) else { return Branch::One(None) };
+    let transfer = |type_name, minor| Kind::Tree(type_name, Rc::new(vec![("amount", money(view, minor))]));
+    let transfer = match outcome {
+        0 => None,
+        1.. => Some(transfer("RefundReturnOutcome", outcome)),
+        _ => Some(transfer("InvoiceReturnOutcome", -outcome)),
+    };
+    let fields: Tree = vec![("financialTransfer", Branch::One(transfer))];
+    Branch::One(Some(Kind::Tree("SuggestedReturnFinancialOutcome", Rc::new(fields))))
 }
 
 fn return_line(view: &View, line: &ReturnLine) -> Kind {

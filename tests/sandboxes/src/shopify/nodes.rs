@@ -57,6 +57,7 @@ impl ObjectValue for Root<'_, '_> {
             (Self::Query(desk), "node") => desk.node(&arguments),
             (Self::Query(desk), "shop") => Ok(desk.shop_record()),
             (Self::Query(desk), "refund") => desk.refund(&arguments),
+            (Self::Query(desk), "return") => desk.one_return(&arguments),
             (Self::Mutation(desk), "fulfillmentCreate") => Ok(desk.fulfillment_create(&arguments)),
             (Self::Mutation(desk), "refundCreate") => desk.refund_create(&arguments, info),
             (Self::Mutation(desk), "orderCancel") => Ok(desk.order_cancel(&arguments)),
@@ -139,6 +140,16 @@ impl<'s> Desk<'s> {
         let found = order.and_then(|order| {
             let at = ledger_fields::refund_at(order, id)?;
             Some(Kind::Refund(View::of(order, &shop.letterhead), at))
+        });
+        Ok(ResolvedValue::nullable_object(found.map(|kind| self.node_of(kind))))
+    }
+
+    fn one_return(&self, arguments: &Value) -> Answer<'_> {
+        let id = required_gid(arguments, "Return")?;
+        let shop = self.shop.borrow();
+        let found = shop.orders.values().find_map(|order| {
+            let at = ledger_fields::return_at(order, id)?;
+            Some(Kind::Return(View::of(order, &shop.letterhead), at))
         });
         Ok(ResolvedValue::nullable_object(found.map(|kind| self.node_of(kind))))
     }
@@ -394,7 +405,7 @@ impl ObjectValue for Node<'_, '_> {
             Kind::Record(_, fields) => fields.get(field).map(|value| Ok(leaf(value.clone()))),
             Kind::Agreement(view, at) => grown(ledger_fields::agreement(view, *at, field)),
             Kind::Refund(view, at) => grown(ledger_fields::refund(view, *at, field)),
-            Kind::Return(view, at) => grown(ledger_fields::one_return(view, *at, field)),
+            Kind::Return(view, at) => grown(ledger_fields::one_return(view, *at, info)),
             Kind::Transaction(view, at) => grown(ledger_fields::transaction(view, *at, field)),
             Kind::Tree(_, fields) => {
                 grown(fields.iter().find(|(name, _)| *name == field).map(|(_, branch)| branch.clone()))

@@ -116,13 +116,7 @@ impl Shop {
 
 fn compute(order: &Order, request: &RefundRequest) -> Result<Computed, UserError> {
     check_quantities(order, request)?;
-    let mut lines: Vec<(usize, i64, Restock, Shares)> = Vec::new();
-    for (index, quantity, restock) in &request.lines {
-        let Some(line) = order.lines.get(*index) else { continue };
-        let before: i64 = lines.iter().filter(|(at, ..)| at == index).map(|(_, quantity, ..)| quantity).sum();
-        let (from, to) = (line.current - before, line.current - before - quantity);
-        lines.push((*index, *quantity, *restock, line.shares_of(from).minus(line.shares_of(to))));
-    }
+    let lines = order.shares_of_lines(&request.lines);
     let shipping = shipping(order, request.shipping)?;
     let included = order.taxes_included;
     let worth = lines.iter().map(|(.., shares)| shares.total(included)).sum::<i64>() + shipping.total(included);
@@ -293,6 +287,18 @@ fn book(
 }
 
 impl Order {
+    /// What units carry that leave the order, line by line.
+    pub(super) fn shares_of_lines(&self, leaving: &[(usize, i64, Restock)]) -> Vec<(usize, i64, Restock, Shares)> {
+        let mut lines: Vec<(usize, i64, Restock, Shares)> = Vec::new();
+        for (index, quantity, restock) in leaving {
+            let Some(line) = self.lines.get(*index) else { continue };
+            let before: i64 = lines.iter().filter(|(at, ..)| at == index).map(|(_, quantity, ..)| quantity).sum();
+            let (from, to) = (line.current - before, line.current - before - quantity);
+            lines.push((*index, *quantity, *restock, line.shares_of(from).minus(line.shares_of(to))));
+        }
+        lines
+    }
+
     /// Takes refunded units off the order: those that have not left, off its fulfilment orders as well.
     fn take_off(&mut self, index: usize, quantity: i64, restock: Restock) {
         let open = match restock {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::fulfillment::UserError;
+use super::fulfillment::{UserError, gid_of};
 use super::ledger::{Agreement, AgreementKind, ExchangeLine, Restock, Return, ReturnLine, ReturnStatus};
 use super::order::{Ids, Order};
 use super::payload::gid;
@@ -30,6 +30,28 @@ pub(super) struct Processing {
     pub(super) payment: Payment,
     pub(super) note: Option<String>,
     pub(super) allow_over_refund: bool,
+}
+
+/// Lines of a return that somebody asks after: their ids, with units.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chosen {
+    lines: Vec<(u64, i64)>,
+    exchange: Vec<(u64, i64)>,
+}
+
+impl Chosen {
+    /// The arguments of `suggestedFinancialOutcome`. What is no id names no line.
+    pub(super) fn read(arguments: &Value) -> Self {
+        let each = |name: &str, kind: &str| {
+            let lines = arguments.get(name).and_then(Value::as_array).into_iter().flatten();
+            let units = |line: &Value| line.get("quantity").and_then(Value::as_i64).unwrap_or(0);
+            lines.map(|line| (gid_of(line.get("id"), kind).unwrap_or(0), units(line))).collect()
+        };
+        Self {
+            lines: each("returnLineItems", "ReturnLineItem"),
+            exchange: each("exchangeLineItems", "ExchangeLineItem"),
+        }
+    }
 }
 
 impl Shop {
@@ -202,6 +224,24 @@ impl Order {
             return Err(format!("{sku}: {} units were shipped and can be returned", quantity - left));
         }
         Ok(found)
+    }
+
+    /// What the buyer would get for chosen lines of a return, less the price of what is exchanged and what is owed on
+    /// the order; below zero what the buyer would have to pay. Nothing where one of them is not left.
+    pub(super) fn outcome_of(&self, of: &Return, chosen: &Chosen) -> Option<i64> {
+        let (mut back, mut price) = (Vec::new(), 0);
+        for (id, units) in &chosen.lines {
+            let line = of.lines.iter().find(|line| line.id == *id)?;
+            (1..=line.quantity - line.processed).contains(units).then_some(())?;
+            back.push((line.line, *units, Restock::Return));
+        }
+        for (id, units) in &chosen.exchange {
+            let line = of.exchange.iter().find(|line| line.id == *id && line.line.is_none())?;
+            (1..=line.wanted.quantity).contains(units).then_some(())?;
+            price += line.wanted.shares_of(*units).total(self.taxes_included);
+        }
+        let worth: i64 = self.shares_of_lines(&back).iter().map(|(.., shares)| shares.total(self.taxes_included)).sum();
+        Some(worth - price + self.credit().min(0))
     }
 
     fn process(

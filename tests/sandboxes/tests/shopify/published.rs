@@ -53,6 +53,11 @@ fn compare(name: &str, simulated: &ExtendedType, theirs: &ExtendedType) {
                 assert!(theirs.values.contains_key(value), "{name}.{value} is not published");
             }
         }
+        (ExtendedType::Union(ours), ExtendedType::Union(theirs)) => {
+            for member in &ours.members {
+                assert!(theirs.members.contains(member), "{name} does not hold {}", **member);
+            }
+        }
         (ExtendedType::Interface(_), ExtendedType::Interface(_))
         | (ExtendedType::Scalar(_), ExtendedType::Scalar(_)) => {}
         _ => panic!("{name} is another kind of type there"),

@@ -57,6 +57,15 @@ mutation Process($input: ReturnProcessInput!) {
   returnProcess(input: $input) { return { id status refunds(first: 5) { nodes { id } } } userErrors { field message code } }
 }";
 
+const OUTCOME: &str = r"
+query Outcome($of: ID!, $lines: [SuggestedOutcomeReturnLineItemInput!]!, $exchange: [SuggestedOutcomeExchangeLineItemInput!]!) {
+  return(id: $of) { id suggestedFinancialOutcome(returnLineItems: $lines, exchangeLineItems: $exchange) { financialTransfer {
+    __typename
+    ... on RefundReturnOutcome { amount { shopMoney { amount } } }
+    ... on InvoiceReturnOutcome { amount { shopMoney { amount } } }
+  } } }
+}";
+
 impl Stage {
     /// Two teas and a pot with 20 % tax included, 5.00 delivery: 59.48.
     fn taxed(&self) -> String {
@@ -105,7 +114,7 @@ fn amount(money: &Value) -> &str {
 #[test]
 fn the_documents_of_these_tests_are_what_the_vendor_publishes() {
     let Some(published) = published::published() else { return };
-    for query in [SALES, REFUND, CANCEL, PROCESS] {
+    for query in [SALES, REFUND, CANCEL, PROCESS, OUTCOME] {
         assert_eq!(published.problems(query), Vec::<Value>::new());
     }
 }
@@ -352,6 +361,41 @@ async fn a_return_is_opened_processed_and_closed_and_brings_what_is_exchanged() 
     stage.acts("close_return", json!({ "order": id })).unwrap();
     assert_eq!(topics(&stage), ["returns/close"]);
     assert_eq!(stage.document()["returns"][0]["status"], "closed");
+}
+
+#[tokio::test]
+async fn what_a_return_comes_to_is_foretold_with_and_without_what_is_exchanged() {
+    let stage = Stage::new();
+    let id = stage.taxed();
+    stage.ship_all(&id).await;
+    let cups = |price: &str| {
+        json!({ "order": id, "lines": [{ "sku": "TEA", "quantity": 1 }],
+        "exchange": [{ "sku": "CUP", "quantity": 1, "price": price }] })
+    };
+    for (place, (price, kind, amount)) in
+        [("3.00", "RefundReturnOutcome", "6.99"), ("12.0", "InvoiceReturnOutcome", "2.01")].into_iter().enumerate()
+    {
+        stage.acts("open_return", cups(price)).unwrap();
+        let of = stage.sales(&id).await["returns"]["nodes"][place].clone();
+        let lines = json!([{ "id": of["returnLineItems"]["nodes"][0]["id"], "quantity": 1 }]);
+        let exchange = json!([{ "id": of["exchangeLineItems"]["nodes"][0]["id"], "quantity": 1 }]);
+        let ask = async |lines: &Value, exchange: &Value| {
+            let answer = stage.ask(OUTCOME, json!({ "of": of["id"], "lines": lines, "exchange": exchange })).await;
+            answer["data"]["return"]["suggestedFinancialOutcome"].clone()
+        };
+        let both = ask(&lines, &exchange).await["financialTransfer"].clone();
+        assert_eq!((both["__typename"].as_str(), amount_of(&both)), (Some(kind), amount));
+        let alone = ask(&lines, &json!([])).await["financialTransfer"].clone();
+        assert_eq!((alone["__typename"].as_str(), amount_of(&alone)), (Some("RefundReturnOutcome"), "9.99"));
+        assert_eq!(ask(&json!([]), &json!([])).await, json!({ "financialTransfer": null }));
+        let too_many = json!([{ "id": lines[0]["id"], "quantity": 2 }]);
+        assert_eq!(ask(&too_many, &exchange).await, Value::Null);
+    }
+    assert!(stage.document()["refunds"].as_array().unwrap().is_empty(), "nothing is done by it");
+}
+
+fn amount_of(transfer: &Value) -> &str {
+    amount(&transfer["amount"])
 }
 
 #[test]

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use apollo_compiler::{ExecutableDocument, Schema};
 
 use crate::shopify::client::Document;
+use crate::shopify::exchanging::RETURN_OUTCOME;
 use crate::shopify::reversing::{
     ORDER_AGREEMENTS, ORDER_CANCEL, ORDER_CANCELLED, ORDER_PAYMENTS, ORDER_REFUNDS, ORDER_RETURNS, ORDER_STATE,
     REFUND_CREATE, REFUND_LINES, RETURN_PROCESS,
 };
 use crate::shopify::{FULFILLED_LINES, FULFILLMENT_CREATE, FULFILLMENT_ORDER_LINES, ORDER_FULFILLMENTS};
 
-const ALL: [Document; 14] = [
+const ALL: [Document; 15] = [
     ORDER_FULFILLMENTS,
     FULFILLMENT_ORDER_LINES,
     FULFILLED_LINES,
@@ -26,6 +27,7 @@ const ALL: [Document; 14] = [
     REFUND_CREATE,
     ORDER_CANCEL,
     RETURN_PROCESS,
+    RETURN_OUTCOME,
 ];
 
 fn validate_against(path: &Path) {

@@ -104,8 +104,12 @@ fn agreements(edges: Value) -> Value {
 }
 
 fn returned(unprocessed: u32) -> Value {
+    exchanging(unprocessed, json!([]))
+}
+
+fn exchanging(unprocessed: u32, exchange: Value) -> Value {
     json!({ "order": { "updatedAt": "2026-11-23T12:00:00Z", "returns": page(json!([{
-        "id": "gid://shopify/Return/5", "status": "OPEN", "exchangeLineItems": page(json!([])),
+        "id": "gid://shopify/Return/5", "status": "OPEN", "exchangeLineItems": page(exchange),
         "returnLineItems": page(json!([{ "id": "gid://shopify/ReturnLineItem/6", "quantity": 2,
             "unprocessedQuantity": unprocessed, "returnReasonDefinition": null,
             "fulfillmentLineItem": { "lineItem": { "id": "gid://shopify/LineItem/501" } } }])),
@@ -205,6 +209,57 @@ async fn a_settled_return_is_recognised_although_its_refund_carries_no_note() {
     let (_, unclear) = shop(vec![two, returned(1)]);
     let failure = unclear.refund(&instruction(1200, Some("5"))).await.unwrap_err();
     assert!(matches!(failure, Failure::Permanent { class: FailureClass::Refused, .. }), "{failure}");
+}
+
+/// What Shopify suggests for a return, without its exchange and with it.
+fn suggested(without: Value, with: Value) -> Value {
+    json!({ "return": { "without": without, "with": with } })
+}
+
+fn transfer(kind: &str, amount: &str) -> Value {
+    json!({ "financialTransfer": { "__typename": kind, "amount": money(amount) } })
+}
+
+#[tokio::test]
+async fn what_an_exchange_costs_is_the_difference_of_what_shopify_suggests() {
+    let before = || payments(json!([]), json!([payment(2, "SALE", "SUCCESS", "30.0")]));
+    let cup = || json!([{ "id": "gid://shopify/ExchangeLineItem/9", "quantity": 3, "unprocessedQuantity": 3 }]);
+    let settles = async |without: Value, with: Value| {
+        let no = json!([{ "field": null, "message": "Return is not open.", "code": "INVALID" }]);
+        let refused = json!({ "returnProcess": { "return": null, "userErrors": no } });
+        let (asked, shop) = shop(vec![before(), exchanging(2, cup()), suggested(without, with), refused, before()]);
+        let failure = shop.refund(&instruction(1200, Some("5"))).await.unwrap_err();
+        let asked = asked.asked.lock().unwrap();
+        let line = json!([{ "id": "gid://shopify/ReturnLineItem/6", "quantity": 2 }]);
+        let exchange = json!([{ "id": "gid://shopify/ExchangeLineItem/9", "quantity": 3 }]);
+        assert_eq!(
+            asked[2]["variables"],
+            json!({ "return": "gid://shopify/Return/5", "lines": line, "exchange": exchange })
+        );
+        let input = asked.get(3).map(|call| call["variables"]["input"]["financialTransfer"].clone());
+        (
+            input.map(|input| input["issueRefund"]["orderTransactions"][0]["transactionAmount"]["amount"].clone()),
+            failure,
+        )
+    };
+    let refund = |amount: &str| transfer("RefundReturnOutcome", amount);
+    let none = || json!({ "financialTransfer": null });
+    // The order has 2.00 more to be paid: it is in both.
+    let (paid, _) = settles(refund("10.0"), refund("4.5")).await;
+    assert_eq!(paid, Some(json!("6.50")));
+    let (paid, _) = settles(none(), transfer("InvoiceReturnOutcome", "5.0")).await;
+    assert_eq!(paid, Some(json!("7.00")));
+    let (paid, _) = settles(refund("12.0"), transfer("InvoiceReturnOutcome", "5.0")).await;
+    assert_eq!(paid, Some(Value::Null), "it costs more than the return is worth");
+    let (paid, failure) = settles(refund("1.0"), refund("2.0")).await;
+    assert!(paid.is_none() && matches!(failure, Failure::Permanent { class: FailureClass::Value, .. }), "{failure}");
+    for unknown in [Value::Null, transfer("GiftReturnOutcome", "1.0")] {
+        let (paid, failure) = settles(refund("12.0"), unknown).await;
+        assert!(
+            paid.is_none() && matches!(failure, Failure::Permanent { class: FailureClass::Refused, .. }),
+            "{failure}"
+        );
+    }
 }
 
 #[tokio::test]
