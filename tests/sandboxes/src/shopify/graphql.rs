@@ -1,7 +1,8 @@
 //! One GraphQL request from text to answer: parsed, validated, priced, executed.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use apollo_compiler::executable::Operation;
 use apollo_compiler::parser::{LineColumn, Parser};
@@ -165,8 +166,9 @@ impl Counter<'_> {
     fn valid_document(&self, schema: &Valid<Schema>, query: &str) -> Result<Valid<ExecutableDocument>, Value> {
         if let Some(published) = self.published {
             validated(&published.0, query)?;
+            return validated(schema, query);
         }
-        validated(schema, query)
+        known_or_validated(schema, query)
     }
 
     /// The cost that the query may have, once the bucket can pay it.
@@ -196,6 +198,25 @@ impl Counter<'_> {
         })
     }
 }
+
+/// The same document is sent over and over; to read it takes longer than to answer it.
+fn known_or_validated(schema: &Valid<Schema>, query: &str) -> Result<Valid<ExecutableDocument>, Value> {
+    static KNOWN: Mutex<BTreeMap<String, Valid<ExecutableDocument>>> = Mutex::new(BTreeMap::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(document) = known().get(query) {
+        return Ok(document.clone());
+    }
+    let document = validated(schema, query)?;
+    let mut known = known();
+    if known.len() < MOST_KNOWN {
+        known.insert(query.to_owned(), document.clone());
+    }
+    drop(known);
+    Ok(document)
+}
+
+/// A client has a few documents, not a new one each time.
+const MOST_KNOWN: usize = 100;
 
 fn validated(schema: &Valid<Schema>, query: &str) -> Result<Valid<ExecutableDocument>, Value> {
     Parser::new()
