@@ -529,7 +529,7 @@ fn a_quantity_may_be_lowered_at_every_moment() {
 /// Whether the shop knows that all has left: it lets nobody take off what has.
 fn is_told(world: &World) -> bool {
     let documents = world.shopify.documents();
-    rows(&documents, "orders").any(|order| text(order, "fulfillment_status").to_ascii_lowercase() == "fulfilled")
+    rows(&documents, "orders").any(|order| text(order, "fulfillment_status").eq_ignore_ascii_case("fulfilled"))
 }
 
 /// With the rest, or after somebody's word as a parcel of its own: four mugs are sent and paid.
