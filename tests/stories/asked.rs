@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::books::{rows, text};
 use crate::settled::paid_back;
-use crate::taken_back::ask;
+use crate::taken_back::{ask, minor_units};
 use crate::telling::{outside, told};
 
 /// A world in which nothing has happened yet and nothing goes wrong.
@@ -37,11 +37,33 @@ pub async fn refused(world: &mut World, (order, what): (&str, &str), key: &str, 
 /// Documents of the ERP by reference, with what they come to in minor units.
 fn made(world: &World) -> Vec<(String, i64)> {
     let documents = world.netsuite.documents();
-    let money =
-        |d: &Value| (d["total"].as_str().map_or_else(|| d["total"].as_f64(), |t| t.parse().ok())).unwrap_or(0.0);
-    #[expect(clippy::cast_possible_truncation, reason = "an amount of the sandbox in minor units")]
-    let minor = |d: &Value| (money(d) * 100.0).round() as i64;
+    let minor = |d: &Value| if d["total"].is_null() { 0 } else { minor_units(&text(d, "total")) };
     rows(&documents, "documents").map(|d| (text(d, "externalId"), minor(d))).collect()
+}
+
+/// The tasks that a dry run lists, in order.
+pub fn listed(dry: &Value) -> Vec<String> {
+    rows(dry, "effects").map(|effect| text(effect, "task")).collect()
+}
+
+/// Whoever may not know an order does not find it, and whoever may only do something else is refused.
+pub async fn assert_not_for_others(
+    world: &mut World,
+    (id, what): (&str, &str),
+    (scope, other): (&str, &str),
+    body: &Value,
+) {
+    let (before, order) = (everything(world), format!("shopify-uk.{id}"));
+    let reply = world.ask_of_order_as(("stranger", scope, "web-uk"), (&order, what), ("key-1", body)).await;
+    assert_eq!((reply.status, problem(&reply).as_str()), (404, "/problems/not-found"), "{}", reply.body);
+    let reply = world.ask_of_order_as(("another", other, "*"), (&order, what), ("key-1", body)).await;
+    assert_eq!(reply.status, 403, "{}", reply.body);
+    for unknown in ["shopify-uk.1", "nonsense", "nowhere.1"] {
+        let reply = world.ask_of_order((unknown, what), "key-1", body).await;
+        assert_eq!((reply.status, problem(&reply).as_str()), (404, "/problems/not-found"), "{}", reply.body);
+    }
+    world.settle().await;
+    assert_eq!(everything(world), before);
 }
 
 /// Compares what a dry run says with what the real run does once everybody has done what was asked of him. Gives back the
@@ -75,5 +97,5 @@ pub async fn foretold(
         .map(|(reference, total)| if reference.contains("-RA") { (reference, 0) } else { (reference, total) })
         .collect();
     assert_eq!(said, new, "{dry:#}");
-    rows(&dry, "effects").map(|effect| text(effect, "task")).collect()
+    listed(&dry)
 }

@@ -4,7 +4,7 @@ use crossdock_world::{Call, EVERYBODY, Reply, World};
 use serde_json::{Value, json};
 
 use crate::acts::{one_mug, place, ship_part, two_lines, units_of};
-use crate::asked::{self, calm, everything, problem};
+use crate::asked::{self, assert_not_for_others, calm, everything, problem};
 use crate::settled::assert_settled;
 use crate::taken_back::{ask, delivered, line_of};
 use crate::telling::run;
@@ -74,20 +74,8 @@ fn who_may_not_know_an_order_does_not_find_it() {
     let mut world = calm();
     run(async {
         let id = at_the_3pl(&mut world, one_mug()).await;
-        let (before, body) = (everything(&world), json!({ "reason": "customer" }));
-        let order = format!("shopify-uk.{id}");
-        let stranger = ("stranger", "orders:write", "web-uk");
-        let reply = world.ask_of_order_as(stranger, (&order, "cancellation"), ("key-1", &body)).await;
-        assert_eq!((reply.status, problem(&reply).as_str()), (404, "/problems/not-found"), "{}", reply.body);
-        let reader = ("reader", "orders:read", "*");
-        let reply = world.ask_of_order_as(reader, (&order, "cancellation"), ("key-1", &body)).await;
-        assert_eq!(reply.status, 403, "{}", reply.body);
-        for unknown in ["shopify-uk.1", "nonsense", "nowhere.1"] {
-            let reply = world.ask_of_order((unknown, "cancellation"), "key-1", &body).await;
-            assert_eq!((reply.status, problem(&reply).as_str()), (404, "/problems/not-found"), "{}", reply.body);
-        }
-        world.settle().await;
-        assert_eq!(everything(&world), before);
+        let body = json!({ "reason": "customer" });
+        assert_not_for_others(&mut world, (&id, "cancellation"), ("orders:write", "orders:read"), &body).await;
     });
 }
 

@@ -4,8 +4,7 @@ use crossdock_world::World;
 use serde_json::{Value, json};
 
 use crate::acts::{configure, goes_its_way, one_mug, place, two_lines, units_of};
-use crate::asked::{calm, everything, foretold, problem};
-use crate::books::{rows, text};
+use crate::asked::{calm, everything, foretold, listed, problem};
 use crate::settled::assert_settled;
 use crate::taken_back::{ask, delivered, found, request};
 use crate::telling::run;
@@ -96,7 +95,7 @@ fn a_dry_run_of_a_replacement_lists_what_is_sent_again() {
         body["resolution"] = json!("reship");
         let (order, before) = (format!("shopify-uk.{id}"), everything(&world));
         let dry = world.dry_run((&order, "returns"), &body).await.json();
-        let tasks: Vec<String> = rows(&dry, "effects").map(|effect| text(effect, "task")).collect();
+        let tasks = listed(&dry);
         assert_eq!(everything(&world), before);
         assert!(tasks.contains(&"request_fulfillment:F2".to_owned()), "{dry:#}");
         assert!(!tasks.iter().any(|task| task.starts_with("issue_refund")), "{dry:#}");
@@ -124,11 +123,11 @@ fn a_dry_run_of_a_second_return_says_only_what_is_new() {
 
 async fn foretold_once(world: &mut World, id: &str, number: u32, body: &Value) -> Vec<String> {
     let order = format!("shopify-uk.{id}");
-    let dry = world.dry_run((&order, "returns"), body).await.json();
+    let tasks = listed(&world.dry_run((&order, "returns"), body).await.json());
     ask(world, id, ("returns", &format!("return-{number}")), body).await;
     world.settle().await;
     found(world, (id, number), &[("MUG-WHT", 1, "Restock")], true).await;
-    rows(&dry, "effects").map(|effect| text(effect, "task")).collect()
+    tasks
 }
 
 #[test]

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::acts::{but, configure, one_mug, place, two_lines};
-use crate::asked::{self, calm, everything, problem};
+use crate::asked::{self, assert_not_for_others, calm, everything, problem};
 use crate::refunds::{own_delivered, tells};
 use crate::taken_back::{MUG, ask, delivered, found, line_of, request};
 use crate::telling::run;
@@ -160,20 +160,8 @@ fn who_may_not_know_an_order_does_not_find_it() {
     let mut world = calm();
     run(async {
         let id = delivered(&mut world, one_mug()).await;
-        let (before, body) = (everything(&world), request(&world, &id, &[("MUG-WHT", 1, "unwanted")]));
-        let order = format!("shopify-uk.{id}");
-        let stranger = ("stranger", "returns:write", "web-uk");
-        let reply = world.ask_of_order_as(stranger, (&order, "returns"), ("key-1", &body)).await;
-        assert_eq!((reply.status, problem(&reply).as_str()), (404, "/problems/not-found"), "{}", reply.body);
-        let canceller = ("canceller", "orders:write", "*");
-        let reply = world.ask_of_order_as(canceller, (&order, "returns"), ("key-1", &body)).await;
-        assert_eq!(reply.status, 403, "{}", reply.body);
-        for unknown in ["shopify-uk.1", "nonsense", "nowhere.1"] {
-            let reply = world.ask_of_order((unknown, "returns"), "key-1", &body).await;
-            assert_eq!((reply.status, problem(&reply).as_str()), (404, "/problems/not-found"), "{}", reply.body);
-        }
-        world.settle().await;
-        assert_eq!(everything(&world), before);
+        let body = request(&world, &id, &[("MUG-WHT", 1, "unwanted")]);
+        assert_not_for_others(&mut world, (&id, "returns"), ("returns:write", "orders:write"), &body).await;
     });
 }
 

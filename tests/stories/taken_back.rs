@@ -96,7 +96,7 @@ pub fn taken_back(world: &World) -> Vec<String> {
 }
 
 /// Pence of an amount as the ERP writes it: `12.0` is 1200.
-fn minor_units(decimal: &str) -> i64 {
+pub fn minor_units(decimal: &str) -> i64 {
     let (whole, part) = decimal.split_once('.').unwrap_or((decimal, "0"));
     format!("{whole}{part:0<2}").parse().unwrap()
 }

@@ -373,12 +373,9 @@ pub(crate) fn allocation_to_retry(order: &Order) -> Option<Event> {
 /// the same units, both were made, so the storefront has taken off the units of each.
 #[must_use]
 pub(crate) fn taken_off_besides(order: &Order) -> Option<Event> {
-    let issued = |refund: &&Refund| order.reversals.issued.contains_key(&refund.number);
     let besides = |line: usize| {
-        let lines = order.standing_refunds().filter(issued).flat_map(|refund| &refund.lines);
-        let paid: u32 = lines.filter(|of| of.line == line && of.goods == Goods::Cancelled).map(|of| of.quantity).sum();
-        let asked = order.cancellation_asked(line, |_| true);
-        paid.min(order.ordered(line)).saturating_sub(asked)
+        let paid = issued_as_cancelled(order, line, |_| true).min(order.ordered(line));
+        paid.saturating_sub(order.cancellation_asked(line, |_| true))
     };
     let units: Units = order.goods().map(|(index, _)| (index, besides(index))).collect();
     cancelled_at_storefront(order, "refund", &units)
@@ -411,4 +408,11 @@ pub(crate) fn overtaken_return(order: &Order) -> Option<Return> {
 /// Units of a line that were refunded as cancelled.
 pub(crate) fn refunded_as_cancelled(order: &Order, line: usize) -> u32 {
     order.refunded_units(line, |known| known.goods == Goods::Cancelled)
+}
+
+/// The same, of such refunds, without what is only decided.
+pub(crate) fn issued_as_cancelled(order: &Order, line: usize, of: impl Fn(&Refund) -> bool) -> u32 {
+    let made = order.standing_refunds().filter(|refund| order.reversals.issued.contains_key(&refund.number));
+    let lines = made.filter(|refund| of(refund)).flat_map(|refund| &refund.lines);
+    lines.filter(|known| known.line == line && known.goods == Goods::Cancelled).map(|known| known.quantity).sum()
 }

@@ -294,6 +294,9 @@ impl Order {
     /// then, and decided anew over what is left, so that the gift came out of the deposit.
     fn displaced(&self, refund: &Refund) -> Result<Minor, MoneyError> {
         let gift = refund.adjustment.max(Minor::ZERO);
+        if gift == Minor::ZERO {
+            return Ok(gift);
+        }
         // Ours for units that others have paid back is withdrawn whatever becomes of this gift.
         let replaced: Vec<&Refund> = self.replaced_by(refund).collect();
         let stays = self.refunds_to_issue().filter(|ours| !replaced.iter().any(|of| of.number == ours.number));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::cancel::{Units, cancelled_at_storefront, overtaken_return};
+use crate::cancel::{Units, cancelled_at_storefront, issued_as_cancelled, overtaken_return};
 use crate::canonical::{Line, TaxLine, Tender, TenderStatus};
 use crate::event::{Decision, Event, Hold, HoldCode};
 use crate::included::{Included, included};
@@ -789,23 +789,17 @@ impl Order {
     /// Cancelled units of a line that the storefront can still refund: what we have only decided, others may pay first;
     /// what an edit has taken off is no part of any line there.
     fn unpaid_cancelled(&self, line: usize) -> u32 {
-        let paid = self.standing_refunds().filter(|refund| self.reversals.issued.contains_key(&refund.number));
-        let lines = paid.flat_map(|refund| &refund.lines).filter(|of| of.line == line && of.goods == Goods::Cancelled);
         let edits = self.reversals.cancellations.values().filter(|known| known.fact.reason == EDITED);
         let removed = edits.flat_map(|known| &known.fact.lines).filter(|of| of.line == line);
-        let gone = lines.map(|of| of.quantity).chain(removed.map(|of| of.quantity));
-        self.cancelled(line).saturating_sub(gone.sum())
+        let removed: u32 = removed.map(|of| of.quantity).sum();
+        self.cancelled(line).saturating_sub(issued_as_cancelled(self, line, |_| true) + removed)
     }
 
     /// Units of a line that the storefront expects to be sent, as far as we know: neither told of as sent, nor taken off
     /// there, by it or by us.
     fn expected_there(&self, line: usize) -> u32 {
         let theirs = self.cancellation_asked(line, |by| by == CancelledBy::Storefront);
-        let ours = self.standing_refunds().filter(|refund| {
-            refund.origin == RefundOrigin::Cancellation && self.reversals.issued.contains_key(&refund.number)
-        });
-        let ours = ours.flat_map(|refund| &refund.lines).filter(|of| of.line == line && of.goods == Goods::Cancelled);
-        let ours: u32 = ours.map(|of| of.quantity).sum();
+        let ours = issued_as_cancelled(self, line, |refund| refund.origin == RefundOrigin::Cancellation);
         self.ordered(line).saturating_sub(self.announced(line) + theirs + ours)
     }
 
