@@ -118,6 +118,7 @@ fn commit(example: &Value, event: Event) -> Commit {
         prev_hash: String::new(),
         due: None,
         summary: Summary { status: String::new(), attention: Vec::new(), waits_on: None, routes, placed_at: at },
+        moves: Vec::new(),
         events: vec![event],
     }
 }

@@ -1,11 +1,13 @@
 //! Chooses where an order ships from and reserves the stock in the same transaction as the fact.
 
+mod shortage;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossdock_domain::event::{FailureClass, Parked, WaitsOn};
 use crossdock_domain::sourcing::{Sourcing, source};
-use crossdock_domain::{Event, Order, OrderId, Sku, Task, TaskKind};
+use crossdock_domain::{Event, LocationId, Order, OrderId, Sku, Task, TaskKind};
 use crossdock_log::{Items, Page, ViewQuery, Views};
 use crossdock_runner::{Directory, Done, Origin, Recorder, Runner, Step, store_failure};
 use crossdock_step::Failure;
@@ -39,7 +41,11 @@ impl Step for AllocateOrder {
         let items = self.items.items(&skus).await.map_err(store_failure)?;
         match source(order, &items, &settings) {
             Sourcing::Promised(decision) => Ok(Done::Decided(decision)),
-            Sourcing::Short { sku, missing } => Ok(Done::Decided(backorder(task, sku, missing).into())),
+            Sourcing::Short { sku, missing, at } => {
+                // What waits is counted where it would have come from, also where nothing has ever been.
+                self.items.items_at(&skus, &at).await.map_err(store_failure)?;
+                Ok(Done::Decided(backorder(task, (sku, missing), at).into()))
+            }
             Sourcing::Nowhere => Err(Failure::permanent(
                 FailureClass::Missing,
                 "no location serves the country: add one to the sourcing rules, then retry",
@@ -48,12 +54,13 @@ impl Step for AllocateOrder {
     }
 }
 
-fn backorder(task: &Task, sku: Sku, missing: i64) -> Event {
+fn backorder(task: &Task, (sku, missing): (Sku, i64), at: LocationId) -> Event {
     Event::TaskParked(Parked {
         task: task.id.clone(),
         class: FailureClass::Stock,
         reason: format!("{missing} x {sku} are missing"),
         waits_on: WaitsOn::Sku(sku),
+        at: Some(at),
     })
 }
 
@@ -82,9 +89,15 @@ impl Function {
         if !trigger.stream.starts_with("inventory#") {
             return self.runner.run(&self.step, &trigger, deadline).await;
         }
-        let lines = envelope.pointer("/detail/data/lines").and_then(Value::as_array);
-        for sku in lines.into_iter().flatten().filter_map(|line| line.get("sku")?.as_str()) {
-            self.release_waiters(sku, &trigger, deadline).await?;
+        let document = envelope.pointer("/detail/data").cloned().unwrap_or_default();
+        let lines = document.get("lines").and_then(Value::as_array);
+        let places = ["location", "from", "to"].iter().filter_map(|place| document.get(*place)?.as_str()?.parse().ok());
+        let places: Vec<LocationId> = places.collect();
+        for sku in lines.into_iter().flatten().filter_map(|line| line.get("sku")?.as_str()?.parse::<Sku>().ok()) {
+            for location in &places {
+                self.resolve_shortage((&sku, location), &trigger).await?;
+            }
+            self.release_waiters(sku.as_str(), &trigger, deadline).await?;
         }
         Ok(())
     }

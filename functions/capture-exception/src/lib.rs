@@ -143,6 +143,7 @@ fn give_up(order: &Order, kinds: &[TaskKind]) -> Decision {
             class: FailureClass::Exhausted,
             reason: "every retry failed; the log names the last error under the order's correlation id".into(),
             waits_on: WaitsOn::Operator,
+            at: None,
         })
     };
     undone.map(park).collect::<Vec<_>>().into()

@@ -1,7 +1,6 @@
 //! What a person on call does: see what needs attention, retry it, and tell Crossdock that stock has arrived.
 
 mod exceptions;
-mod receipts;
 mod retry;
 
 use std::sync::Arc;
@@ -50,7 +49,6 @@ impl Operate {
             ("GET", "/ops/exceptions") => self.list_exceptions(request).await,
             ("POST", "/ops/exceptions/{exception_id}/retry") => self.retry_exception(request).await,
             ("POST", "/ops/exceptions/{exception_id}/decline") => self.decline_exception(request).await,
-            ("POST", "/inventory/receipts") => self.receive_stock(request).await,
             _ => Err(Problem::not_found("operation")),
         }
     }

@@ -19,7 +19,7 @@ use crossdock_domain::shipping::{ShipmentReport, record_shipment};
 use crossdock_domain::{Order, OrderId, Sku};
 use crossdock_log::{ConnectionRecord, Items, People};
 use crossdock_runner::inbound::InboundMessage;
-use crossdock_runner::{CommitError, Directory, Origin, Recorder, store_failure};
+use crossdock_runner::{Directory, Origin, Recorder, store_failure};
 use crossdock_step::batch::{self, Limits};
 use crossdock_step::{Failure, Queue};
 use jiff::Timestamp;
@@ -156,17 +156,7 @@ impl TranslateInbound {
         };
         let mut order = self.load(&connection, channel).await?;
         let cause = format!("fact:{}:shipment:{}", record.connection, report.id);
-        let recorded = self.recorder.record(&mut order, (&cause, origin), |order| record_shipment(order, report)).await;
-        match recorded {
-            Ok(_) => Ok(()),
-            // It has left, whatever our stock record says: the fact is kept, reconciliation finds the difference.
-            Err(CommitError::StockShort) => {
-                tracing::error!(order = %order.id, "a shipment moved stock that we do not have on record");
-                let without = |order: &Order| Decision { moves: Vec::new(), ..record_shipment(order, report) };
-                self.commit(&mut order, (&cause, origin), without).await
-            }
-            Err(error) => Err(error.into()),
-        }
+        self.commit(&mut order, (&cause, origin), |order| record_shipment(order, report)).await
     }
 
     /// Goods that came back, for a return of ours or for a 3PL order that they left with.

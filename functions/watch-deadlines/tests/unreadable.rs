@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use crossdock_domain::commit::{Summary, due_bucket};
 use crossdock_domain::event::{Hold, HoldCode};
-use crossdock_domain::item::StockMove;
 use crossdock_domain::{Commit, Event};
 use crossdock_log::{AppendError, Log, Markers, Memory, StoreError};
 use crossdock_runner::Recorder;
@@ -29,8 +28,8 @@ impl Log for Torn {
         }
         self.0.load(stream, from).await
     }
-    async fn append(&self, commit: &Commit, moves: &[StockMove]) -> Result<(), AppendError> {
-        self.0.append(commit, moves).await
+    async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
+        self.0.append(commit).await
     }
     async fn due(&self, bucket: &str) -> Result<Vec<(String, u64)>, StoreError> {
         self.0.due(bucket).await
@@ -64,6 +63,7 @@ fn commit(stream: &str, at: Timestamp) -> Commit {
         due: Some(due_bucket(at, stream)),
         summary: Summary { status: "held".into(), attention: Vec::new(), waits_on: None, routes: None, placed_at: at },
         events: vec![Event::OrderHeld { holds: vec![Hold::new(HoldCode::Risk, "because")] }],
+        moves: Vec::new(),
     }
 }
 
@@ -75,7 +75,7 @@ async fn one_order_that_cannot_be_read_holds_nobody_up() {
     let clock = Clock::new(move || begun + SignedDuration::from_mins(passed.load(Ordering::SeqCst)));
     let (memory, heard) = (Arc::new(Memory::default()), Arc::<Heard>::default());
     for stream in [BROKEN, "order#shop#GOOD"] {
-        memory.append(&commit(stream, begun), &[]).await.unwrap();
+        memory.append(&commit(stream, begun)).await.unwrap();
     }
     let function = WatchDeadlines {
         recorder: Recorder::new(Arc::new(Torn(memory.clone())), clock),

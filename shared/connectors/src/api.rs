@@ -1,8 +1,9 @@
-//! What callers bring to our own API, as infra/openapi.yaml defines it: orders, carts and stock receipts. There is no
+//! What callers bring to our own API, as infra/openapi.yaml defines it: orders, carts, documents of stock. There is no
 //! vendor behind it whose oddities have to be borne, so that everything unknown or out of bounds is refused, all of it
 //! at once.
 
 mod body;
+mod stock;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,6 @@ use std::collections::BTreeSet;
 
 use crossdock_domain::accept::{Inbound, MAX_LINES};
 use crossdock_domain::checkout::{Cart, CartLine};
-use crossdock_domain::event::{ReceiptLine, StockReceipt};
 use crossdock_domain::ids::{ChannelOrderId, CountryCode};
 use crossdock_domain::reversals::Resolution;
 use crossdock_domain::sales::{RefundStatus, RefundTender};
@@ -19,16 +19,16 @@ use crossdock_domain::{
     TenderStatus,
 };
 use jiff::Timestamp;
-use serde_json::Value;
 
 use self::body::{
     Complaints, Entries, Object, currency, email, exact, flag, invalid, minor, parsed, rate, some_text, text, time,
     token, units, word,
 };
 pub use self::body::{Fault, FaultKind, MAX_BODY_BYTES};
-
-/// Everything that one stock receipt moves is one transaction, which holds 100 items.
-const MAX_RECEIPT_LINES: usize = 90;
+pub use self::stock::{
+    ParsedAdjustment, ParsedCount, ParsedItem, ParsedTransfer, parse_adjustment, parse_count, parse_item, parse_parts,
+    parse_receipt, parse_transfer,
+};
 
 /// An order that a caller brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,27 +69,6 @@ pub fn parse_cart(body: &[u8]) -> Result<(ConnectionId, Cart), Vec<Fault>> {
             Some(CartLine { sku: sku?, quantity: quantity?, unit_price: unit_price? })
         });
         Some((connection?, Cart { currency: currency?, country: country?, lines }))
-    })
-}
-
-/// The body of `POST /v1/inventory/receipts`.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub fn parse_receipt(body: &[u8]) -> Result<StockReceipt, Vec<Fault>> {
-    read(body, &["receipt_id", "location", "lines"], |receipt| {
-        let receipt_id = receipt.required("receipt_id", receipt_id);
-        let location = receipt.required("location", exact);
-        let entries = Entries { least: 1, most: MAX_RECEIPT_LINES, fields: &["sku", "quantity"] };
-        let lines = receipt.required_list("lines", entries, |line, _| {
-            let (sku, quantity) = (line.required("sku", parsed::<Sku>), line.required("quantity", units));
-            Some(ReceiptLine { sku: sku?, quantity: quantity? })
-        });
-        let skus = lines.iter().map(|line| line.sku.as_str());
-        if let Some(place) = first_repeat(skus) {
-            receipt.complain("lines", invalid(format!("names the SKU of entry {place} twice: add its units up")));
-        }
-        Some(StockReceipt { receipt_id: receipt_id?, location: location?, lines })
     })
 }
 
@@ -191,12 +170,6 @@ pub fn parse_refund(body: &[u8]) -> Result<ParsedRefund, Vec<Fault>> {
             at: at?,
         })
     })
-}
-
-fn receipt_id(value: &Value) -> Result<String, body::Wrong> {
-    let id = token(1, 64)(value)?;
-    let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    if plain { Ok(id) } else { Err(invalid("must be of the characters A-Z, a-z, 0-9, point, underscore and -")) }
 }
 
 fn read<T>(body: &[u8], known: &[&str], read: impl FnOnce(&Object<'_>) -> Option<T>) -> Result<T, Vec<Fault>> {

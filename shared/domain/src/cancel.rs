@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::canonical::TenderStatus;
-use crate::event::{Decision, Event, FailureClass, HoldCode, LineQuantity, Parked};
+use crate::event::{Decision, Event, FailureClass, HoldCode, LineQuantity, Parked, Shortage};
 use crate::ids::Sku;
-use crate::item::StockMove;
+use crate::item::{Movement, StockMove, merged};
 use crate::order::{At, Order};
 use crate::outstanding::TaskKind;
 use crate::reversals::{
     Cancellation, CancelledBy, Goods, Refund, Resolution, Return, ReturnLine, ReturnSource, Stop, next,
 };
-use crate::shipping::{merged, take_first, units};
+use crate::shipping::{take_first, units};
 
 /// Reasons that a caller may give for a cancellation: those that storefronts know.
 pub const REASONS: [&str; 6] = ["customer", "inventory", "fraud", "declined", "staff", "other"];
@@ -132,7 +132,9 @@ impl Order {
         self.holds.contains_key(&HoldCode::Unpaid) && !is_promised && self.is_paid()
     }
 
-    pub(crate) fn is_answered(&self, allocation: u32) -> bool {
+    /// Whether a 3PL has said what it stops of an allocation.
+    #[must_use]
+    pub fn is_answered(&self, allocation: u32) -> bool {
         self.reversals.stops.get(&allocation).is_some_and(|stops| stops.iter().any(|stop| stop.answered))
     }
 
@@ -141,15 +143,15 @@ impl Order {
         self.allocated(line).saturating_sub(self.wanted(line))
     }
 
-    /// Allocations that the 3PL has to stop, because they hold more than is wanted. Those that the 3PL does not have
-    /// yet, as far as we know, come first; then the newest.
+    /// Allocations that the 3PL has to stop: because they hold more than is wanted, those that the 3PL does not have yet,
+    /// as far as we know, first, then the newest; and because what they hold is not there.
     #[must_use]
     pub fn to_stop(&self) -> BTreeSet<u32> {
         let mut surplus: Units =
             self.goods().map(|(index, _)| (index, self.unwanted(index))).filter(|(_, units)| *units > 0).collect();
         let mut open: Vec<u32> = self.allocations.keys().copied().filter(|n| !self.is_answered(*n)).collect();
         open.sort_by_key(|number| (self.fulfillments.contains_key(number), std::cmp::Reverse(*number)));
-        let mut stop = BTreeSet::new();
+        let mut stop: BTreeSet<u32> = open.iter().copied().filter(|n| self.shortages.contains_key(n)).collect();
         for number in open {
             let held = self.allocations.get(&number).map(|known| self.unshipped_of(known)).unwrap_or_default();
             let concerned = held.iter().any(|line| surplus.get(&line.line).is_some_and(|units| *units > 0));
@@ -263,6 +265,20 @@ pub(crate) fn cancelled_at_storefront(order: &Order, reason: &str, units: &Units
     })
 }
 
+/// Gives an allocation up, because what it holds of a SKU is not there: the 3PL is asked to stop it, and what it stops is
+/// allocated anew, from elsewhere or when there is more. Goods that are picked already leave.
+#[must_use]
+pub fn shortage(order: &Order, found: &Shortage) -> Decision {
+    let known = order.allocations.get(&found.number).filter(|_| !order.shortages.contains_key(&found.number));
+    let holds = known.map(|allocation| order.unshipped_of(allocation)).unwrap_or_default();
+    let concerned = holds.iter().any(|line| order.sku(line.line) == Some(&found.sku));
+    if concerned && !order.is_answered(found.number) {
+        Event::ShortageFound(found.clone()).into()
+    } else {
+        Decision::default()
+    }
+}
+
 /// What a 3PL answered to our request to stop an allocation: SKUs and units that it has stopped in all, and those that
 /// it keeps. Stock of what is stopped is free again in the same transaction.
 #[must_use]
@@ -328,8 +344,11 @@ fn newly_stopped(order: &Order, number: u32, told: &[(Sku, u32)]) -> (Vec<LineQu
 
 fn freed(order: &Order, location: &crate::ids::LocationId, lines: &[LineQuantity]) -> Vec<StockMove> {
     let moves = lines.iter().filter_map(|line| {
-        let available = i64::from(line.quantity);
-        Some(StockMove { sku: order.sku(line.line)?.clone(), location: location.clone(), on_hand: 0, available })
+        Some(StockMove {
+            reserved: -i64::from(line.quantity),
+            channel: Some(order.id.connection.clone()),
+            ..StockMove::new(Movement::Released, order.sku(line.line)?.clone(), location.clone())
+        })
     });
     merged(moves)
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::canonical::hash_of;
 use crate::event::Event;
+use crate::item::StockMove;
 
 /// One commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,9 @@ pub struct Commit {
     pub summary: Summary,
     /// The facts.
     pub events: Vec<Event>,
+    /// The stock that moves with them, in the same transaction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<StockMove>,
 }
 
 /// What the view shows of an order after a commit, so that publishing needs no read.
@@ -79,7 +83,13 @@ impl Commit {
     pub fn hash(&self) -> String {
         let origin = (&self.actor, &self.correlation_id, &self.causation_id);
         let sealed = (&self.prev_hash, &self.stream, self.seq, &self.cause, self.at, origin, &self.events);
-        hash_of(&sorted(serde_json::to_value(sealed).unwrap_or_default()))
+        // Commits without stock have the hash that they had before commits carried any.
+        let sealed = if self.moves.is_empty() {
+            serde_json::to_value(sealed)
+        } else {
+            serde_json::to_value((sealed, &self.moves))
+        };
+        hash_of(&sorted(sealed.unwrap_or_default()))
     }
 
     /// Identity of one of its events.

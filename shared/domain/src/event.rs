@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::canonical::{CanonicalOrder, Tender};
 use crate::disputes::{Dispute, DisputeEnd};
 use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix};
+use crate::inventory::{StockAdjustment, StockCount, StockParked, StockPosted, StockTransfer};
 use crate::item::StockMove;
 use crate::money::Minor;
 use crate::outstanding::TaskId;
@@ -314,6 +315,35 @@ pub enum Event {
     /// Goods arrived at a location: a fact of stock in a stream of its own, not of an order.
     #[serde(rename = "StockReceived.v1")]
     StockReceived(StockReceipt),
+    /// Somebody counted what is there.
+    #[serde(rename = "StockCounted.v1")]
+    StockCounted(StockCount),
+    /// Units were found, lost, broken or repaired.
+    #[serde(rename = "StockAdjusted.v1")]
+    StockAdjusted(StockAdjustment),
+    /// Goods went from one location to another.
+    #[serde(rename = "StockTransferred.v1")]
+    StockTransferred(StockTransfer),
+    /// The ERP has the document of one of these.
+    #[serde(rename = "StockPosted.v1")]
+    StockPosted(StockPosted),
+    /// A document of stock cannot be posted until a person has done something.
+    #[serde(rename = "StockParked.v1")]
+    StockParked(StockParked),
+    /// Somebody says that it can be posted now.
+    #[serde(rename = "StockReleased.v1")]
+    StockReleased {},
+    /// A SKU's stock was spread over several records.
+    #[serde(rename = "StockSpread.v1")]
+    StockSpread {
+        /// The SKU.
+        sku: crate::ids::Sku,
+        /// In how many parts its stock is kept.
+        parts: u16,
+    },
+    /// So many units of an allocation are not there: a count or an adjustment says so.
+    #[serde(rename = "ShortageFound.v1")]
+    ShortageFound(Shortage),
     /// Written by a newer version of Crossdock. Facts may still be recorded; nothing is decided or done on the order.
     #[serde(untagged)]
     Unknown(UnknownEvent),
@@ -557,6 +587,9 @@ pub struct Parked {
     pub reason: String,
     /// What has to change.
     pub waits_on: WaitsOn,
+    /// Where stock is short: the location that would have been asked first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<LocationId>,
 }
 
 /// Goods that arrived.
@@ -568,6 +601,20 @@ pub struct StockReceipt {
     pub location: LocationId,
     /// What.
     pub lines: Vec<ReceiptLine>,
+    /// The ERP that is to know of it; none where nobody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erp: Option<ConnectionId>,
+}
+
+/// Units of an allocation that are promised and not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortage {
+    /// Number of the allocation.
+    pub number: u32,
+    /// The SKU of which there is too little.
+    pub sku: crate::ids::Sku,
+    /// Units that are missing, of all that is promised of the SKU there.
+    pub missing: i64,
 }
 
 /// Units of one SKU that arrived.
@@ -686,12 +733,20 @@ impl Event {
             Self::DisputeSettled { .. } => "DisputeSettled.v1",
             Self::OrderCompleted {} => "OrderCompleted.v1",
             Self::StockReceived(_) => "StockReceived.v1",
+            Self::StockCounted(_) => "StockCounted.v1",
+            Self::StockAdjusted(_) => "StockAdjusted.v1",
+            Self::StockTransferred(_) => "StockTransferred.v1",
+            Self::StockPosted(_) => "StockPosted.v1",
+            Self::StockParked(_) => "StockParked.v1",
+            Self::StockReleased {} => "StockReleased.v1",
+            Self::StockSpread { .. } => "StockSpread.v1",
+            Self::ShortageFound(_) => "ShortageFound.v1",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
 
     /// The type names this version writes.
-    pub const TYPES: [&'static str; 49] = [
+    pub const TYPES: [&'static str; 57] = [
         "OrderAccepted.v1",
         "OrderRefused.v1",
         "OrderHeld.v1",
@@ -712,6 +767,14 @@ impl Event {
         "TaskOverdue.v1",
         "OrderCompleted.v1",
         "StockReceived.v1",
+        "StockCounted.v1",
+        "StockAdjusted.v1",
+        "StockTransferred.v1",
+        "StockPosted.v1",
+        "StockParked.v1",
+        "StockReleased.v1",
+        "StockSpread.v1",
+        "ShortageFound.v1",
         "OrderCancelled.v1",
         "FulfillmentStopped.v1",
         "StorefrontCancelled.v1",

@@ -10,7 +10,9 @@ use serde::Serialize;
 use crate::canonical::Line;
 use crate::canonical::{Tender, TenderStatus};
 use crate::commit::{Attention, Commit, Summary, due_bucket};
-use crate::event::{Accepted, Allocation, Application, Document, Event, Hold, HoldCode, Parked, Refused, Shipment};
+use crate::event::{
+    Accepted, Allocation, Application, Document, Event, Hold, HoldCode, Parked, Refused, Shipment, Shortage,
+};
 use crate::ids::{CountryCode, OrderId};
 use crate::outstanding::{TaskId, TaskKind};
 use crate::reversals::Reversals;
@@ -107,6 +109,8 @@ pub struct Order {
     pub allocations: BTreeMap<u32, At<Allocation>>,
     /// 3PL orders, by number of their allocation.
     pub fulfillments: BTreeMap<u32, At<Document>>,
+    /// Shortages that were found, by allocation.
+    pub shortages: BTreeMap<u32, At<Shortage>>,
     /// Shipments, by number.
     pub shipments: BTreeMap<u32, At<Shipment>>,
     /// The ERP's sales order.
@@ -160,6 +164,7 @@ impl Order {
             late_tenders: BTreeMap::new(),
             allocations: BTreeMap::new(),
             fulfillments: BTreeMap::new(),
+            shortages: BTreeMap::new(),
             shipments: BTreeMap::new(),
             sales_order: None,
             deposits: BTreeMap::new(),
@@ -216,7 +221,14 @@ impl Order {
             }
             Event::OrderCompleted {} => self.completed_at = Some(at),
             Event::Unknown(_) => self.has_unknown_facts = true,
-            Event::StockReceived(_) => {}
+            Event::StockReceived(_)
+            | Event::StockCounted(_)
+            | Event::StockAdjusted(_)
+            | Event::StockTransferred(_)
+            | Event::StockPosted(_)
+            | Event::StockParked(_)
+            | Event::StockSpread { .. }
+            | Event::StockReleased {} => {}
             Event::TaskClaimed { .. }
             | Event::TaskParked(_)
             | Event::TaskReleased { .. }
@@ -224,6 +236,7 @@ impl Order {
             Event::OrderAllocated(_)
             | Event::FulfillmentRequested { .. }
             | Event::ShipmentRecorded(_)
+            | Event::ShortageFound(_)
             | Event::ShipmentAnnounced { .. } => self.evolve_fulfillment(event, at),
             Event::SalesOrderPosted { .. }
             | Event::DepositPosted { .. }
@@ -304,6 +317,8 @@ impl Order {
             self.fulfillments.insert(*number, At { fact: document.clone(), at });
         } else if let Event::ShipmentRecorded(fact) = event {
             self.shipments.insert(fact.number, At { fact: fact.clone(), at });
+        } else if let Event::ShortageFound(fact) = event {
+            self.shortages.insert(fact.number, At { fact: fact.clone(), at });
         } else if let Event::ShipmentAnnounced { shipment, document } = event {
             self.announcements.insert(*shipment, At { fact: document.clone(), at });
         }

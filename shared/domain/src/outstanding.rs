@@ -186,7 +186,7 @@ impl TaskKind {
             Self::ConfirmShipment | Self::AwaitReturn => &[],
             Self::AnnounceShipment | Self::PostItemFulfillment => &["OrderReleased.v1", "ShipmentRecorded.v1"],
             Self::PostDeposit => &["OrderReleased.v1", "TenderCaptured.v1"],
-            Self::CancelFulfillment => &["OrderCancelled.v1", "OrderReleased.v1"],
+            Self::CancelFulfillment => &["OrderCancelled.v1", "OrderReleased.v1", "ShortageFound.v1"],
             Self::AnnounceReturn => &["OrderReleased.v1", "ReturnAuthorized.v1", "ShipmentRecorded.v1"],
             // A hold does not hide it: what the storefront says may end the hold.
             Self::ReadSales => &["OrderAccepted.v1", "StorefrontChanged.v1"],
@@ -322,7 +322,8 @@ impl Order {
             }
             let task = match self.fulfillments.get(&number) {
                 _ if to_stop.contains(&number) => {
-                    let since = self.last_cancelled_at().unwrap_or(allocation.at).max(allocation.at);
+                    let short = self.shortages.get(&number).map(|known| known.at);
+                    let since = self.last_cancelled_at().max(short).unwrap_or(allocation.at).max(allocation.at);
                     Task::new(TaskKind::CancelFulfillment, "F", number, since)
                 }
                 None if self.has_unread_changes() => continue,

@@ -7,14 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use crate::cancel::{Reason, Units};
 use crate::event::{Decision, Event};
 use crate::ids::{LocationId, Sku};
-use crate::item::{Item, StockMove};
+use crate::item::{Item, Movement, StockMove, merged};
 use crate::money::Minor;
 use crate::order::Order;
 use crate::reversals::{
     Disposition, Goods, Receipt, ReceiptLine, Refund, RefundOrigin, Resolution, Return, ReturnLine, ReturnSource, next,
 };
 use crate::settings::ReturnPolicy;
-use crate::shipping::{merged, units};
+use crate::shipping::units;
 
 /// What a 3PL says has come back. A report says all that has arrived under one return so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -426,7 +426,7 @@ impl Placing<'_> {
 
     fn decision(self, report: &ReturnReport, of_return: Option<u32>, items: &BTreeMap<Sku, Item>) -> Decision {
         let moved = self.lines.iter().chain(&self.unannounced);
-        let moves = merged(moved.filter_map(|line| returning(line, &report.location, items)));
+        let moves = merged(moved.filter_map(|line| returning(line, report, items)));
         let mut events = Vec::new();
         let mut number = next(&self.order.reversals.receipts);
         if of_return.is_some() || !self.lines.is_empty() {
@@ -479,15 +479,20 @@ fn unannounced(order: &Order, lines: &[ReceiptLine]) -> Return {
 }
 
 /// The stock that comes back with a line: quarantined units are there, but not for sale; scrapped ones are gone.
-fn returning(line: &ReceiptLine, location: &LocationId, items: &BTreeMap<Sku, Item>) -> Option<StockMove> {
+fn returning(line: &ReceiptLine, report: &ReturnReport, items: &BTreeMap<Sku, Item>) -> Option<StockMove> {
     items.get(&line.sku)?;
     let quantity = i64::from(line.quantity);
-    let (on_hand, available) = match line.disposition {
-        Disposition::Restock => (quantity, quantity),
-        Disposition::Quarantine => (quantity, 0),
+    let quarantine = match line.disposition {
+        Disposition::Restock => 0,
+        Disposition::Quarantine => quantity,
         Disposition::Scrap => return None,
     };
-    Some(StockMove { sku: line.sku.clone(), location: location.clone(), on_hand, available })
+    Some(StockMove {
+        on_hand: quantity,
+        quarantine,
+        occurred_at: Some(report.received_at),
+        ..StockMove::new(Movement::Returned, line.sku.clone(), report.location.clone())
+    })
 }
 
 /// Number of our return behind a reference's document such as `RMA2`.

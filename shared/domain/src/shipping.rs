@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use crate::cancel::{Units, quantities};
 use crate::canonical::{Line, LineKind};
 use crate::event::{Allocation, Decision, Event, Hold, HoldCode, LineQuantity, Shipment, Tracking};
-use crate::ids::{LocationId, Sku};
-use crate::item::StockMove;
+use crate::ids::Sku;
+use crate::item::{Movement, StockMove, merged};
 use crate::order::{At, Order};
 
 /// What a 3PL says has left.
@@ -144,8 +144,9 @@ pub fn record_shipment(order: &Order, report: &ShipmentReport) -> Decision {
     let surplus: Vec<String> = surplus.iter().map(|(sku, left)| format!("{left} x {sku}")).collect();
     let mut decision = Decision::default();
     if !lines.is_empty() {
-        decision.moves = leaving(order, &allocation.fact.location, &lines);
-        decision.events.push(Event::ShipmentRecorded(shipment(order, &allocation.fact, (report, lines))));
+        let shipment = shipment(order, &allocation.fact, (report, lines));
+        decision.moves = leaving(order, &shipment);
+        decision.events.push(Event::ShipmentRecorded(shipment));
     }
     if !surplus.is_empty() {
         let detail = format!("shipment {} has more than was asked for: {}", report.id, surplus.join(", "));
@@ -210,25 +211,17 @@ fn shipment(order: &Order, allocation: &Allocation, what: (&ShipmentReport, Vec<
     }
 }
 
-fn leaving(order: &Order, location: &LocationId, lines: &[LineQuantity]) -> Vec<StockMove> {
-    let moves = lines.iter().filter_map(|line| {
-        let on_hand = -i64::from(line.quantity);
-        Some(StockMove { sku: order.sku(line.line)?.clone(), location: location.clone(), on_hand, available: 0 })
+/// Goods that leave are there no more, and promised no more.
+fn leaving(order: &Order, shipment: &Shipment) -> Vec<StockMove> {
+    let moves = shipment.lines.iter().filter_map(|line| {
+        let gone = i64::from(line.quantity);
+        Some(StockMove {
+            on_hand: -gone,
+            reserved: -gone,
+            channel: Some(order.id.connection.clone()),
+            occurred_at: Some(shipment.shipped_at),
+            ..StockMove::new(Movement::Shipped, order.sku(line.line)?.clone(), shipment.location.clone())
+        })
     });
     merged(moves)
-}
-
-/// One move per SKU and location: a transaction may touch an item only once.
-pub(crate) fn merged(moves: impl Iterator<Item = StockMove>) -> Vec<StockMove> {
-    let mut all: Vec<StockMove> = Vec::new();
-    for next in moves {
-        match all.iter_mut().find(|m| m.sku == next.sku && m.location == next.location) {
-            Some(same) => {
-                same.on_hand += next.on_hand;
-                same.available += next.available;
-            }
-            None => all.push(next),
-        }
-    }
-    all
 }

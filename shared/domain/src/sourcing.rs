@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::event::{Allocation, Decision, Event, LineQuantity};
 use crate::ids::{LocationId, Sku};
-use crate::item::{Item, StockMove};
+use crate::item::{Item, merged};
 use crate::order::Order;
 use crate::settings::{ChannelSettings, Split};
-use crate::shipping::merged;
 
 /// The outcome of sourcing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +19,8 @@ pub enum Sourcing {
         sku: Sku,
         /// How many units are missing.
         missing: i64,
+        /// The location that is asked first.
+        at: LocationId,
     },
     /// No location serves the country.
     Nowhere,
@@ -33,8 +34,8 @@ struct Free<'a> {
 
 impl Free<'_> {
     fn at(&self, location: &LocationId, sku: &Sku) -> i64 {
-        let available = self.items.get(sku).and_then(|item| item.stock.get(location)).map_or(0, |s| s.available);
-        available - self.taken.get(&(location.clone(), sku.clone())).copied().unwrap_or(0)
+        let promisable = self.items.get(sku).map_or(0, |item| item.promisable(location));
+        promisable - self.taken.get(&(location.clone(), sku.clone())).copied().unwrap_or(0)
     }
 
     fn take(&mut self, location: &LocationId, want: &Want) -> u32 {
@@ -61,9 +62,7 @@ pub fn source(order: &Order, items: &BTreeMap<Sku, Item>, settings: &ChannelSett
         .unallocated()
         .filter_map(|(line, bought, quantity)| Some(Want { line, sku: bought.sku.clone()?, quantity }))
         .collect();
-    if locations.is_empty() {
-        return Sourcing::Nowhere;
-    }
+    let Some(preferred) = locations.first().map(|location| (*location).clone()) else { return Sourcing::Nowhere };
     let whole = locations.iter().find_map(|location| split_over(&[location], &wants, items).ok());
     // No single location has all: the preferred one says what is short where splitting is not allowed.
     let reach = match settings.sourcing.split {
@@ -72,8 +71,8 @@ pub fn source(order: &Order, items: &BTreeMap<Sku, Item>, settings: &ChannelSett
     };
     let planned = whole.map_or_else(|| split_over(reach, &wants, items), Ok);
     match planned {
-        Ok(plan) => Sourcing::Promised(promise(order, plan)),
-        Err((sku, missing)) => Sourcing::Short { sku, missing },
+        Ok(plan) => Sourcing::Promised(promise(order, plan, items)),
+        Err((sku, missing)) => Sourcing::Short { sku, missing, at: preferred },
     }
 }
 
@@ -102,14 +101,23 @@ fn split_over(locations: &[&LocationId], wants: &[Want], items: &BTreeMap<Sku, I
     }
 }
 
-fn promise(order: &Order, plan: Plan) -> Decision {
-    let reserve = |location: &LocationId, want: &Want| StockMove {
-        sku: want.sku.clone(),
-        location: location.clone(),
-        on_hand: 0,
-        available: -i64::from(want.quantity),
-    };
-    let moves = merged(plan.iter().flat_map(|(location, wants)| wants.iter().map(|want| reserve(location, want))));
+/// An order's name, as a number: it decides from which part of a SKU's stock is taken first.
+fn seed(order: &Order) -> u64 {
+    let name = order.id.stream();
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn promise(order: &Order, plan: Plan, items: &BTreeMap<Sku, Item>) -> Decision {
+    let mut wanted: BTreeMap<(&Sku, &LocationId), i64> = BTreeMap::new();
+    for (location, wants) in &plan {
+        for want in wants {
+            *wanted.entry((&want.sku, location)).or_default() += i64::from(want.quantity);
+        }
+    }
+    let moves = wanted.into_iter().filter_map(|((sku, location), quantity)| {
+        Some(items.get(sku)?.reserve((location, quantity), &order.id.connection, seed(order)))
+    });
+    let moves = merged(moves.flatten());
     let events = (order.next_allocation()..).zip(plan).map(|(number, (location, wants))| {
         let lines = wants.iter().map(|want| LineQuantity { line: want.line, quantity: want.quantity }).collect();
         Event::OrderAllocated(Allocation { number, location, lines })

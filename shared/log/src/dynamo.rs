@@ -1,6 +1,8 @@
 //! The store on DynamoDB.
 
-use std::collections::{BTreeMap, HashMap};
+mod stock;
+
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,15 +11,14 @@ use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem, Update};
-use crossdock_domain::ids::{ConnectionId, LocationId};
-use crossdock_domain::item::{Item, StockMove};
-use crossdock_domain::{Commit, Recipient, Sku};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use crossdock_domain::ids::ConnectionId;
+use crossdock_domain::{Commit, Recipient};
 use jiff::Timestamp;
 
 use crate::{
-    AppendError, ConnectionRecord, Connections, Items, Log, Markers, OrderView, Page, Pause, People, StoreError,
-    ViewQuery, Views,
+    AppendError, ConnectionRecord, Connections, Log, Markers, OrderView, Page, Pause, People, StoreError, ViewQuery,
+    Views,
 };
 
 /// Names of the tables. A function is given those that it needs; another's name may be empty.
@@ -29,6 +30,8 @@ pub struct Tables {
     pub people: String,
     /// Items and stock.
     pub items: String,
+    /// What has moved, per SKU and location.
+    pub ledger: String,
     /// Connections.
     pub connections: String,
     /// Idempotency keys and cursors.
@@ -49,9 +52,6 @@ type Row = HashMap<String, AttributeValue>;
 /// How often a write that met another transaction on the same item is tried before the caller is told to wait.
 const CONTENTION_TRIES: u32 = 8;
 
-/// BatchGetItem takes at most so many keys.
-const KEYS_PER_BATCH: usize = 100;
-
 impl Tables {
     /// Names by the variables that the template sets: `LOG_TABLE` and so on.
     #[must_use]
@@ -61,6 +61,7 @@ impl Tables {
             log: name("LOG_TABLE"),
             people: name("PEOPLE_TABLE"),
             items: name("ITEMS_TABLE"),
+            ledger: name("LEDGER_TABLE"),
             connections: name("CONNECTIONS_TABLE"),
             markers: name("MARKERS_TABLE"),
             view: name("VIEW_TABLE"),
@@ -159,30 +160,6 @@ fn parse<T: serde::de::DeserializeOwned>(row: Row, operation: &'static str) -> R
     serde_dynamo::from_item(row).map_err(|error| StoreError { operation, reason: error.to_string() })
 }
 
-/// One update per item: a transaction may touch it only once, so moves of one SKU at several locations are one.
-fn stock_update(table: &str, sku: &Sku, moves: &[&StockMove]) -> Result<TransactWriteItem, StoreError> {
-    let mut update = Update::builder().table_name(table).key("sku", text(sku.as_str()));
-    update = update.expression_attribute_names("#stock", "stock");
-    let (mut sets, mut conditions) = (Vec::new(), Vec::new());
-    for (n, stock) in moves.iter().enumerate() {
-        let path = format!("#stock.#l{n}");
-        update = update.expression_attribute_names(format!("#l{n}"), stock.location.as_str());
-        update = update.expression_attribute_values(format!(":h{n}"), number(stock.on_hand));
-        update = update.expression_attribute_values(format!(":a{n}"), number(stock.available));
-        sets.push(format!("{path}.on_hand = {path}.on_hand + :h{n}, {path}.available = {path}.available + :a{n}"));
-        if stock.available < 0 {
-            update = update.expression_attribute_values(format!(":need{n}"), number(-stock.available));
-            conditions.push(format!("{path}.available >= :need{n}"));
-        } else {
-            conditions.push(format!("attribute_exists({path})"));
-        }
-    }
-    let update = update.update_expression(format!("SET {}", sets.join(", ")));
-    let update = update.condition_expression(conditions.join(" AND ")).build();
-    let update = update.map_err(|e| StoreError { operation: "TransactWriteItems", reason: e.to_string() })?;
-    Ok(TransactWriteItem::builder().update(update).build())
-}
-
 #[async_trait]
 impl Log for Dynamo {
     async fn load(&self, stream: &str, from: u64) -> Result<Vec<Commit>, StoreError> {
@@ -198,9 +175,9 @@ impl Log for Dynamo {
         answer.items.unwrap_or_default().into_iter().map(|row| parse(row, "Query")).collect()
     }
 
-    async fn append(&self, commit: &Commit, moves: &[StockMove]) -> Result<(), AppendError> {
+    async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
         let row = row_of(commit, "PutItem")?;
-        if moves.is_empty() {
+        if commit.moves.is_empty() {
             return self.put_commit(row, commit.seq).await;
         }
         let put = Put::builder().table_name(&self.tables.log).set_item(Some(row));
@@ -208,11 +185,7 @@ impl Log for Dynamo {
             put.condition_expression("attribute_not_exists(#stream)").expression_attribute_names("#stream", "stream");
         let put = put.build().map_err(|e| StoreError { operation: "TransactWriteItems", reason: e.to_string() })?;
         let mut writes = vec![TransactWriteItem::builder().put(put).build()];
-        let mut by_sku: BTreeMap<&Sku, Vec<&StockMove>> = BTreeMap::new();
-        moves.iter().for_each(|stock| by_sku.entry(&stock.sku).or_default().push(stock));
-        for (sku, moves) in by_sku {
-            writes.push(stock_update(&self.tables.items, sku, &moves)?);
-        }
+        writes.extend(stock::writes(&self.tables, commit)?);
         let mut contended = String::new();
         for attempt in 0..CONTENTION_TRIES {
             match self.transact(writes.clone(), commit.seq).await {
@@ -306,35 +279,6 @@ impl Dynamo {
         let key = HashMap::from([("stream".to_owned(), text(key.0)), ("hash".to_owned(), text(key.1))]);
         let row = self.get(&self.tables.people, key, "GetItem").await?;
         Ok(row.and_then(|row| row.get("content")?.as_s().ok().cloned()))
-    }
-}
-
-#[async_trait]
-impl Items for Dynamo {
-    async fn items(&self, skus: &[Sku]) -> Result<BTreeMap<Sku, Item>, StoreError> {
-        let distinct: std::collections::BTreeSet<&Sku> = skus.iter().collect();
-        let distinct: Vec<&Sku> = distinct.into_iter().collect();
-        let mut items = BTreeMap::new();
-        for chunk in distinct.chunks(KEYS_PER_BATCH) {
-            let keys = chunk.iter().map(|sku| HashMap::from([("sku".to_owned(), text(sku.as_str()))])).collect();
-            let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-            let keys = keys.map_err(|e| StoreError { operation: "BatchGetItem", reason: e.to_string() })?;
-            for row in self.rows_of_batch(keys).await? {
-                let item: Item = parse(row, "BatchGetItem")?;
-                items.insert(item.sku.clone(), item);
-            }
-        }
-        Ok(items)
-    }
-
-    async fn open_location(&self, sku: &Sku, location: &LocationId) -> Result<(), StoreError> {
-        let nothing = HashMap::from([("on_hand".to_owned(), number(0)), ("available".to_owned(), number(0))]);
-        let update = self.client.update_item().table_name(&self.tables.items).key("sku", text(sku.as_str()));
-        let update = update.update_expression("SET #stock.#l = if_not_exists(#stock.#l, :nothing)");
-        let update =
-            update.expression_attribute_names("#stock", "stock").expression_attribute_names("#l", location.as_str());
-        let update = update.expression_attribute_values(":nothing", AttributeValue::M(nothing));
-        update.send().await.map(|_| ()).map_err(|error| store_error("UpdateItem", &error))
     }
 }
 

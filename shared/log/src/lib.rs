@@ -2,6 +2,7 @@
 //! contract suite (`tests/contract.rs`) holds both to the same behaviour.
 
 mod dynamo;
+mod ledger;
 mod memory;
 mod view;
 
@@ -9,12 +10,13 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use crossdock_domain::ids::{ConnectionId, LocationId};
-use crossdock_domain::item::{Item, StockMove};
+use crossdock_domain::item::{Item, Shown};
 use crossdock_domain::{Commit, Recipient, Sku};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use dynamo::{Dynamo, Tables};
+pub use ledger::{LedgerPage, LedgerRow, LedgerRows};
 pub use memory::{Memory, Usage};
 pub use view::{OrderView, Page, ViewQuery};
 
@@ -48,8 +50,8 @@ pub trait Log: Send + Sync {
     /// The commits of a stream with `seq >= from`, strongly consistent, in order.
     async fn load(&self, stream: &str, from: u64) -> Result<Vec<Commit>, StoreError>;
 
-    /// Appends one commit, together with the stock that moves with it: all or nothing.
-    async fn append(&self, commit: &Commit, moves: &[StockMove]) -> Result<(), AppendError>;
+    /// Appends one commit, together with the stock that moves with it and its rows of the ledger: all or nothing.
+    async fn append(&self, commit: &Commit) -> Result<(), AppendError>;
 
     /// Streams whose commit of the given number is due in a bucket of the `due` index (eventually consistent).
     async fn due(&self, bucket: &str) -> Result<Vec<(String, u64)>, StoreError>;
@@ -79,6 +81,20 @@ pub trait People: Send + Sync {
 pub trait Items: Send + Sync {
     /// Those of the given SKUs that exist; up to 100 distinct SKUs in one request.
     async fn items(&self, skus: &[Sku]) -> Result<BTreeMap<Sku, Item>, StoreError>;
+
+    /// What has moved of a SKU at a location, newest first; strongly consistent.
+    async fn ledger(&self, sku: &Sku, location: &LocationId, page: &LedgerPage) -> Result<LedgerRows, StoreError>;
+
+    /// Keeps an item's catalogue data (prices, identities, rules), and leaves its stock alone.
+    async fn keep_item(&self, item: &Item) -> Result<(), StoreError>;
+
+    /// Keeps a SKU's stock in so many parts from now on; each has a record at every location that the item has. What
+    /// is in them moves by commits.
+    async fn open_parts(&self, item: &Item, parts: u16) -> Result<(), StoreError>;
+
+    /// Takes note that a storefront shows so many units more (or less) than it did, as far as we know.
+    async fn note_shown(&self, at: (&Sku, &LocationId), channel: &ConnectionId, shown: Shown)
+    -> Result<(), StoreError>;
 
     /// Makes sure that an item has a (possibly zero) stock record at a location.
     async fn open_location(&self, sku: &Sku, location: &LocationId) -> Result<(), StoreError>;

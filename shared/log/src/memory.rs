@@ -5,13 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use crossdock_domain::ids::{ConnectionId, LocationId};
-use crossdock_domain::item::{Item, StockMove};
+use crossdock_domain::item::{Item, Shown, Stock, StockMove};
 use crossdock_domain::{Commit, Recipient, Sku};
 use jiff::Timestamp;
 
+use crate::ledger::{account, entry_at, page_of, rows_of};
 use crate::{
-    AppendError, ConnectionRecord, Connections, Items, Log, Markers, OrderView, Page, Pause, People, StoreError,
-    ViewQuery, Views,
+    AppendError, ConnectionRecord, Connections, Items, LedgerPage, LedgerRow, LedgerRows, Log, Markers, OrderView,
+    Page, Pause, People, StoreError, ViewQuery, Views,
 };
 
 /// The store in memory.
@@ -27,6 +28,9 @@ struct State {
     people: BTreeMap<(String, String), Recipient>,
     deliveries: BTreeMap<String, String>,
     items: BTreeMap<Sku, Item>,
+    /// Parts beyond part 0.
+    parts: BTreeMap<(Sku, u16), BTreeMap<LocationId, Stock>>,
+    ledger: BTreeMap<(String, String), LedgerRow>,
     connections: BTreeMap<ConnectionId, ConnectionRecord>,
     markers: BTreeMap<String, String>,
     views: BTreeMap<String, OrderView>,
@@ -88,7 +92,8 @@ impl Memory {
     /// Every item.
     #[must_use]
     pub fn all_items(&self) -> BTreeMap<Sku, Item> {
-        self.state().items.clone()
+        let state = self.state();
+        state.items.keys().filter_map(|sku| Some((sku.clone(), state.whole(sku)?))).collect()
     }
 }
 
@@ -111,21 +116,43 @@ impl State {
         self.usage.write_units += units(json_bytes(value), 1024);
     }
 
-    fn count_append(&mut self, commit: &Commit, moves: &[StockMove]) {
+    fn count_append(&mut self, commit: &Commit) {
         let bytes = json_bytes(commit);
-        let times = if moves.is_empty() { 1 } else { 2 };
+        let times = if commit.moves.is_empty() { 1 } else { 2 };
         self.usage.log_writes += 1;
         self.usage.log_bytes += bytes;
         self.usage.write_units += times * units(bytes, 1024) + u64::from(commit.due.is_some());
-        for stock in moves {
-            let item = self.items.get(&stock.sku).map_or(0, json_bytes);
-            self.usage.write_units += 2 * units(item, 1024);
+        let records: std::collections::BTreeSet<_> =
+            commit.moves.iter().map(|stock| (&stock.sku, stock.part)).collect();
+        for (sku, part) in records {
+            let size = if part == 0 { self.items.get(sku).map_or(0, json_bytes) } else { 0 };
+            self.usage.write_units += 2 * units(size, 1024);
         }
+        self.usage.write_units += rows_of(commit).iter().map(|row| 2 * units(json_bytes(row), 1024)).sum::<u64>();
     }
 
-    fn covers(&self, stock: &StockMove) -> bool {
-        let at = self.items.get(&stock.sku).and_then(|item| item.stock.get(&stock.location));
-        at.is_some_and(|at| stock.available >= 0 || at.available + stock.available >= 0)
+    fn stock(&mut self, stock: &StockMove) -> Option<&mut Stock> {
+        if stock.part == 0 {
+            return self.items.get_mut(&stock.sku)?.stock.get_mut(&stock.location);
+        }
+        self.parts.get_mut(&(stock.sku.clone(), stock.part))?.get_mut(&stock.location)
+    }
+
+    /// Whether the moves of one record at one location may be: they stand or fall together.
+    fn covers(&mut self, moves: &[&StockMove]) -> bool {
+        let Some(at) = moves.first().and_then(|first| self.stock(first)) else { return false };
+        let change: i64 = moves.iter().map(|stock| stock.available()).sum();
+        let floor = moves.iter().map(|stock| stock.floor).max().unwrap_or(0);
+        let promised = moves.iter().any(|stock| stock.is_promise());
+        let unchanged = moves.iter().filter_map(|stock| stock.seen).all(|seen| at.physical == seen);
+        unchanged && (!promised || at.available + change >= floor)
+    }
+
+    fn whole(&self, sku: &Sku) -> Option<Item> {
+        let item = self.items.get(sku)?.clone();
+        let parts: Vec<_> =
+            (1..item.parts).map(|part| self.parts.get(&(sku.clone(), part)).cloned().unwrap_or_default()).collect();
+        Some(if parts.is_empty() { item } else { item.with_parts(parts) })
     }
 }
 
@@ -140,21 +167,27 @@ impl Log for Memory {
         Ok(commits)
     }
 
-    async fn append(&self, commit: &Commit, moves: &[StockMove]) -> Result<(), AppendError> {
+    async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
         let mut state = self.state();
-        state.count_append(commit, moves);
+        state.count_append(commit);
         let last = state.log.get(&commit.stream).and_then(|commits| commits.last()).map_or(0, |last| last.seq);
         if commit.seq <= last {
             return Err(AppendError::SeqTaken(commit.seq));
         }
-        if !moves.iter().all(|stock| state.covers(stock)) {
+        let mut records: BTreeMap<_, Vec<&StockMove>> = BTreeMap::new();
+        for stock in &commit.moves {
+            records.entry((&stock.sku, stock.part, &stock.location)).or_default().push(stock);
+        }
+        if !records.values().all(|moves| state.covers(moves)) {
             return Err(AppendError::StockShort);
         }
-        for stock in moves {
-            if let Some(at) = state.items.get_mut(&stock.sku).and_then(|item| item.stock.get_mut(&stock.location)) {
-                at.on_hand += stock.on_hand;
-                at.available += stock.available;
+        for stock in &commit.moves {
+            if let Some(at) = state.stock(stock) {
+                at.apply(stock);
             }
+        }
+        for row in rows_of(commit) {
+            state.ledger.insert((row.account.clone(), row.entry.clone()), row);
         }
         state.log.entry(commit.stream.clone()).or_default().push(commit.clone());
         state.appended.push(commit.clone());
@@ -213,11 +246,65 @@ impl People for Memory {
 impl Items for Memory {
     async fn items(&self, skus: &[Sku]) -> Result<BTreeMap<Sku, Item>, StoreError> {
         let mut state = self.state();
-        let found: BTreeMap<Sku, Item> =
-            skus.iter().filter_map(|sku| Some((sku.clone(), state.items.get(sku)?.clone()))).collect();
+        let found: BTreeMap<Sku, Item> = skus.iter().filter_map(|sku| Some((sku.clone(), state.whole(sku)?))).collect();
         state.usage.other_reads += 1;
         state.usage.half_read_units += 2 * found.values().map(|item| units(json_bytes(item), 4096)).sum::<u64>();
         Ok(found)
+    }
+
+    async fn ledger(&self, sku: &Sku, location: &LocationId, page: &LedgerPage) -> Result<LedgerRows, StoreError> {
+        let mut state = self.state();
+        let account = account(sku, location);
+        let since = page.since.map(entry_at).unwrap_or_default();
+        let asked = |row: &&LedgerRow| {
+            let older = page.before.as_ref().is_none_or(|before| row.entry <= *before);
+            row.account == account && row.entry >= since && older
+        };
+        let rows: Vec<LedgerRow> = state.ledger.values().rev().filter(asked).cloned().collect();
+        state.read(&rows, 2);
+        Ok(page_of(rows, page, false))
+    }
+
+    async fn keep_item(&self, item: &Item) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.write(item);
+        let known = state.items.entry(item.sku.clone()).or_insert_with(|| Item::new(item.sku.clone()));
+        known.prices.clone_from(&item.prices);
+        known.identities.clone_from(&item.identities);
+        known.safety.clone_from(&item.safety);
+        known.components.clone_from(&item.components);
+        Ok(())
+    }
+
+    async fn open_parts(&self, item: &Item, parts: u16) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for part in 1..parts {
+            let stock = state.parts.entry((item.sku.clone(), part)).or_default();
+            for location in item.stock.keys() {
+                stock.entry(location.clone()).or_default();
+            }
+        }
+        if let Some(known) = state.items.get_mut(&item.sku) {
+            known.parts = known.parts.max(parts);
+        }
+        state.write(&0);
+        Ok(())
+    }
+
+    async fn note_shown(
+        &self,
+        at: (&Sku, &LocationId),
+        channel: &ConnectionId,
+        shown: Shown,
+    ) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.write(&0);
+        let stock = state.items.get_mut(at.0).and_then(|item| item.stock.get_mut(at.1)).ok_or_else(|| StoreError {
+            operation: "note_shown",
+            reason: format!("{} is not stocked at {}", at.0, at.1),
+        })?;
+        stock.shown.insert(channel.clone(), shown);
+        Ok(())
     }
 
     async fn open_location(&self, sku: &Sku, location: &LocationId) -> Result<(), StoreError> {

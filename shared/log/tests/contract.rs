@@ -11,6 +11,8 @@ mod connections;
 mod facts;
 #[path = "contract/items.rs"]
 mod items;
+#[path = "contract/ledger.rs"]
+mod ledger;
 #[path = "contract/log.rs"]
 mod log;
 #[path = "contract/markers.rs"]
@@ -58,6 +60,9 @@ contract! {
     stock: stock_moves_with_its_fact_or_not_at_all, a_commit_that_lacks_stock_leaves_nothing, two_locations_of_one_sku_are_one_write,
         stock_that_is_nowhere_is_too_little, a_taken_number_is_told_before_missing_stock, the_last_unit_is_promised_once,
         goods_leave_and_arrive, a_location_is_opened_once, an_unknown_item_gets_no_location;
+    ledger: every_move_is_in_the_ledger_newest_first, what_was_not_committed_is_in_no_ledger,
+        every_counter_moves_by_its_channel, a_promise_leaves_the_floor, a_count_holds_only_while_nothing_has_moved,
+        stock_in_parts_is_one_number, the_catalogue_leaves_stock_alone, what_a_storefront_shows_is_remembered;
     people: a_recipient_is_found_by_the_hash_of_its_content, a_recipient_is_found_in_its_own_stream_only,
         a_delivery_is_kept_until_somebody_has_dealt_with_it, the_log_knows_nobody_by_name;
     items: items_are_read_as_they_were_written, more_items_than_one_request_takes, no_items_are_asked_for_and_none_come;

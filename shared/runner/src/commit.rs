@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crossdock_domain::demand::following;
 use crossdock_domain::event::Decision;
+use crossdock_domain::item::{StockMove, merged};
 use crossdock_domain::order::MAX_COMMITS;
 use crossdock_domain::{Commit, Event, Order, OrderId};
 use crossdock_log::{AppendError, Log, StoreError};
@@ -162,8 +164,18 @@ impl Recorder {
             let reason = format!("order {} has {MAX_COMMITS} commits; finish it by hand", order.id);
             return Err(Failure::permanent(crossdock_domain::event::FailureClass::Value, reason).into());
         }
-        let (commit, next) = self.commit_of(order, what, decision.events.clone());
-        match self.log.append(&commit, &decision.moves).await {
+        let (mut commit, mut next) = self.commit_of(order, what, decision);
+        let mut outcome = self.log.append(&commit).await;
+        if outcome == Err(AppendError::StockShort) && !commit.moves.iter().any(StockMove::is_promise) {
+            // It has happened, whatever our stock record says: the fact is kept, reconciliation finds the difference.
+            tracing::error!(order = %order.id, cause = what.0, "stock moved that we do not have on record");
+            let without = Decision::from(decision.events.clone());
+            (commit, next) = self.commit_of(order, what, &without);
+            commit.moves.clear();
+            next.last_hash = commit.hash();
+            outcome = self.log.append(&commit).await;
+        }
+        match outcome {
             Ok(()) => {
                 *order = next;
                 Ok(commit)
@@ -177,9 +189,10 @@ impl Recorder {
     /// The commit, and the order after it. Adds what follows from the facts (a refund that they make due, a return of
     /// what left too late), and `OrderCompleted` when nothing is left to do: in the same commit, so that of two facts
     /// at once the later one sees what the earlier one made due.
-    fn commit_of(&self, order: &Order, what: (&str, &Origin), mut events: Vec<Event>) -> (Commit, Order) {
+    fn commit_of(&self, order: &Order, what: (&str, &Origin), decision: &Decision) -> (Commit, Order) {
         let (cause, origin) = what;
         let now = self.clock.now();
+        let mut events = decision.events.clone();
         let mut next = order.clone();
         events.iter().for_each(|event| next.evolve(event, now));
         events.extend(next.settle_consequences(now));
@@ -199,6 +212,7 @@ impl Recorder {
             prev_hash: order.last_hash.clone(),
             due: next.due(now),
             summary: next.summary(),
+            moves: merged(decision.moves.iter().cloned().chain(following(order, &next))),
             events,
         };
         let mut after = order.clone();

@@ -8,7 +8,9 @@ use crossdock_step::aws::{Environment, EventBridgeBus, SecretsManager, SqsQueue,
 use crossdock_step::outbound::Outbound;
 use crossdock_step::{Bus, Clock, Queue, Secrets, telemetry};
 
-use crate::{Calls, Directory, Recorder, Runner, Step, StepFunction};
+use crossdock_domain::ConnectionId;
+
+use crate::{Calls, Directory, Recorder, Runner, Step, StepFunction, StockKeeper};
 
 /// The longest that an outside system may take to answer: less than any function's time-out, so that a call that
 /// hangs is seen as in doubt by us and not as our own death.
@@ -39,6 +41,20 @@ impl Wiring {
     #[must_use]
     pub fn recorder(&self) -> Recorder {
         Recorder::new(self.store.clone(), self.clock.clone())
+    }
+
+    /// Records documents of stock.
+    #[must_use]
+    pub fn stock_keeper(&self) -> StockKeeper {
+        StockKeeper::new(self.store.clone(), self.store.clone(), self.clock.clone())
+    }
+
+    /// The connection that a variable names.
+    ///
+    /// # Errors
+    /// The variable is missing, or names none.
+    pub fn connection(&self, name: &str) -> Result<ConnectionId, String> {
+        variable(name)?.parse().map_err(|error| format!("{name}: {error}"))
     }
 
     /// The connections.

@@ -26,8 +26,17 @@ use crate::{Clock, json};
 const TOKEN_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Everything a caller may be allowed to do.
-pub const ALL_SCOPES: [&str; 7] =
-    ["orders:write", "orders:read", "returns:write", "checkout:validate", "ops:read", "ops:write", "inventory:write"];
+pub const ALL_SCOPES: [&str; 9] = [
+    "orders:write",
+    "orders:read",
+    "returns:write",
+    "checkout:validate",
+    "ops:read",
+    "ops:write",
+    "inventory:write",
+    "inventory:read",
+    "catalogue:write",
+];
 
 /// Who may ask for tokens, and what the tokens say.
 #[derive(Clone, Debug, Serialize, Deserialize)]

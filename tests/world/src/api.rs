@@ -43,8 +43,12 @@ impl Reply {
 pub type Caller<'a> = (&'a str, &'a str, &'a str);
 
 /// A caller with every scope, on every connection.
-pub const EVERYBODY: Caller<'static> =
-    ("tester", "orders:write orders:read returns:write checkout:validate ops:read ops:write inventory:write", "*");
+pub const EVERYBODY: Caller<'static> = (
+    "tester",
+    "orders:write orders:read returns:write checkout:validate ops:read ops:write inventory:write inventory:read \
+     catalogue:write",
+    "*",
+);
 
 /// A call of any route.
 #[derive(Debug, Clone)]
@@ -157,6 +161,9 @@ impl World {
                 ("POST", "/checkout/validations") => functions.validate_checkout.handle(event).await,
                 ("POST", "/webhooks/{connection}") => functions.receive_webhook.handle(event).await,
                 ("GET", "/orders" | "/orders/{order_id}") => functions.read_order.handle(event).await,
+                (_, path) if path.starts_with("/inventory") || path.starts_with("/catalogue") => {
+                    functions.manage_stock.handle(event).await
+                }
                 _ => functions.operate.handle(event).await,
             }
         };
@@ -238,6 +245,41 @@ impl World {
     pub async fn receive_stock(&mut self, receipt: &Value) -> Reply {
         let body = receipt.to_string();
         self.call(Some(EVERYBODY), &Call::post("/inventory/receipts", body.as_bytes())).await
+    }
+
+    /// Sends a document of stock: `receipts`, `counts`, `adjustments` or `transfers`.
+    pub async fn tell_stock(&mut self, kind: &str, document: &Value) -> Reply {
+        let (resource, body) = (format!("/inventory/{kind}"), document.to_string());
+        self.call(Some(EVERYBODY), &Call::post(&resource, body.as_bytes())).await
+    }
+
+    /// Asks `GET /v1/inventory/items/{sku}`.
+    pub async fn levels(&mut self, sku: &str) -> Reply {
+        self.call(Some(EVERYBODY), &Call::get("/inventory/items/{sku}").at(&[("sku", sku)])).await
+    }
+
+    /// Every entry of `GET /v1/inventory/items/{sku}/ledger`, newest first, and what there was before the first.
+    pub async fn ledger(&mut self, sku: &str, location: &str) -> (Vec<Value>, Value) {
+        let mut entries = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut query = vec![("location", location)];
+            query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+            let call = Call::get("/inventory/items/{sku}/ledger");
+            let page = self.call(Some(EVERYBODY), &call.at(&[("sku", sku)]).asking(&query)).await.json();
+            entries.extend(page["entries"].as_array().cloned().unwrap_or_default());
+            cursor = page["next_cursor"].as_str().map(str::to_owned);
+            if cursor.is_none() {
+                return (entries, page["opening"].clone());
+            }
+        }
+    }
+
+    /// Sends `PUT /v1/catalogue/items/{sku}`.
+    pub async fn keep_item(&mut self, sku: &str, item: &Value) -> Reply {
+        let body = item.to_string();
+        let call = Call { method: Method::PUT, ..Call::post("/catalogue/items/{sku}", body.as_bytes()) };
+        self.call(Some(EVERYBODY), &call.at(&[("sku", sku)])).await
     }
 
     /// Delivers a webhook; `None` when the function died before it answered.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use crossdock_domain::ids::LocationId;
+use crossdock_domain::ids::{ConnectionId, LocationId};
 use crossdock_domain::item::{Item, Stock};
 use crossdock_domain::{Commit, Order, OrderId, Sku};
 use crossdock_log::{ConnectionRecord, Memory, Usage};
@@ -156,6 +156,7 @@ impl World {
             calls: Calls { http: Arc::new(http), secrets: Arc::new(secrets) },
             traffic: traffic.clone(),
             plan: plan.clone(),
+            erp: erp(),
         };
         let opening = store.all_items().values().flat_map(opening_of).collect();
         let seed = options.style.seed().unwrap_or_default();
@@ -208,7 +209,7 @@ impl World {
             said.map_or(0, |(_, units)| *units)
         };
         for (location, at) in &mut item.stock {
-            *at = Stock { on_hand: units(location), available: units(location) };
+            *at = Stock::of(units(location));
         }
         assert!(stock.iter().all(|(name, _)| item.stock.keys().any(|l| l.as_str() == *name)), "no such location");
         self.opening.extend(opening_of(&item));
@@ -591,6 +592,11 @@ fn secrets(shopify: &ShopifyConfig, shipbob: &ShipBobConfig, key: &KeyPair) -> W
     let erp = json!({ "client_id": CLIENT.0, "certificate_id": CLIENT.1, "private_key": key.private });
     let all = [("shopify-uk", shop), ("shipbob", warehouse), ("netsuite", erp)];
     WorldSecrets(all.into_iter().map(|(name, secret)| (name.to_owned(), Secret::new(secret))).collect())
+}
+
+fn erp() -> ConnectionId {
+    let Ok(erp) = "netsuite".parse() else { panic!("the ERP's name is none") };
+    erp
 }
 
 fn opening_of(item: &Item) -> Vec<((Sku, LocationId), i64)> {

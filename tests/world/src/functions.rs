@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use capture_exception::{ALLOCATION, CaptureException, ERP, FULFILLMENT, STOREFRONT, Source};
-use crossdock_runner::{Calls, Connectors, Directory, Recorder, Runner, Step, StepFunction};
+use crossdock_domain::ConnectionId;
+use crossdock_runner::{Calls, Connectors, Directory, Recorder, Runner, Step, StepFunction, StockKeeper};
 use crossdock_step::{Clock, Queue};
 
 use crate::ports::{CrashPlan, Store, Traffic, WorldBus, WorldQueue};
@@ -17,6 +18,7 @@ pub(crate) struct Functions {
     pub(crate) validate_checkout: validate_checkout::ValidateCheckout,
     pub(crate) read_order: read_order::ReadOrder,
     pub(crate) operate: operate::Operate,
+    pub(crate) manage_stock: manage_stock::ManageStock,
     pub(crate) receive_webhook: receive_webhook::ReceiveWebhook,
     pub(crate) translate_inbound: translate_inbound::TranslateInbound,
     pub(crate) allocate_order: allocate_order::Function,
@@ -33,6 +35,7 @@ pub(crate) struct Parts {
     pub(crate) calls: Calls,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) plan: Arc<CrashPlan>,
+    pub(crate) erp: ConnectionId,
 }
 
 impl Parts {
@@ -119,6 +122,13 @@ impl Parts {
                 items: store.clone(),
                 people: store.clone(),
                 inbound: self.queue("InboundQueue"),
+            },
+            manage_stock: manage_stock::ManageStock {
+                keeper: StockKeeper::new(store.clone(), store.clone(), self.clock.clone()),
+                items: store.clone(),
+                directory: directory.clone(),
+                clock: self.clock.clone(),
+                erp: self.erp.clone(),
             },
             receive_webhook: receive_webhook::ReceiveWebhook {
                 directory: directory.clone(),

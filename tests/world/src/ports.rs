@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use axum::Router;
 use bytes::Bytes;
 use crossdock_domain::ids::{ConnectionId, LocationId};
-use crossdock_domain::item::{Item, StockMove};
+use crossdock_domain::item::{Item, Shown};
 use crossdock_domain::{Commit, Recipient, Sku};
 use crossdock_log::{
-    AppendError, ConnectionRecord, Connections, Items, Log, Markers, Memory, OrderView, Page, Pause, People,
-    StoreError, ViewQuery, Views,
+    AppendError, ConnectionRecord, Connections, Items, LedgerPage, LedgerRows, Log, Markers, Memory, OrderView, Page,
+    Pause, People, StoreError, ViewQuery, Views,
 };
 use crossdock_step::outbound::{Http, HttpError};
 use crossdock_step::{Bus, BusEntry, Failure, Queue, Secret, Secrets};
@@ -117,8 +117,8 @@ impl Log for Store {
     async fn load(&self, stream: &str, from: u64) -> Result<Vec<Commit>, StoreError> {
         self.memory.load(stream, from).await
     }
-    async fn append(&self, commit: &Commit, moves: &[StockMove]) -> Result<(), AppendError> {
-        self.plan.around(self.memory.append(commit, moves)).await
+    async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
+        self.plan.around(self.memory.append(commit)).await
     }
     async fn due(&self, bucket: &str) -> Result<Vec<(String, u64)>, StoreError> {
         self.memory.due(bucket).await
@@ -148,6 +148,23 @@ impl People for Store {
 impl Items for Store {
     async fn items(&self, skus: &[Sku]) -> Result<BTreeMap<Sku, Item>, StoreError> {
         self.memory.items(skus).await
+    }
+    async fn ledger(&self, sku: &Sku, location: &LocationId, page: &LedgerPage) -> Result<LedgerRows, StoreError> {
+        self.memory.ledger(sku, location, page).await
+    }
+    async fn keep_item(&self, item: &Item) -> Result<(), StoreError> {
+        self.plan.around(self.memory.keep_item(item)).await
+    }
+    async fn open_parts(&self, item: &Item, parts: u16) -> Result<(), StoreError> {
+        self.plan.around(self.memory.open_parts(item, parts)).await
+    }
+    async fn note_shown(
+        &self,
+        at: (&Sku, &LocationId),
+        channel: &ConnectionId,
+        shown: Shown,
+    ) -> Result<(), StoreError> {
+        self.plan.around(self.memory.note_shown(at, channel, shown)).await
     }
     async fn open_location(&self, sku: &Sku, location: &LocationId) -> Result<(), StoreError> {
         self.plan.around(self.memory.open_location(sku, location)).await

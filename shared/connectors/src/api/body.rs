@@ -62,7 +62,7 @@ pub(super) fn invalid(detail: impl Into<String>) -> Wrong {
     Wrong(FaultKind::Invalid, detail.into())
 }
 
-fn shape(detail: &str) -> Wrong {
+pub(super) fn shape(detail: &str) -> Wrong {
     Wrong(FaultKind::Malformed, detail.to_owned())
 }
 

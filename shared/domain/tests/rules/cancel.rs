@@ -8,8 +8,9 @@ use crossdock_domain::shipping::{ShipmentReport, record_shipment};
 use crossdock_domain::{Event, Hold, HoldCode, Order, Sku, Status, TaskKind, TenderStatus};
 
 use crate::samples::{
-    accepted, after, all_done, allocated, at, cancelled, document, given, gone, kinds, line, minor, moved, ordinary,
-    paid, reason_codes, refund_totals, requested, settled, shipped, sku, tender, units, unpaid, whole, with_3pl,
+    accepted, after, all_done, allocated, at, cancelled, document, given, gone, kinds, line, minor, moved, moves,
+    ordinary, paid, reason_codes, refund_totals, requested, settled, shipped, sku, tender, units, unpaid, whole,
+    with_3pl,
 };
 
 fn wanted(lines: &[(&str, u32)]) -> CancelCommand {
@@ -94,7 +95,7 @@ fn the_3pl_is_asked_before_money_goes_back() {
     assert_eq!(kinds(&order), ["cancel_fulfillment:F1", "post_sales_order:SO"]);
     assert_eq!(refund_totals(&order), Vec::<i64>::new());
     let answer = stop_answered(&order, 1, &told(&[("TEE", 2), ("MUG", 1)]));
-    assert_eq!(answer.moves, [moved("TEE", 0, 2), moved("MUG", 0, 1)], "the stock is free again");
+    assert_eq!(moves(&answer), [moved("TEE", 0, 2), moved("MUG", 0, 1)], "the stock is free again");
     let order = after(&order, answer);
     assert_eq!(refund_totals(&order), [ordinary().total.get()]);
     assert_eq!(kinds(&order), ["issue_refund:R1", "post_sales_order:SO"]);
@@ -118,7 +119,7 @@ fn what_is_too_late_is_delivered_and_becomes_a_return_at_once() {
     let order = after_cancel(&given(with_3pl()), &all());
     let answer = stop_answered(&order, 1, &[]);
     let stop = Stop { number: 1, stopped: vec![], too_late: units(&whole()), answered: true };
-    assert_eq!((&answer.events, &answer.moves), (&vec![Event::FulfillmentStopped(stop)], &vec![]));
+    assert_eq!((&answer.events, moves(&answer)), (&vec![Event::FulfillmentStopped(stop)], vec![]));
     let order = after(&order, answer);
     assert_eq!((order.wanted(0), order.cancelled(0), order.overtaken(0)), (2, 0, 2));
     let back = &order.reversals.returns.get(&1).unwrap().fact;
@@ -172,7 +173,7 @@ fn an_answer_tells_all_that_was_stopped_so_far() {
     let order = after(&order, stopped_by_3pl(&order, 1, &told(&[("TEE", 1)])));
     let order = after_cancel(&order, &all());
     let answer = stop_answered(&order, 1, &told(&[("TEE", 2), ("MUG", 1)]));
-    assert_eq!(answer.moves, [moved("TEE", 0, 1), moved("MUG", 0, 1)]);
+    assert_eq!(moves(&answer), [moved("TEE", 0, 1), moved("MUG", 0, 1)]);
     assert_eq!((after(&order, answer).stopped(0)), 2);
 }
 
@@ -180,7 +181,7 @@ fn an_answer_tells_all_that_was_stopped_so_far() {
 fn what_the_3pl_stops_by_itself_is_cancelled_and_paid_back() {
     let order = given(with_3pl());
     let stopped = stopped_by_3pl(&order, 1, &told(&[("TEE", 1)]));
-    assert_eq!(stopped.moves, [moved("TEE", 0, 1)]);
+    assert_eq!(moves(&stopped), [moved("TEE", 0, 1)]);
     let order = after(&order, stopped);
     let known = &order.reversals.cancellations.get(&1).unwrap().fact;
     assert_eq!(
@@ -282,7 +283,7 @@ fn a_unit_that_is_cancelled_twice_is_one_return_and_one_refund() {
 fn short_of_tees() -> Event {
     let task = TaskId { kind: TaskKind::Allocate, document: "A1".into() };
     let (class, waits_on) = (FailureClass::Stock, WaitsOn::Sku(sku("TEE")));
-    Event::TaskParked(Parked { task, class, reason: "1 x TEE are missing".into(), waits_on })
+    Event::TaskParked(Parked { task, class, reason: "1 x TEE are missing".into(), waits_on, at: None })
 }
 
 /// What is left may be there, or may be of other SKUs: nobody would look before tees arrive.

@@ -22,6 +22,7 @@ fn commit(seq: u64, prev_hash: String, events: Vec<Event>) -> Commit {
         due: None,
         summary: given([]).summary(),
         events,
+        moves: Vec::new(),
     }
 }
 
@@ -86,6 +87,7 @@ fn every_event() -> Vec<Event> {
         class: FailureClass::Stock,
         reason: "2 x TEE are missing".into(),
         waits_on,
+        at: None,
     };
     let receipt = json!({ "receipt_id": "R-1", "location": "LON1", "lines": [{ "sku": "TEE", "quantity": 3 }] });
     let application =
@@ -114,6 +116,37 @@ fn every_event() -> Vec<Event> {
         Event::OrderCompleted {},
         Event::StockReceived(serde_json::from_value(receipt).unwrap()),
     ]
+}
+
+/// One of every kind of fact about stock.
+fn every_document_of_stock() -> Vec<Event> {
+    let paper = document("ST", None);
+    let facts = [
+        (
+            "StockCounted",
+            json!({ "count_id": "C", "source": "shipbob", "location": "LON1", "counted_at": at(5), "erp": "netsuite",
+            "lines": [{ "sku": "TEE", "counted": 4, "quarantine": 1, "difference": -2, "quarantine_difference": 1, "stale": true }] }),
+        ),
+        (
+            "StockAdjusted",
+            json!({ "adjustment_id": "A", "location": "LON1", "reason": "lost", "adjusted_at": at(5),
+            "lines": [{ "sku": "TEE", "on_hand": -1, "quarantine": 0 }] }),
+        ),
+        (
+            "StockTransferred",
+            json!({ "transfer_id": "T", "from": "LON1", "to": "MAN1", "stage": "dispatched", "moved_at": at(5),
+            "lines": [{ "sku": "TEE", "quantity": 1 }] }),
+        ),
+        ("StockPosted", json!({ "of": 1, "document": paper })),
+        ("StockParked", json!({ "class": "mapping", "reason": "TEE has no identity in netsuite" })),
+        ("StockReleased", json!({})),
+        ("StockSpread", json!({ "sku": "TEE", "parts": 8 })),
+        ("ShortageFound", json!({ "number": 1, "sku": "TEE", "missing": 2 })),
+    ];
+    facts
+        .into_iter()
+        .map(|(kind, data)| serde_json::from_value(json!({ "type": format!("{kind}.v1"), "data": data })).unwrap())
+        .collect()
 }
 
 /// One of every kind of fact about what is taken back.
@@ -177,7 +210,7 @@ fn every_reversal() -> Vec<Event> {
 #[test]
 fn every_fact_reads_as_it_was_written_and_says_its_type() {
     let mut types: Vec<&str> = Event::TYPES.to_vec();
-    for event in every_event().into_iter().chain(every_reversal()) {
+    for event in every_event().into_iter().chain(every_reversal()).chain(every_document_of_stock()) {
         let text = serde_json::to_string(&event).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["type"], event.type_name());

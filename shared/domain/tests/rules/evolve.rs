@@ -19,7 +19,13 @@ fn kinds(order: &Order) -> Vec<String> {
 }
 
 fn parked(task: TaskId, waits_on: WaitsOn) -> Event {
-    Event::TaskParked(Parked { task, class: FailureClass::Stock, reason: "2 x TEE are missing".into(), waits_on })
+    Event::TaskParked(Parked {
+        task,
+        class: FailureClass::Stock,
+        reason: "2 x TEE are missing".into(),
+        waits_on,
+        at: None,
+    })
 }
 
 fn held(code: HoldCode) -> Event {
@@ -310,6 +316,14 @@ fn subject(event: &Event) -> String {
         | Event::DisputeSettled { .. }
         | Event::OrderCompleted {}
         | Event::StockReceived(_)
+        | Event::StockCounted(_)
+        | Event::StockAdjusted(_)
+        | Event::StockTransferred(_)
+        | Event::StockPosted(_)
+        | Event::StockParked(_)
+        | Event::StockReleased {}
+        | Event::StockSpread { .. }
+        | Event::ShortageFound(_)
         | Event::Unknown(_) => serde_json::to_string(event).unwrap(),
     }
 }

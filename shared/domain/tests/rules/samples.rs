@@ -54,13 +54,12 @@ pub fn settings() -> ChannelSettings {
 }
 
 pub fn item(name: &str, stock: &[(&str, i64)]) -> Item {
-    let stock =
-        stock.iter().map(|(location, units)| (location.parse().unwrap(), Stock { on_hand: *units, available: *units }));
+    let stock = stock.iter().map(|(location, units)| (location.parse().unwrap(), Stock::of(*units)));
     Item {
-        sku: sku(name),
         prices: BTreeMap::from([("GBP".parse().unwrap(), minor(1000)), ("EUR".parse().unwrap(), minor(1200))]),
         identities: ["shipbob", "netsuite"].map(|system| (system.parse().unwrap(), format!("{system}-{name}"))).into(),
         stock: stock.collect(),
+        ..Item::new(sku(name))
     }
 }
 
@@ -273,8 +272,22 @@ pub fn reason_codes<T: std::fmt::Debug>(answer: Result<T, Vec<Reason>>) -> Vec<&
     answer.unwrap_err().into_iter().map(|reason| reason.code).collect()
 }
 
-pub fn moved(name: &str, on_hand: i64, available: i64) -> StockMove {
-    StockMove { sku: sku(name), location: "LON1".parse().unwrap(), on_hand, available }
+/// SKU, location, change of what is there and of what may be promised.
+pub type Moved = (String, String, i64, i64);
+
+pub fn moved_at(name: &str, location: &str, on_hand: i64, available: i64) -> Moved {
+    (name.into(), location.into(), on_hand, available)
+}
+
+pub fn moved(name: &str, on_hand: i64, available: i64) -> Moved {
+    moved_at(name, "LON1", on_hand, available)
+}
+
+/// What a decision moves.
+pub fn moves(decision: &Decision) -> Vec<Moved> {
+    let told =
+        |stock: &StockMove| moved_at(stock.sku.as_str(), stock.location.as_str(), stock.on_hand, stock.available());
+    decision.moves.iter().map(told).collect()
 }
 
 /// A cancellation that came through our API.

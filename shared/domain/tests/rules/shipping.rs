@@ -1,11 +1,10 @@
 //! What a report of the 3PL means.
 
 use crossdock_domain::event::{Decision, Tracking};
-use crossdock_domain::item::StockMove;
 use crossdock_domain::shipping::{ShipmentReport, record_shipment};
 use crossdock_domain::{Event, HoldCode, Order, Status};
 
-use crate::samples::{accepted, allocated, at, given, line, paid, sku, units, unpaid};
+use crate::samples::{accepted, allocated, at, given, line, moved, moves, paid, sku, units, unpaid};
 
 /// Two lines of tees and one of mugs, all promised in London.
 fn promised() -> Order {
@@ -50,14 +49,9 @@ fn a_shipment_is_recorded_with_the_stock_that_leaves() {
     assert_eq!((shipment.number, shipment.allocation, shipment.location.as_str()), (1, 1, "LON1"));
     assert_eq!(shipment.lines, units(&[(0, 2), (1, 1), (2, 3)]));
     assert_eq!((shipment.shipped_at, shipment.tracking[0].number.as_str()), (at(7200), "RMS1"));
-    let left = |name: &str, units: i64| StockMove {
-        sku: sku(name),
-        location: "LON1".parse().unwrap(),
-        on_hand: -units,
-        available: 0,
-    };
+    let left = |name: &str, units: i64| moved(name, -units, 0);
     assert_eq!(
-        decision.moves,
+        moves(&decision),
         [left("TEE", 5), left("MUG", 1)],
         "what was reserved leaves; what may be promised stays"
     );

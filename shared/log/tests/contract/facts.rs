@@ -28,7 +28,7 @@ pub async fn every_published_fact_survives(subject: &Subject) {
     for (stream, event) in (0..).map(|n| format!("order#a#{n}")).zip(events) {
         assert!(!matches!(event, Event::Unknown(_)), "{event:?}");
         let commit = commit_of(&stream, 1, vec![event]);
-        subject.store.append(&commit, &[]).await.unwrap();
+        subject.store.append(&commit).await.unwrap();
         let read = subject.store.load(&stream, 1).await.unwrap();
         assert_eq!(read[0].hash(), commit.hash(), "the chain holds on what is read");
         assert_eq!(read, [commit]);
@@ -40,7 +40,7 @@ pub async fn a_fact_of_an_unknown_type_survives_byte_for_byte(subject: &Subject)
     let event: Event = serde_json::from_str(text).unwrap();
     assert!(matches!(event, Event::Unknown(_)));
     let written = Commit { events: vec![event], ..commit(1) };
-    subject.store.append(&written, &[]).await.unwrap();
+    subject.store.append(&written).await.unwrap();
     let read = subject.store.load(STREAM, 1).await.unwrap();
     assert_eq!(serde_json::to_string(&read[0].events[0]).unwrap(), text);
     assert_eq!(read[0].hash(), written.hash());
@@ -50,6 +50,6 @@ pub async fn texts_of_any_script_survive(subject: &Subject) {
     let texts = ["", " ", "a\u{0}b", "CAFE\u{301}", "\u{202e}txet", "👩\u{200d}👧", "\u{fffd}", "\"\\/\n\t", "商品"];
     let holds = texts.map(|text| Hold::new(HoldCode::Unreadable, text)).to_vec();
     let written = Commit { events: vec![Event::OrderHeld { holds }], ..commit(1) };
-    subject.store.append(&written, &[]).await.unwrap();
+    subject.store.append(&written).await.unwrap();
     assert_eq!(subject.store.load(STREAM, 1).await.unwrap(), [written]);
 }

@@ -9,7 +9,7 @@ use crate::subject::Subject;
 pub async fn items_are_read_as_they_were_written(subject: &Subject) {
     let mut full = item("CAF\u{c9} 👕/1", &[("LON1", 5), ("MAN1", 0)]);
     full.prices.insert("JPY".parse().unwrap(), Minor::new(-1).unwrap());
-    full.stock.insert("OFF-1".parse().unwrap(), Stock { on_hand: 3, available: -2 });
+    full.stock.insert("OFF-1".parse().unwrap(), Stock { on_hand: 3, available: -2, ..Stock::default() });
     let bare = Item { prices: [].into(), identities: [].into(), ..item("BARE", &[]) };
     subject.back.put_item(full.clone()).await;
     subject.back.put_item(bare.clone()).await;

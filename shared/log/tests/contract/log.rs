@@ -28,7 +28,7 @@ pub async fn what_is_appended_is_read_as_it_was_written(subject: &Subject) {
     full.events.push(Event::OrderCompleted {});
     let bare = Commit { prev_hash: String::new(), events: Vec::new(), ..commit(2) };
     for commit in [&full, &bare] {
-        subject.store.append(commit, &[]).await.unwrap();
+        subject.store.append(commit).await.unwrap();
     }
     assert_eq!(subject.store.load(STREAM, 1).await.unwrap(), [full, bare]);
 }
@@ -36,7 +36,7 @@ pub async fn what_is_appended_is_read_as_it_was_written(subject: &Subject) {
 pub async fn commits_come_in_order_and_without_gaps(subject: &Subject) {
     assert_eq!(subject.store.load(STREAM, 1).await.unwrap(), []);
     for seq in 1..=12 {
-        subject.store.append(&commit(seq), &[]).await.unwrap();
+        subject.store.append(&commit(seq)).await.unwrap();
     }
     let numbers = |commits: Vec<Commit>| commits.iter().map(|commit| commit.seq).collect::<Vec<_>>();
     assert_eq!(numbers(subject.store.load(STREAM, 1).await.unwrap()), (1..=12).collect::<Vec<_>>());
@@ -45,19 +45,15 @@ pub async fn commits_come_in_order_and_without_gaps(subject: &Subject) {
 }
 
 pub async fn a_number_is_given_once(subject: &Subject) {
-    subject.store.append(&commit(1), &[]).await.unwrap();
+    subject.store.append(&commit(1)).await.unwrap();
     let other = Commit { cause: "somebody else".into(), ..commit(1) };
-    assert_eq!(subject.store.append(&other, &[]).await, Err(AppendError::SeqTaken(1)));
+    assert_eq!(subject.store.append(&other).await, Err(AppendError::SeqTaken(1)));
     assert_eq!(subject.store.load(STREAM, 1).await.unwrap(), [commit(1)]);
 }
 
 pub async fn a_writer_finds_its_own_commit_after_a_conflict(subject: &Subject) {
-    subject.store.append(&commit(1), &[]).await.unwrap();
-    assert_eq!(
-        subject.store.append(&commit(1), &[]).await,
-        Err(AppendError::SeqTaken(1)),
-        "its answer was lost on the way"
-    );
+    subject.store.append(&commit(1)).await.unwrap();
+    assert_eq!(subject.store.append(&commit(1)).await, Err(AppendError::SeqTaken(1)), "its answer was lost on the way");
     let found = subject.store.load(STREAM, 1).await.unwrap();
     assert_eq!(found.iter().filter(|known| known.cause == commit(1).cause).count(), 1);
 }
@@ -66,9 +62,7 @@ pub async fn of_many_writers_one_wins(subject: &Subject) {
     let writers: Vec<_> = (0..12)
         .map(|writer| {
             let store = subject.store.clone();
-            tokio::spawn(
-                async move { store.append(&Commit { cause: format!("writer {writer}"), ..commit(1) }, &[]).await },
-            )
+            tokio::spawn(async move { store.append(&Commit { cause: format!("writer {writer}"), ..commit(1) }).await })
         })
         .collect();
     let mut won = Vec::new();
@@ -85,9 +79,9 @@ pub async fn of_many_writers_one_wins(subject: &Subject) {
 
 pub async fn streams_do_not_touch_one_another(subject: &Subject) {
     let neighbour = commit_of("order#shopify-uk#50012", 1, vec![]);
-    subject.store.append(&commit(1), &[]).await.unwrap();
-    subject.store.append(&neighbour, &[]).await.unwrap();
-    subject.store.append(&commit(2), &[]).await.unwrap();
+    subject.store.append(&commit(1)).await.unwrap();
+    subject.store.append(&neighbour).await.unwrap();
+    subject.store.append(&commit(2)).await.unwrap();
     assert_eq!(subject.store.load(STREAM, 1).await.unwrap().len(), 2);
     assert_eq!(subject.store.load("order#shopify-uk#50012", 1).await.unwrap(), [neighbour]);
 }
@@ -95,7 +89,7 @@ pub async fn streams_do_not_touch_one_another(subject: &Subject) {
 pub async fn the_last_number_is_known(subject: &Subject) {
     assert_eq!(subject.store.last_seq(STREAM).await.unwrap(), 0);
     for seq in 1..=11 {
-        subject.store.append(&commit(seq), &[]).await.unwrap();
+        subject.store.append(&commit(seq)).await.unwrap();
         assert_eq!(subject.store.last_seq(STREAM).await.unwrap(), seq);
     }
     assert_eq!(subject.store.last_seq("order#shopify-uk#500").await.unwrap(), 0);
@@ -111,7 +105,7 @@ pub async fn what_is_due_is_found_by_its_bucket(subject: &Subject) {
         commit_of("order#a#4", 1, vec![]),
     ];
     for commit in &commits {
-        subject.store.append(commit, &[]).await.unwrap();
+        subject.store.append(commit).await.unwrap();
     }
     let mut found = subject.store.due("100#0").await.unwrap();
     found.sort();

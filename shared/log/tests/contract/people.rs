@@ -59,7 +59,7 @@ pub async fn the_log_knows_nobody_by_name(subject: &Subject) {
     }});
     let accepted: Event = serde_json::from_value(accepted).unwrap();
     assert!(matches!(accepted, Event::OrderAccepted(_)));
-    subject.store.append(&Commit { events: vec![accepted], ..commit(1) }, &[]).await.unwrap();
+    subject.store.append(&Commit { events: vec![accepted], ..commit(1) }).await.unwrap();
     let text = subject.back.log_text().await;
     assert!(text.contains(&hash), "the order names its recipient by the hash: {text}");
     for personal in ["Zo", "ngstr", "Example Ltd", "High Street", "Leeds", "LS1", "@example"] {

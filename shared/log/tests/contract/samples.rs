@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crossdock_domain::commit::Summary;
 use crossdock_domain::event::{HoldCode, StockReceipt};
-use crossdock_domain::item::{Item, Stock, StockMove};
+use crossdock_domain::item::{Item, Movement, Stock, StockMove};
 use crossdock_domain::{Commit, Event, Minor, Sku};
 use jiff::Timestamp;
 
@@ -33,7 +33,13 @@ pub fn commit_of(stream: &str, seq: u64, events: Vec<Event>) -> Commit {
             placed_at: at(0),
         },
         events,
+        moves: Vec::new(),
     }
+}
+
+/// A commit with the stock that moves with it.
+pub fn moving(commit: Commit, moves: &[StockMove]) -> Commit {
+    Commit { moves: moves.to_vec(), ..commit }
 }
 
 pub fn commit(seq: u64) -> Commit {
@@ -42,7 +48,8 @@ pub fn commit(seq: u64) -> Commit {
 
 /// A receipt, whose commit moves stock.
 pub fn receipt(stream: &str) -> Commit {
-    let receipt = StockReceipt { receipt_id: "R-1".into(), location: "LON1".parse().unwrap(), lines: Vec::new() };
+    let receipt =
+        StockReceipt { receipt_id: "R-1".into(), location: "LON1".parse().unwrap(), lines: Vec::new(), erp: None };
     commit_of(stream, 1, vec![Event::StockReceived(receipt)])
 }
 
@@ -51,20 +58,24 @@ pub fn sku(name: &str) -> Sku {
 }
 
 pub fn item(name: &str, stock: &[(&str, i64)]) -> Item {
-    let place =
-        |(location, units): &(&str, i64)| (location.parse().unwrap(), Stock { on_hand: *units, available: *units });
+    let place = |(location, units): &(&str, i64)| (location.parse().unwrap(), Stock::of(*units));
     Item {
-        sku: sku(name),
         prices: BTreeMap::from([("GBP".parse().unwrap(), Minor::new(1999).unwrap())]),
         identities: BTreeMap::from([("netsuite".parse().unwrap(), "501".into())]),
         stock: stock.iter().map(place).collect(),
+        ..Item::new(sku(name))
     }
 }
 
+/// Goods that come in or leave: what is there, and what of it is promised.
 pub fn moved(name: &str, location: &str, (on_hand, available): (i64, i64)) -> StockMove {
-    StockMove { sku: sku(name), location: location.parse().unwrap(), on_hand, available }
+    let why = if on_hand < 0 { Movement::Shipped } else { Movement::Received };
+    let reserved = on_hand - available;
+    let channel = (reserved != 0).then(|| "shopify-uk".parse().unwrap());
+    StockMove { on_hand, reserved, channel, ..StockMove::new(why, sku(name), location.parse().unwrap()) }
 }
 
 pub fn reserved(name: &str, location: &str, units: i64) -> StockMove {
-    moved(name, location, (0, -units))
+    let channel = Some("shopify-uk".parse().unwrap());
+    StockMove { reserved: units, channel, ..StockMove::new(Movement::Reserved, sku(name), location.parse().unwrap()) }
 }

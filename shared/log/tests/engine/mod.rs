@@ -40,6 +40,7 @@ async fn create_tables(client: &Client) {
     create(client, "log", (text("stream"), Some(("seq", true))), &[("due", (text("due"), None), false)]).await;
     create(client, "people", (text("stream"), Some(text("hash"))), &[]).await;
     create(client, "items", (text("sku"), None), &[]).await;
+    create(client, "ledger", (text("account"), Some(text("entry"))), &[]).await;
     create(client, "connections", (text("connection"), None), &[]).await;
     create(client, "markers", (text("id"), None), &[]).await;
     let view = [

@@ -101,6 +101,7 @@ impl World {
             if is_quiet && self.order.completed_at.is_some() && self.order.outstanding().is_empty() {
                 assert!(!self.order.is_full(), "it took too many commits");
                 self.check_log();
+                self.check_demand();
                 return;
             }
         }
@@ -240,7 +241,7 @@ fn park(world: &mut World, which: usize) {
     let Some(task) = pick(&world.order.outstanding(), which) else { return };
     if !world.order.parked.contains_key(&task.id) {
         let (task, class, waits_on) = (task.id, FailureClass::Exhausted, WaitsOn::Operator);
-        let parked = Parked { task: task.clone(), class, reason: "it died".into(), waits_on };
+        let parked = Parked { task: task.clone(), class, reason: "it died".into(), waits_on, at: None };
         world.record(&format!("park:{task}:{}", world.order.seq), Event::TaskParked(parked).into());
     }
 }

@@ -308,10 +308,10 @@ impl World {
             Sourcing::Promised(decision) => {
                 self.record(&format!("task:{}", task.id), decision);
             }
-            Sourcing::Short { sku, missing } => {
+            Sourcing::Short { sku, missing, at } => {
                 let reason = format!("{missing} x {sku} are missing");
                 let (task, waits_on) = (task.id.clone(), WaitsOn::Sku(sku));
-                let parked = Parked { task: task.clone(), class: FailureClass::Stock, reason, waits_on };
+                let parked = Parked { task: task.clone(), class: FailureClass::Stock, reason, waits_on, at: Some(at) };
                 self.record(&format!("park:{task}:{}", self.order.seq), Event::TaskParked(parked).into());
             }
             Sourcing::Nowhere => unreachable!("London serves Great Britain"),

@@ -210,12 +210,13 @@ const OWN_FACTS: [(&str, TaskKind); 31] = [
 
 /// What these lives seldom come to, and tests of their own show: goods sent again, orders that were cancelled before we
 /// heard of them, credit that was decided while the order was held.
-const SELDOM: [(&str, TaskKind); 7] = [
+const SELDOM: [(&str, TaskKind); 8] = [
     ("OrderAccepted.v1", TaskKind::ReadSales),
     ("OrderReleased.v1", TaskKind::ApplyCredit),
     ("OrderReleased.v1", TaskKind::PostItemReceipt),
     ("RefundDecided.v1", TaskKind::PostCreditMemo),
     ("ReturnAuthorized.v1", TaskKind::Allocate),
+    ("ShortageFound.v1", TaskKind::CancelFulfillment),
     ("ReturnResolved.v1", TaskKind::Allocate),
     ("ReturnResolved.v1", TaskKind::AmendSalesOrder),
 ];

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crossdock_domain::accept::{Context, storefront_order};
+use crossdock_domain::demand::following;
 use crossdock_domain::event::{Decision, Disposition, IssuedRefund};
-use crossdock_domain::item::{Item, Stock};
+use crossdock_domain::item::{Item, Stock, StockMove};
 use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::reversals::RefundOrigin;
 use crossdock_domain::sales::SalesReport;
@@ -154,13 +155,14 @@ impl World {
         if self.order.causes.contains(cause) || decision.events.is_empty() {
             return false;
         }
-        self.move_stock(&decision);
-        let before = self.ids();
+        self.move_stock(&decision.moves);
+        let (before, then) = (self.ids(), self.order.clone());
         let events = self.with_consequences(decision.events);
         let appeared = self.appearances(&events);
         let commit = self.commit_of(cause, events);
         self.order.apply(&commit);
         self.commits.push(commit);
+        self.move_stock(&following(&then, &self.order));
         self.seconds += 1;
         let after = self.ids();
         self.observed.extend(
@@ -224,18 +226,22 @@ impl World {
             due: next.due(self.now()),
             summary: next.summary(),
             events,
+            moves: Vec::new(),
         }
     }
 
-    fn move_stock(&mut self, decision: &Decision) {
-        for stock in &decision.moves {
+    fn move_stock(&mut self, moves: &[StockMove]) {
+        for stock in moves {
             let place = self.stock.get_mut(&stock.sku).unwrap().stock.get_mut(&stock.location).unwrap();
-            place.on_hand += stock.on_hand;
-            place.available += stock.available;
+            place.apply(stock);
             assert!(
                 place.available >= 0 && place.on_hand >= place.available,
                 "more was promised or left than there is"
             );
+            assert_eq!(place.available, place.on_hand - place.quarantine - place.reserved());
+            for counter in [&place.reserved, &place.waiting, &place.untold, &place.told] {
+                assert!(counter.values().all(|units| *units >= 0), "a counter is below zero: {place:?}");
+            }
         }
     }
 
@@ -244,6 +250,15 @@ impl World {
         assert_eq!(Order::fold(order_id(), &self.commits), self.order, "the log rebuilds the state");
         let links = self.commits.windows(2).all(|pair| pair[1].prev_hash == pair[0].hash());
         assert!(links, "the chain is unbroken");
+    }
+
+    /// An order at its end keeps no stock from anybody.
+    pub(super) fn check_demand(&self) {
+        for stock in self.stock.values().flat_map(|item| item.stock.values()) {
+            for demand in [&stock.reserved, &stock.waiting, &stock.untold] {
+                assert!(demand.values().all(|units| *units == 0), "demand without an order: {stock:?}");
+            }
+        }
     }
 
     /// What holds at every moment.

@@ -1,0 +1,97 @@
+//! What follows from an order's facts for stock, beside what its decisions move: demand that waits for stock, and
+//! units that have left without the storefront's knowing. Both are read off the order before and after a commit, so
+//! that whatever ends them (an allocation, a cancellation, an announcement) takes them back, and none is left over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::{ConnectionId, LocationId, Sku};
+use crate::item::{Movement, StockMove, merged};
+use crate::order::Order;
+use crate::outstanding::TaskKind;
+
+type Units = BTreeMap<(Sku, LocationId), i64>;
+
+impl Order {
+    /// Units that no location has promised because stock is short, at the location that would have been asked first.
+    fn units_waiting(&self) -> Units {
+        let mut units = Units::new();
+        let parked = self.parked.values().find(|p| p.fact.task.kind == TaskKind::Allocate);
+        let Some(at) = parked.and_then(|parked| parked.fact.at.clone()).filter(|_| self.is_live()) else {
+            return units;
+        };
+        for (_, line, missing) in self.unallocated() {
+            if let Some(sku) = line.sku.clone() {
+                *units.entry((sku, at.clone())).or_default() += i64::from(missing);
+            }
+        }
+        units
+    }
+
+    /// Units that have left, and of which the storefront will be told and was not yet: it counts them as on hand.
+    fn units_untold(&self) -> Units {
+        let mut units = Units::new();
+        if self.storefront().is_none() {
+            return units;
+        }
+        let untold = self.shipments.values().filter(|s| !self.announcements.contains_key(&s.fact.number));
+        for shipment in untold {
+            for line in self.to_announce(shipment.fact.number) {
+                if let Some(sku) = self.sku(line.line) {
+                    let key = (sku.clone(), shipment.fact.location.clone());
+                    *units.entry(key).or_default() += i64::from(line.quantity);
+                }
+            }
+        }
+        units
+    }
+
+    /// The storefront that is told of the order's shipments.
+    #[must_use]
+    pub fn storefront(&self) -> Option<&ConnectionId> {
+        self.accepted.as_ref()?.fact.routes.storefront.as_ref()
+    }
+}
+
+/// The stock that moves because an order went from one state to another, beside what was decided to move.
+#[must_use]
+pub fn following(before: &Order, after: &Order) -> Vec<StockMove> {
+    let told = after.storefront().unwrap_or(&after.id.connection);
+    let newly_told = newly_told(before, after);
+    let untold = changes(&before.units_untold(), &after.units_untold()).into_iter().map(|(key, units)| {
+        let why = if units > 0 { Movement::Shipped } else { Movement::Told };
+        let announced = newly_told.get(&key).copied().unwrap_or(0);
+        let (sku, location) = key;
+        StockMove { untold: units, told: announced, channel: Some(told.clone()), ..StockMove::new(why, sku, location) }
+    });
+    let waiting =
+        changes(&before.units_waiting(), &after.units_waiting()).into_iter().map(|((sku, location), units)| {
+            StockMove {
+                waiting: units,
+                channel: Some(after.id.connection.clone()),
+                ..StockMove::new(Movement::Waiting, sku, location)
+            }
+        });
+    merged(untold.chain(waiting))
+}
+
+/// Units of which the storefront was told in between; those that it has taken off the order itself are not among them.
+fn newly_told(before: &Order, after: &Order) -> Units {
+    let mut units = Units::new();
+    for number in after.announcements.keys().filter(|number| !before.announcements.contains_key(number)) {
+        let Some(shipment) = before.shipments.get(number) else { continue };
+        for line in before.to_announce(*number) {
+            if let Some(sku) = before.sku(line.line) {
+                let key = (sku.clone(), shipment.fact.location.clone());
+                *units.entry(key).or_default() += i64::from(line.quantity);
+            }
+        }
+    }
+    units
+}
+
+fn changes(before: &Units, after: &Units) -> Vec<((Sku, LocationId), i64)> {
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let of = |units: &Units, key: &(Sku, LocationId)| units.get(key).copied().unwrap_or(0);
+    let changed = keys.into_iter().map(|key| (key.clone(), of(after, key) - of(before, key)));
+    changed.filter(|(_, change)| *change != 0).collect()
+}
