@@ -3,6 +3,7 @@
 
 mod address;
 pub mod api;
+mod counted;
 pub mod netsuite;
 pub mod shipbob;
 pub mod shopify;
@@ -28,6 +29,8 @@ use crossdock_domain::{Currency, Minor, Recipient, Sku};
 use crossdock_step::outbound::Http;
 use crossdock_step::{Clock, Failure, Secrets};
 use jiff::Timestamp;
+
+pub use counted::{CountedStock, StockPage};
 
 /// What every connector is built from.
 #[derive(Clone)]
@@ -172,6 +175,11 @@ pub trait Fulfillment: Send + Sync {
     /// What has come back under a reference of ours so far; nothing where nothing has.
     async fn returned(&self, reference: &str) -> Result<Option<ReturnReport>, Failure> {
         Err(unsupported("asking for returns", reference))
+    }
+
+    /// One page of what the 3PL has, per item and place. `after` is the `next` of the page before; none begins anew.
+    async fn stock(&self, _after: Option<&str>) -> Result<StockPage, Failure> {
+        Err(unsupported("asking for stock", "stock"))
     }
 }
 
