@@ -1,6 +1,6 @@
 //! What outside systems say is there.
 
-use crossdock_domain::ids::LocationId;
+use crossdock_domain::ids::{LocationId, Sku};
 use jiff::Timestamp;
 
 /// One page of what a 3PL has, per item and place.
@@ -34,4 +34,16 @@ pub struct CountedStock {
     pub committed: i64,
     /// Units on their way in that the 3PL expects (awaiting receiving).
     pub in_transit: i64,
+}
+
+/// Units of one SKU at one location of an ERP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErpStock {
+    /// The SKU.
+    pub sku: Sku,
+    /// Where.
+    pub location: LocationId,
+    /// Units that the ERP has on hand there; below zero where it lets more leave than it had. What waits in the
+    /// location's quarantine is not in it.
+    pub on_hand: i64,
 }
