@@ -3,6 +3,8 @@
 
 mod address;
 pub mod api;
+mod catalogued;
+mod counted;
 pub mod netsuite;
 pub mod shipbob;
 pub mod shopify;
@@ -24,10 +26,14 @@ use crossdock_domain::reversing::{
 };
 use crossdock_domain::sales::{Restock, SalesReport, ToldRefund};
 use crossdock_domain::shipping::ShipmentReport;
+use crossdock_domain::stocking::{StockDraft, TransferDraft};
 use crossdock_domain::{Currency, Minor, Recipient, Sku};
 use crossdock_step::outbound::Http;
 use crossdock_step::{Clock, Failure, Secrets};
 use jiff::Timestamp;
+
+pub use catalogued::{CatalogueItem, CataloguePage};
+pub use counted::{CountedStock, ErpStock, StockPage};
 
 /// What every connector is built from.
 #[derive(Clone)]
@@ -173,6 +179,11 @@ pub trait Fulfillment: Send + Sync {
     async fn returned(&self, reference: &str) -> Result<Option<ReturnReport>, Failure> {
         Err(unsupported("asking for returns", reference))
     }
+
+    /// One page of what the 3PL has, per item and place. `after` is the `next` of the page before; none begins anew.
+    async fn stock(&self, _after: Option<&str>) -> Result<StockPage, Failure> {
+        Err(unsupported("asking for stock", "stock"))
+    }
 }
 
 /// What a 3PL did when it was asked to stop an order.
@@ -286,6 +297,28 @@ pub trait Erp: Send + Sync {
     /// Posts a journal entry.
     async fn post_journal(&self, draft: &JournalDraft) -> Result<Posted, Failure> {
         Err(unsupported("journal entries", &draft.header.reference))
+    }
+
+    /// Posts goods that came in, were found, lost or written off. `items` maps SKUs to the ERP's items.
+    async fn post_stock(&self, draft: &StockDraft, _items: &BTreeMap<Sku, String>) -> Result<Posted, Failure> {
+        Err(unsupported("adjustments of stock", &draft.header.reference))
+    }
+
+    /// Posts goods that went from one location to another. `items` maps SKUs to the ERP's items.
+    async fn post_transfer(&self, draft: &TransferDraft, _items: &BTreeMap<Sku, String>) -> Result<Posted, Failure> {
+        Err(unsupported("transfers of stock", &draft.header.reference))
+    }
+
+    /// What the ERP has of these items at our locations. `items` maps SKUs to the ERP's items; where the ERP keeps no
+    /// stock of one, nothing is told of it.
+    async fn stock(&self, _items: &BTreeMap<Sku, String>) -> Result<Vec<ErpStock>, Failure> {
+        Err(unsupported("asking for stock", "stock"))
+    }
+
+    /// One page of the items that changed since then, or of all; it may tell of some that changed a little earlier.
+    /// `after` is the `next` of the page before; none begins anew.
+    async fn catalogue(&self, _since: Option<Timestamp>, _after: Option<&str>) -> Result<CataloguePage, Failure> {
+        Err(unsupported("reading the catalogue", "catalogue"))
     }
 }
 

@@ -30,6 +30,7 @@ pub mod sales;
 pub mod settings;
 pub mod shipping;
 pub mod sourcing;
+pub mod stocking;
 
 pub use canonical::{CanonicalOrder, Charge, ChargeKind, Line, LineKind, Recipient, TaxLine, Tender, TenderStatus};
 pub use commit::{Attention, Commit};

@@ -342,12 +342,12 @@ async fn stock_is_minded_where_the_account_minds_it() {
     });
     let order = erp.order("UK-1-SO").await;
     let answer = erp.ship(&order, "UK-1-IF1", &json!([{ "orderLine": 1, "quantity": 2 }])).await;
-    answer.assert_refused("USER_ERROR", "not available at this location");
+    answer.assert_refused("USER_ERROR", "You only have 1 available. Please enter a different quantity.");
     let receipt = json!({ "action": "receive_stock", "item": 501, "location": 11, "quantity": 1 });
     erp.netsuite.act(receipt).unwrap();
     erp.ship(&order, "UK-1-IF1", &json!([{ "orderLine": 1, "quantity": 2 }])).await.id();
     let answer = erp.ship(&order, "UK-1-IF2", &json!([{ "orderLine": 2, "location": { "id": "12" } }])).await;
-    answer.assert_refused("USER_ERROR", "not available at this location");
+    answer.assert_refused("USER_ERROR", "You only have 0 available.");
 }
 
 #[tokio::test]

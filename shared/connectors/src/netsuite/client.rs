@@ -5,7 +5,7 @@ use crossdock_domain::event::FailureClass;
 use crossdock_step::Failure;
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::config::Settings;
 use super::login::Login;
@@ -14,6 +14,7 @@ use super::turns::Turns;
 use crate::{Outside, address};
 
 const RECORDS: &str = "/services/rest/record/v1";
+const QUERIES: &str = "/services/rest/query/v1/suiteql";
 
 /// Calls NetSuite as one connection; signed in once for all its calls.
 pub struct Client {
@@ -25,6 +26,7 @@ pub struct Client {
 /// One call.
 struct Call<'a> {
     method: Method,
+    service: &'static str,
     path: &'a str,
     body: Option<&'a Value>,
 }
@@ -75,7 +77,7 @@ impl Client {
 
     async fn get(&self, path: &str) -> Result<Response<Bytes>, Failure> {
         let path = format!("{path}?expandSubResources=true");
-        self.call(Call { method: Method::GET, path: &path, body: None }).await
+        self.call(Call { method: Method::GET, service: RECORDS, path: &path, body: None }).await
     }
 
     /// `PUT /<record>/eid:<external id>`: makes the record or changes it; safe to repeat. The lines and tax
@@ -133,8 +135,20 @@ impl Client {
 
     async fn write(&self, to: (Method, &str), body: &Value, asked: &Asked<'_>) -> Result<Option<String>, Failure> {
         let (method, path) = to;
-        let answer = self.call(Call { method, path, body: Some(body) }).await?;
+        let answer = self.call(Call { method, service: RECORDS, path, body: Some(body) }).await?;
         written(asked, &answer)
+    }
+
+    /// `POST /suiteql`: at most `limit` rows of a statement from row `offset` on. Only reads, so that it may be repeated.
+    pub async fn query(&self, statement: &str, page: (usize, usize), asked: &Asked<'_>) -> Result<Value, Failure> {
+        let (limit, offset) = page;
+        let path = format!("?limit={limit}&offset={offset}");
+        let body = json!({ "q": statement });
+        let answer = self.call(Call { method: Method::POST, service: QUERIES, path: &path, body: Some(&body) }).await?;
+        match answer.status() {
+            StatusCode::OK => translate::record(asked, answer.body()),
+            _ => Err(translate::refusal(asked, &answer)),
+        }
     }
 
     /// Sends a call. A token that is refused is replaced once.
@@ -158,19 +172,21 @@ impl Client {
     }
 
     fn request(&self, call: &Call<'_>, token: &str) -> Result<Request<Bytes>, Failure> {
-        Request::builder()
+        let request = Request::builder()
             .method(&call.method)
-            .uri(format!("{}{RECORDS}{}", self.settings.base_url, call.path))
+            .uri(format!("{}{}{}", self.settings.base_url, call.service, call.path))
             .header("authorization", format!("Bearer {token}"))
             .header("accept", "application/json")
             .header("content-type", "application/json")
             // The default drops a misspelt field in silence.
             .header("x-netsuite-propertynamevalidation", "Error")
-            .header("x-netsuite-propertyvaluevalidation", "Error")
-            .body(call.body.map_or_else(Bytes::new, |body| body.to_string().into()))
-            .map_err(|_| {
-                address::misconfigured(self.connection(), "a setting holds characters that HTTP does not allow")
-            })
+            .header("x-netsuite-propertyvaluevalidation", "Error");
+        // A query's result is not kept; NetSuite offers nothing else and wants to be told.
+        let is_query = call.service == QUERIES;
+        let request = if is_query { request.header("prefer", "transient") } else { request };
+        request.body(call.body.map_or_else(Bytes::new, |body| body.to_string().into())).map_err(|_| {
+            address::misconfigured(self.connection(), "a setting holds characters that HTTP does not allow")
+        })
     }
 }
 

@@ -8,7 +8,9 @@ use crossdock_domain::ids::LocationId;
 use crossdock_domain::money::Currency;
 use crossdock_domain::posting::PostingTax;
 use crossdock_domain::reversing::{CreditKind, JournalAccount};
+use crossdock_domain::stocking::StockReason;
 use crossdock_step::Failure;
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +52,16 @@ pub struct Settings {
     /// What inventory adjustments are booked against.
     #[serde(default)]
     pub adjustment_account: Option<InternalId>,
+    /// What adjustments of stock that no order moves are booked against, by reason: `receipt`, `count`, `adjustment`.
+    /// `adjustment_account` for the others.
+    #[serde(default)]
+    pub stock_accounts: BTreeMap<StockReason, InternalId>,
+    /// The price level whose prices the catalogue tells; 1 is NetSuite's base price.
+    #[serde(default = "base_price")]
+    pub price_level: InternalId,
+    /// The time zone in which the account tells times to queries, by its IANA name.
+    #[serde(default = "utc")]
+    pub query_time_zone: String,
     /// Money that chargebacks withhold.
     #[serde(default)]
     pub dispute_account: Option<InternalId>,
@@ -65,6 +77,14 @@ pub struct Settings {
     /// Further fields of every transaction, such as `{"department":{"id":"3"}}`: what an account makes mandatory.
     #[serde(default)]
     pub fields: serde_json::Map<String, serde_json::Value>,
+}
+
+fn base_price() -> InternalId {
+    InternalId("1".to_owned())
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
 }
 
 /// A record's internal id: digits, in a text or as a number.
@@ -116,6 +136,7 @@ impl Settings {
         if read.currencies.is_empty() {
             return Err("currencies must name at least one, such as {\"GBP\":\"1\"}".to_owned());
         }
+        read.time_zone()?;
         let mut codes = BTreeMap::new();
         for (key, code) in read.tax_codes {
             let normal = if key == OTHERS { Some(key.clone()) } else { normal_tax_key(&key) };
@@ -171,6 +192,23 @@ impl Settings {
     /// It is not configured.
     pub fn adjusted_against(&self) -> Result<&InternalId, Failure> {
         self.adjustment_account.as_ref().ok_or_else(|| unset("adjustment_account"))
+    }
+
+    /// What an adjustment of stock is booked against.
+    ///
+    /// # Errors
+    /// Neither this reason's account nor the one for all others is configured.
+    pub fn stock_account(&self, reason: StockReason) -> Result<&InternalId, Failure> {
+        self.stock_accounts.get(&reason).map_or_else(|| self.adjusted_against(), Ok)
+    }
+
+    /// The time zone of queries.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn time_zone(&self) -> Result<TimeZone, String> {
+        let name = &self.query_time_zone;
+        TimeZone::get(name).map_err(|_| format!("query_time_zone: {name:?} is no time zone, such as Europe/London"))
     }
 
     /// The account of one side of a journal entry.
@@ -273,6 +311,8 @@ mod tests {
             ("tax_codes", json!({ "GB VAT": "701" }), "GB VAT"),
             ("locations", json!({ "lon 1": "11" }), "a location"),
             ("rounding_item", json!([590]), "no internal id"),
+            ("stock_accounts", json!({ "theft": "142" }), "theft"),
+            ("query_time_zone", json!("Mars/Olympus"), "query_time_zone"),
         ] {
             let mut wrong = settings();
             wrong[field] = value;

@@ -7,6 +7,7 @@ use crossdock_domain::money::Currency;
 use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, PostingLine, PostingTax, SalesDraft};
 use crossdock_domain::{Minor, Sku};
 use crossdock_step::Failure;
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
@@ -192,9 +193,14 @@ pub fn application(settings: &Settings, draft: &ApplicationDraft) -> Result<Valu
 
 /// What every transaction has. The order's name goes into the memo: not every record has a field for it.
 pub(super) fn transaction(settings: &Settings, header: &Header) -> Map<String, Value> {
+    dated(settings, header.posting_date, &header.order_name)
+}
+
+/// The same of a document that belongs to no order.
+pub(super) fn dated(settings: &Settings, posting_date: Date, memo: &str) -> Map<String, Value> {
     let mut body = settings.fields.clone();
-    body.insert("tranDate".into(), json!(header.posting_date.to_string()));
-    body.insert("memo".into(), json!(header.order_name));
+    body.insert("tranDate".into(), json!(posting_date.to_string()));
+    body.insert("memo".into(), json!(memo));
     body
 }
 

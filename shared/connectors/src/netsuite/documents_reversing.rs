@@ -203,22 +203,24 @@ pub fn adjusted(
     Ok(lines)
 }
 
-/// The inventory adjustment of such lines.
-///
-/// # Errors
-/// The account is not configured.
-pub fn adjustment(settings: &Settings, header: &Header, lines: &[(String, String, i64)]) -> Result<Value, Failure> {
+/// The inventory adjustment of such lines, booked against an account. `body` has its reference, date and memo.
+#[must_use]
+pub fn adjustment(
+    settings: &Settings,
+    mut body: Map<String, Value>,
+    account: &InternalId,
+    lines: &[(String, String, i64)],
+) -> Value {
     let lines = lines.iter().zip(1..).map(|((item, location, units), number)| {
         json!({
             "line": number, "item": { "id": item }, "location": { "id": location }, "adjustQtyBy": units,
         })
     });
     let lines = lines.collect::<Vec<_>>();
-    let mut body = named(settings, header);
     body.insert("subsidiary".into(), id(&settings.subsidiary));
-    body.insert("account".into(), id(settings.adjusted_against()?));
+    body.insert("account".into(), id(account));
     body.insert("inventory".into(), json!({ "items": lines }));
-    Ok(Value::Object(body))
+    Value::Object(body)
 }
 
 /// The customer refund of a draft.

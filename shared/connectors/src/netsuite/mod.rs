@@ -1,6 +1,7 @@
-//! NetSuite: documents of a sale and of its reversal by SuiteTalk REST.
+//! NetSuite: documents of a sale, of its reversal and of stock by SuiteTalk REST; stock and catalogue by SuiteQL.
 
 mod amounts;
+mod catalogue;
 mod client;
 mod config;
 mod documents;
@@ -10,6 +11,8 @@ mod login;
 mod readback;
 mod readback_reversing;
 mod reversing;
+mod stocking;
+mod suiteql;
 mod translate;
 mod turns;
 
@@ -23,10 +26,13 @@ use crossdock_domain::reversing::{
     AdjustmentDraft, AmendmentDraft, CreditApplicationDraft, CreditDraft, JournalDraft, ReceiptDraft, RefundDraft,
     ReturnDraft,
 };
+use crossdock_domain::stocking::{StockDraft, TransferDraft};
 use crossdock_step::Failure;
+use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::{ApplicationDraft, Erp, Outside, Posted, address};
+use crate::{ApplicationDraft, CataloguePage, Erp, ErpStock, Outside, Posted, address};
 
 use client::Client;
 use config::{InternalId, Settings};
@@ -78,13 +84,16 @@ impl NetSuite {
     }
 
     fn asked<'a>(&'a self, header: &'a Header) -> Result<Asked<'a>, Failure> {
-        documents::check_reference(&header.reference)?;
-        Ok(Asked {
-            connection: self.client.connection(),
-            now: self.client.now(),
-            what: &header.reference,
-            posting_date: Some(header.posting_date),
-        })
+        self.asked_for(&header.reference, header.posting_date)
+    }
+
+    fn asked_for<'a>(&'a self, reference: &'a str, posting_date: Date) -> Result<Asked<'a>, Failure> {
+        documents::check_reference(reference)?;
+        Ok(Asked { posting_date: Some(posting_date), ..self.asked_about(reference) })
+    }
+
+    fn asked_about<'a>(&'a self, what: &'a str) -> Asked<'a> {
+        Asked { connection: self.client.connection(), now: self.client.now(), what, posting_date: None }
     }
 
     /// The customer that stands for the guests of a channel and currency; made when it is first needed. An existing
@@ -103,8 +112,7 @@ impl NetSuite {
     }
 
     async fn found_or_made(&self, name: &str, header: &Header) -> Result<String, Failure> {
-        let asked =
-            Asked { connection: self.client.connection(), now: self.client.now(), what: name, posting_date: None };
+        let asked = self.asked_about(name);
         if let Some(id) = self.customer(name, &asked).await? {
             return Ok(id);
         }
@@ -320,5 +328,21 @@ impl Erp for NetSuite {
 
     async fn post_journal(&self, draft: &JournalDraft) -> Result<Posted, Failure> {
         self.journalized(draft).await
+    }
+
+    async fn post_stock(&self, draft: &StockDraft, items: &BTreeMap<Sku, String>) -> Result<Posted, Failure> {
+        self.stocked(draft, items).await
+    }
+
+    async fn post_transfer(&self, draft: &TransferDraft, items: &BTreeMap<Sku, String>) -> Result<Posted, Failure> {
+        self.transferred(draft, items).await
+    }
+
+    async fn stock(&self, items: &BTreeMap<Sku, String>) -> Result<Vec<ErpStock>, Failure> {
+        self.levels(items).await
+    }
+
+    async fn catalogue(&self, since: Option<Timestamp>, after: Option<&str>) -> Result<CataloguePage, Failure> {
+        self.catalogued(since, after).await
     }
 }

@@ -7,6 +7,7 @@ use crossdock_domain::money::Currency;
 use crossdock_domain::posting::{DepositDraft, FulfillmentDraft, Header, PostingLine, SalesDraft};
 use crossdock_domain::{Minor, MoneyError};
 use crossdock_step::Failure;
+use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -91,10 +92,7 @@ impl Held<'_> {
     /// It is another record.
     pub fn identity(&self, header: &Header, written: Option<&str>) -> Result<String, Failure> {
         let id = self.undated_identity(header, written)?;
-        let date = self.record.get("tranDate").and_then(Value::as_str);
-        if date.is_some_and(|date| date != header.posting_date.to_string()) {
-            return Err(self.differs("has another date", &header.posting_date.to_string()));
-        }
+        self.dated(header.posting_date)?;
         Ok(id)
     }
 
@@ -103,21 +101,36 @@ impl Held<'_> {
     /// # Errors
     /// It is another record.
     pub fn undated_identity(&self, header: &Header, written: Option<&str>) -> Result<String, Failure> {
-        let id = reference_id(Some(self.record)).filter(|id| !id.is_empty());
-        let id = id.ok_or_else(|| self.unreadable("it has no id"))?;
-        let external = self.record.get("externalId").and_then(Value::as_str);
-        if external.is_some_and(|external| external != header.reference) {
-            return Err(self.unreadable("it answered with another document"));
-        }
-        if written.is_some_and(|written| written != id) {
-            return Err(self.unreadable("it wrote one document and shows another"));
-        }
+        let id = self.named(&header.reference, written)?;
         let currency = reference_id(self.record.get("currency"));
         let ours = self.settings.currency(header.currency)?;
         if currency.is_some_and(|held| held != ours.as_str()) {
             return Err(self.unreadable("it is in another currency"));
         }
         Ok(id)
+    }
+
+    /// The internal id of a record that is ours by reference, and the one that the write named.
+    pub(super) fn named(&self, reference: &str, written: Option<&str>) -> Result<String, Failure> {
+        let id = reference_id(Some(self.record)).filter(|id| !id.is_empty());
+        let id = id.ok_or_else(|| self.unreadable("it has no id"))?;
+        let external = self.record.get("externalId").and_then(Value::as_str);
+        if external.is_some_and(|external| external != reference) {
+            return Err(self.unreadable("it answered with another document"));
+        }
+        if written.is_some_and(|written| written != id) {
+            return Err(self.unreadable("it wrote one document and shows another"));
+        }
+        Ok(id)
+    }
+
+    /// Compares the date.
+    pub(super) fn dated(&self, posting_date: Date) -> Result<(), Failure> {
+        let date = self.record.get("tranDate").and_then(Value::as_str);
+        if date.is_some_and(|date| date != posting_date.to_string()) {
+            return Err(self.differs("has another date", &posting_date.to_string()));
+        }
+        Ok(())
     }
 
     /// Compares the lines of a document that sells or credits; gives back its total without a rounding line, and the

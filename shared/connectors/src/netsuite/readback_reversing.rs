@@ -180,7 +180,7 @@ impl Held<'_> {
         Err(self.differs(&sides_as_told(currency, &held), &sides_as_told(currency, &ours)))
     }
 
-    fn sublist(&self, name: &str) -> &[Value] {
+    pub(super) fn sublist(&self, name: &str) -> &[Value] {
         self.record.get(name).and_then(|list| list.get("items")).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 }

@@ -129,7 +129,9 @@ impl NetSuite {
     ) -> Result<Posted, Failure> {
         let asked = self.asked(&draft.header)?;
         let lines = documents::adjusted(self.settings(), draft, items)?;
-        let body = documents::adjustment(self.settings(), &draft.header, &lines)?;
+        let account = self.settings().adjusted_against()?;
+        let body = documents::named(self.settings(), &draft.header);
+        let body = documents::adjustment(self.settings(), body, account, &lines);
         let written = self.written(("inventoryAdjustment", By::Post), &body, &asked).await?;
         let held = self.held_reversal(&written);
         let id = held.identity(&draft.header, written.id.as_deref())?;

@@ -63,11 +63,22 @@ pub fn refusal(asked: &Asked<'_>, answer: &Response<Bytes>) -> Failure {
     Failure::permanent(class, format!("NetSuite refused {what}{period}{}: {action}", said.quote()))
 }
 
+/// What NetSuite says of units that it does not have: at a location, in a bin or a lot, committed to the order.
+const STOCK_SHORT: [&str; 4] = [
+    "please enter a different quantity",
+    "you only have",
+    "please enter a quantity that is",
+    "inventory quantity is not sufficient",
+];
+
 /// What a lasting refusal means and what a person can do about it.
 fn meaning(said: &Said, status: StatusCode) -> (FailureClass, &'static str) {
-    use FailureClass::{Connection, Duplicate, Mapping, Missing, Refused, Value};
+    use FailureClass::{Connection, Duplicate, Mapping, Missing, Refused, Stock, Value};
     if said.mentions(&["already exists"]) || said.has_code("DUP_RCRD") {
         return (Duplicate, "it is there already");
+    }
+    if said.mentions(&STOCK_SHORT) {
+        return (Stock, "the ERP's stock is short: post the missing receipt or adjustment there, then retry");
     }
     if said.is_closed_period() {
         return (Refused, "open the accounting period or have the document dated into an open one, then retry");
@@ -238,6 +249,8 @@ mod tests {
             ("You cannot enter or change a transaction in the closed period Oct 2026.", FailureClass::Refused),
             ("The transaction date is in a period that has been locked.", FailureClass::Refused),
             ("The quantity exceeds what remains.", FailureClass::Refused),
+            ("You only have 1 available. Please enter a different quantity.", FailureClass::Stock),
+            ("Please enter a quantity that is less than or equal to what is committed.", FailureClass::Stock),
         ] {
             let failure = classified(400, &user_error(detail));
             assert_eq!(class(&failure), Some(expected), "{failure}");
@@ -296,6 +309,16 @@ mod tests {
             failure.to_string(),
             "NetSuite refused UK-1-INV1 (posting date 2026-10-31, period 2026-10) (\"You cannot post to a closed \
              period.\"): open the accounting period or have the document dated into an open one, then retry"
+        );
+    }
+
+    #[test]
+    fn short_stock_says_what_to_do() {
+        let failure = classified(400, &user_error("You only have 1 available. Please enter a different quantity."));
+        assert_eq!(
+            failure.to_string(),
+            "NetSuite refused UK-1-INV1 (\"You only have 1 available. Please enter a different quantity.\"): the ERP's \
+             stock is short: post the missing receipt or adjustment there, then retry"
         );
     }
 

@@ -4,11 +4,13 @@ use bytes::Bytes;
 use crossdock_domain::event::FailureClass;
 use crossdock_step::{Failure, Secret};
 use http::{Method, Request, Response, StatusCode};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::config::Settings;
 use super::returns::{Page, Return};
+use super::stock::{self, Levels};
 use super::translate;
 use crate::{Outside, address};
 
@@ -29,6 +31,12 @@ impl Client {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.outside.clock.now()
     }
 
     /// `POST /order`.
@@ -78,6 +86,11 @@ impl Client {
         let mut found = page.items.into_iter().filter(|found| found.ours() == Some(order)).collect::<Vec<_>>();
         found.sort_by_key(|found| std::cmp::Reverse(found.id));
         Ok(found)
+    }
+
+    /// One page of what is there.
+    pub async fn levels(&self, query: &str) -> Result<Levels, Failure> {
+        self.read(&format!("{}?{query}", stock::PATH)).await
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {

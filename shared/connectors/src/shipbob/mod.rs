@@ -1,8 +1,9 @@
-//! ShipBob: orders to be shipped or stopped, their shipments, goods that come back, and signed webhooks.
+//! ShipBob: orders to be shipped or stopped, their shipments, goods that come back, stock, and signed webhooks.
 
 mod client;
 mod config;
 mod returns;
+mod stock;
 mod translate;
 pub mod webhook;
 
@@ -14,7 +15,7 @@ use crossdock_domain::shipping::ShipmentReport;
 use crossdock_step::Failure;
 use http::StatusCode;
 
-use crate::{Fulfillment, FulfillmentRequest, Outside, Posted, ReturnNotice, StopOutcome, address};
+use crate::{Fulfillment, FulfillmentRequest, Outside, Posted, ReturnNotice, StockPage, StopOutcome, address};
 
 use client::Client;
 use config::Settings;
@@ -154,6 +155,12 @@ impl Fulfillment for ShipBob {
         let reports = found.iter().map(|found| found.report(self.client.settings(), None));
         let reports = reports.collect::<Result<Vec<_>, _>>().map_err(|error| unreadable(reference, &error))?;
         Ok(reports.into_iter().flatten().next())
+    }
+
+    async fn stock(&self, after: Option<&str>) -> Result<StockPage, Failure> {
+        let query = stock::query(after)?;
+        let as_of = self.client.now();
+        self.client.levels(query).await?.page(self.client.settings(), as_of, query)
     }
 }
 

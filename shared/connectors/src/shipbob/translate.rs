@@ -375,7 +375,7 @@ pub fn refusal(connection: &str, now: Timestamp, answer: &http::Response<Bytes>)
             lasting(FailureClass::Connection, "ShipBob does not take our token: renew it in the connection's secret")
         }
         StatusCode::FORBIDDEN => {
-            let scopes = "orders_read, orders_write, returns_read and returns_write";
+            let scopes = "orders_read, orders_write, returns_read, returns_write and inventory_read";
             lasting(FailureClass::Connection, format!("the ShipBob token lacks a scope: it needs {scopes}"))
         }
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => refused_content(status, answer.body()),

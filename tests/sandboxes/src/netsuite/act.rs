@@ -1,14 +1,19 @@
 //! What a person in the account can do.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use rust_decimal::Decimal;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::books::Books;
+use super::config::{Component, Item};
 use crate::json;
-use crate::shopify::named;
+use crate::shopify::{named, said as read};
 
 /// Does one action, `{ "close_period": { "month": "2026-10" } }` or `{ "action": "close_period", "month": "2026-10" }`.
-pub(super) fn act(books: &mut Books, action: Value) -> Result<Value, String> {
+pub(super) fn act(books: &mut Books, action: Value, now: Timestamp) -> Result<Value, String> {
     let (name, said) = named(action)?;
     match name.as_str() {
         "close_period" => {
@@ -24,6 +29,13 @@ pub(super) fn act(books: &mut Books, action: Value) -> Result<Value, String> {
             Ok(json!({ "closed_periods": books.config.closed_periods }))
         }
         "receive_stock" => receive_stock(books, &said),
+        "adjust_stock" => adjust_stock(books, &said),
+        "refuse_negative_stock" => {
+            let on = said.get("on").and_then(Value::as_bool).ok_or("say whether it is `on`")?;
+            books.config.track_stock = on;
+            Ok(json!({ "refuse_negative_stock": on }))
+        }
+        "set_item" => set_item(books, &said, now),
         "remove_item" => {
             let id = whole(&said, "item")?;
             books.config.items.retain(|item| item.id != id);
@@ -36,7 +48,8 @@ pub(super) fn act(books: &mut Books, action: Value) -> Result<Value, String> {
         }
         "configure" => configure(books, &said),
         _ => Err(format!(
-            "unknown action {name}: use close_period, open_period, receive_stock, remove_item, expire_tokens or configure"
+            "unknown action {name}: use close_period, open_period, receive_stock, adjust_stock, refuse_negative_stock, \
+             set_item, remove_item, expire_tokens or configure"
         )),
     }
 }
@@ -46,6 +59,63 @@ fn receive_stock(books: &mut Books, action: &Value) -> Result<Value, String> {
     let quantity: Decimal = action.get("quantity").and_then(json::decimal).ok_or("receive_stock needs a `quantity`")?;
     books.receive_stock(item, location, quantity);
     Ok(json!({ "item": item, "location": location, "quantity": json::number(books.in_stock(item, location)) }))
+}
+
+fn adjust_stock(books: &mut Books, said: &Value) -> Result<Value, String> {
+    let text = |name: &str| said.get(name).and_then(Value::as_str).ok_or_else(|| format!("say the `{name}`"));
+    let (sku, place) = (text("sku")?, text("location")?);
+    let item = books.config.items.iter().find(|item| item.sku == sku).ok_or_else(|| format!("no item {sku}"))?.id;
+    let location = books.config.locations.iter().find(|location| location.name == place);
+    let location = location.ok_or_else(|| format!("no location {place}"))?.id;
+    let quantity = said.get("quantity").and_then(json::decimal).ok_or("adjust_stock needs a `quantity`")?;
+    books.receive_stock(item, location, quantity);
+    Ok(json!({ "sku": sku, "location": place, "quantity": json::number(books.in_stock(item, location)) }))
+}
+
+/// What an item's page says; what is not said stays as it is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ItemPage {
+    sku: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    price: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    inactive: Option<bool>,
+    #[serde(default)]
+    components: Option<Vec<Component>>,
+}
+
+fn set_item(books: &mut Books, said: &Value, now: Timestamp) -> Result<Value, String> {
+    let page: ItemPage = read("set_item", said.clone())?;
+    for (code, price) in &page.price {
+        let known = books.config.currencies.iter().find(|currency| currency.symbol == *code);
+        known.ok_or_else(|| format!("the account has no currency {code}"))?;
+        if price.as_deref().is_some_and(|price| Decimal::from_str_exact(price).is_err()) {
+            return Err(format!("the price in {code} must be a decimal in a text, such as \"24.99\""));
+        }
+    }
+    let sold = |sku: &str| books.config.items.iter().any(|item| item.sku == sku);
+    if let Some(unknown) = page.components.iter().flatten().find(|member| !sold(&member.sku)) {
+        return Err(format!("no item {}", unknown.sku));
+    }
+    if !sold(&page.sku) {
+        let id = books.config.items.iter().map(|item| item.id).max().unwrap_or(0) + 1;
+        books.config.items.push(Item::goods(id, &page.sku));
+    }
+    let item = books.config.items.iter_mut().find(|item| item.sku == page.sku).ok_or("no such item")?;
+    item.name = page.name.or(item.name.take());
+    item.inactive = page.inactive.unwrap_or(item.inactive);
+    item.components = page.components.unwrap_or_else(|| std::mem::take(&mut item.components));
+    for (code, price) in page.price {
+        match price {
+            Some(price) => item.prices.insert(code, price),
+            None => item.prices.remove(&code),
+        };
+    }
+    item.modified_at = Some(now);
+    serde_json::to_value(&*item).map_err(|error| error.to_string())
 }
 
 /// Turns the switches of the configuration while the account runs.

@@ -54,6 +54,9 @@ impl Books {
             last_id: FIRST_FREE_ID,
             config,
         };
+        for item in &mut books.config.items {
+            item.modified_at.get_or_insert(now);
+        }
         for stock in &books.config.stock {
             *books.stock.entry((stock.item, stock.location)).or_default() += Decimal::from(stock.quantity);
         }
@@ -300,19 +303,38 @@ impl Books {
     /// Item, location and units that a document moves.
     fn stock_moves(&self, record: &Record) -> Vec<(u64, u64, Decimal)> {
         let sign = if record.kind == Kind::ItemFulfillment { -Decimal::ONE } else { Decimal::ONE };
-        record
-            .lines
-            .iter()
-            .filter(|line| self.moves_stock(record, line))
-            .filter_map(|line| Some((line.item, line.location.or(record.location)?, sign * line.quantity)))
-            .collect()
+        let mut moves = Vec::new();
+        for line in record.lines.iter().filter(|line| self.moves_stock(record, line)) {
+            for (item, units) in self.parts(line.item, line.quantity) {
+                let from = if record.kind == Kind::InventoryTransfer { -units } else { sign * units };
+                moves.extend(line.location.or(record.location).map(|location| (item, location, from)));
+                moves.extend(record.transfer_location.map(|location| (item, location, units)));
+            }
+        }
+        moves
+    }
+
+    /// The units that stock is kept of: of a kit, those of its members.
+    pub(super) fn parts(&self, item: u64, quantity: Decimal) -> Vec<(u64, Decimal)> {
+        let members = self.item(item).map(|item| item.components.as_slice()).unwrap_or_default();
+        let known = |sku: &str| self.config.items.iter().find(|item| item.sku == sku).map(|item| item.id);
+        if members.is_empty() {
+            return vec![(item, quantity)];
+        }
+        let parts = members.iter().filter_map(|member| Some((known(&member.sku)?, member)));
+        parts.map(|(id, member)| (id, quantity * Decimal::from(member.quantity))).collect()
+    }
+
+    /// Every item and location of which stock is known, with its units.
+    pub(super) fn stock(&self) -> impl Iterator<Item = (u64, u64, Decimal)> {
+        self.stock.iter().map(|((item, location), units)| (*item, *location, *units))
     }
 
     /// Whether a line moves stock. Stock comes back by an item receipt, or by a credit memo for goods that no return
     /// authorization names: never say both of one return.
     pub(super) fn moves_stock(&self, record: &Record, line: &Line) -> bool {
         match record.kind {
-            Kind::ItemFulfillment | Kind::InventoryAdjustment => true,
+            Kind::ItemFulfillment | Kind::InventoryAdjustment | Kind::InventoryTransfer => true,
             Kind::ItemReceipt => line.restock,
             Kind::CreditMemo => line.order_line.is_none() && self.is_shippable(line.item),
             Kind::Customer

@@ -1,5 +1,8 @@
 //! What the account knows before the first request: its lists, its switches and who may sign in.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The configuration of a NetSuite account. [`NetSuiteConfig::default`] is the account of the local stack.
@@ -35,7 +38,7 @@ pub struct NetSuiteConfig {
     pub custom_fields: Vec<String>,
     /// Ignores the tax overrides that it is sent and computes tax per line, so that rounding differences exist.
     pub recompute_tax: bool,
-    /// Refuses to fulfil what is not in stock.
+    /// Refuses to fulfil what is not in stock ("You only have 1 available. Please enter a different quantity.").
     pub track_stock: bool,
     /// Stock at the start; counts only when `track_stock` is on.
     pub stock: Vec<Stock>,
@@ -113,6 +116,30 @@ pub struct Item {
     pub account: String,
     /// Cost of one unit in minor units of the subsidiary's currency; informative.
     pub unit_cost_minor: i64,
+    /// Display name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Whether it is sold no longer.
+    #[serde(default)]
+    pub inactive: bool,
+    /// Base prices of one unit by ISO 4217 code, as decimals: `24.99`.
+    #[serde(default)]
+    pub prices: BTreeMap<String, String>,
+    /// The members of a kit; stock is kept of them. None: it is no kit.
+    #[serde(default)]
+    pub components: Vec<Component>,
+    /// When it was last changed; none stands for the opening of the account.
+    #[serde(default)]
+    pub modified_at: Option<Timestamp>,
+}
+
+/// A member of a kit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component {
+    /// SKU of the member.
+    pub sku: String,
+    /// Units in one kit.
+    pub quantity: u32,
 }
 
 /// A customer that exists from the start.
@@ -231,13 +258,30 @@ fn default_currencies() -> Vec<Currency> {
         .collect()
 }
 
+impl Item {
+    /// Goods that are new: without a price, a name or a cost.
+    pub(super) fn goods(id: u64, sku: &str) -> Self {
+        Self {
+            id,
+            sku: sku.to_owned(),
+            kind: ItemKind::Inventory,
+            account: "revenue".to_owned(),
+            unit_cost_minor: 0,
+            name: None,
+            inactive: false,
+            prices: BTreeMap::new(),
+            components: Vec::new(),
+            modified_at: None,
+        }
+    }
+}
+
 fn default_items() -> Vec<Item> {
     let item = |id, sku: &str, kind, account: &str, unit_cost_minor| Item {
-        id,
-        sku: sku.to_owned(),
         kind,
         account: account.to_owned(),
         unit_cost_minor,
+        ..Item::goods(id, sku)
     };
     vec![
         item(501, "TEE-BLK-M", ItemKind::Inventory, "revenue", 620),

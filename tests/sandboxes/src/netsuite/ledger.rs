@@ -107,6 +107,8 @@ fn entries<'a>(books: &Books, record: &'a Record) -> Vec<Entry<'a>> {
     let base = base_currency(books, record);
     let (currency, amounts) = match record.kind {
         Kind::Customer | Kind::SalesOrder | Kind::ReturnAuthorization => return Vec::new(),
+        // Stock that goes elsewhere is worth the same there.
+        Kind::InventoryTransfer => return Vec::new(),
         Kind::CustomerDeposit => (record.currency, deposit(books, record)),
         Kind::ItemFulfillment => (base, if record.stage == 'C' { cost(books, record, "cogs") } else { Vec::new() }),
         Kind::Invoice => (record.currency, invoice(books, record)),

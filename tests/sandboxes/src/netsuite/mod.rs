@@ -1,4 +1,15 @@
 //! NetSuite SuiteTalk REST with a general ledger behind it.
+//!
+//! | act | what it says |
+//! |---|---|
+//! | `close_period`, `open_period` | `month`: `2026-10` |
+//! | `receive_stock` | `item`, `location` (internal ids), `quantity` |
+//! | `adjust_stock` | `sku`, `location` (`LON1`), `quantity` (may be below zero): somebody corrects stock by hand |
+//! | `refuse_negative_stock` | `on`: whether more may be fulfilled than is there |
+//! | `set_item` | `sku`, `name?`, `price?` (`{ "GBP": "24.99" }`; null takes one away), `inactive?`, `components?` (`[{ sku, quantity }]`: it is a kit); a SKU that is not there is added |
+//! | `remove_item` | `item` (internal id) |
+//! | `expire_tokens` | |
+//! | `configure` | `recompute_tax?`, `track_stock?`, `answer_ms?`, `concurrency_limit?` |
 
 mod act;
 mod books;
@@ -14,7 +25,10 @@ mod routes;
 mod rules;
 mod specific;
 mod status;
+mod stocking;
 mod sublists;
+mod suiteql;
+mod tables;
 mod tax;
 mod token;
 mod transform;
@@ -36,7 +50,7 @@ use crate::keys::random_token;
 use crate::{Clock, json};
 
 pub use self::config::{
-    Certificate, Currency, Item, ItemKind, KnownCustomer, Named, NetSuiteConfig, Stock, Subsidiary,
+    Certificate, Component, Currency, Item, ItemKind, KnownCustomer, Named, NetSuiteConfig, Stock, Subsidiary,
 };
 
 /// A NetSuite account; a cheap handle.
@@ -80,7 +94,7 @@ impl NetSuite {
     /// # Errors
     /// The action is unknown or lacks something.
     pub fn act(&self, action: Value) -> Result<Value, String> {
-        act::act(&mut lock(&self.books), action)
+        act::act(&mut lock(&self.books), action, self.desk.now())
     }
 
     /// Adds a fault.
@@ -132,7 +146,7 @@ impl Vendor for NetSuite {
         refusal::injected(status, variant)
     }
 
-    /// The id of another record, an amount that is off by one hundredth.
+    /// The id of another record, an amount that is off by one hundredth, a unit more.
     fn wrong_answer(&self, mut answer: http::Response<Bytes>) -> http::Response<Bytes> {
         if let Some(wrong) = answer.headers().get(header::LOCATION).and_then(one_further) {
             answer.headers_mut().insert(header::LOCATION, wrong);
@@ -141,6 +155,12 @@ impl Vendor for NetSuite {
             for field in ["total", "payment"] {
                 if let Some(amount) = body.get(field).and_then(json::decimal) {
                     body[field] = json::number(amount + rust_decimal::Decimal::new(1, 2));
+                }
+            }
+            let lines = body.pointer_mut("/inventory/items").and_then(Value::as_array_mut);
+            for units in lines.into_iter().flatten().filter_map(|line| line.get_mut("adjustQtyBy")) {
+                if let Some(quantity) = json::decimal(units) {
+                    *units = json::number(quantity + rust_decimal::Decimal::ONE);
                 }
             }
             answer.headers_mut().remove(header::CONTENT_LENGTH);

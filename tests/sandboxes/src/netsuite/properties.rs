@@ -103,6 +103,7 @@ const CREDIT: &[&str] = &["apply", "autoApply", "createdFrom", "salesEffectiveDa
 const REFUND: &[&str] =
     &["customer", "account", "arAcct", "apply", "deposit", "paymentMethod", "paymentOption", "checkNum", "toBePrinted"];
 const ADJUSTMENT: &[&str] = &["account", "adjLocation", "customer", "inventory"];
+const STOCK_TRANSFER: &[&str] = &["transferLocation", "inventory", "useItemCostAsTransferCost", "incoterm"];
 const JOURNAL: &[&str] = &["line", "approved", "reversalDate", "reversalDefer"];
 
 const ITEM_LINE: &[&str] = &[
@@ -215,6 +216,7 @@ fn header_properties(kind: Kind) -> Vec<&'static [&'static str]> {
         Kind::ItemReceipt => vec![TRANSACTION, RECEIPT],
         Kind::CustomerRefund => vec![TRANSACTION, REFUND],
         Kind::InventoryAdjustment => vec![TRANSACTION, ADJUSTMENT],
+        Kind::InventoryTransfer => vec![TRANSACTION, STOCK_TRANSFER],
         Kind::JournalEntry => vec![TRANSACTION, JOURNAL],
         Kind::CustomerDeposit | Kind::CustomerPayment => vec![TRANSACTION, MONEY_IN],
         Kind::ItemFulfillment => vec![TRANSACTION, FULFILMENT],

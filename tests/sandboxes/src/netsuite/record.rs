@@ -20,11 +20,12 @@ pub(super) enum Kind {
     CreditMemo,
     CustomerRefund,
     InventoryAdjustment,
+    InventoryTransfer,
     JournalEntry,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Customer,
         Self::SalesOrder,
         Self::CustomerDeposit,
@@ -37,6 +38,7 @@ impl Kind {
         Self::CreditMemo,
         Self::CustomerRefund,
         Self::InventoryAdjustment,
+        Self::InventoryTransfer,
         Self::JournalEntry,
     ];
 
@@ -59,6 +61,7 @@ impl Kind {
             Self::CreditMemo => "creditMemo",
             Self::CustomerRefund => "customerRefund",
             Self::InventoryAdjustment => "inventoryAdjustment",
+            Self::InventoryTransfer => "inventoryTransfer",
             Self::JournalEntry => "journalEntry",
         }
     }
@@ -77,6 +80,7 @@ impl Kind {
             Self::CreditMemo => "CM",
             Self::CustomerRefund => "CR",
             Self::InventoryAdjustment => "IA",
+            Self::InventoryTransfer => "IT",
             Self::JournalEntry => "JE",
         }
     }
@@ -94,6 +98,7 @@ impl Kind {
             | Self::CreditMemo
             | Self::CustomerRefund
             | Self::InventoryAdjustment
+            | Self::InventoryTransfer
             | Self::JournalEntry => true,
         }
     }
@@ -117,6 +122,7 @@ impl Kind {
             | Self::ItemReceipt
             | Self::CreditMemo
             | Self::InventoryAdjustment
+            | Self::InventoryTransfer
             | Self::JournalEntry => "entity",
         }
     }
@@ -134,6 +140,8 @@ pub(super) struct Record {
     pub(super) subsidiary: Option<u64>,
     pub(super) currency: Option<u64>,
     pub(super) location: Option<u64>,
+    /// Where a transfer goes to.
+    pub(super) transfer_location: Option<u64>,
     pub(super) tran_date: Date,
     /// Sales order and return authorization: `A` pending approval, `B` approved. Fulfilment: `A` picked, `B` packed,
     /// `C` shipped.
@@ -247,6 +255,7 @@ impl Record {
             subsidiary: None,
             currency: None,
             location: None,
+            transfer_location: None,
             tran_date: now.to_zoned_datetime(jiff::tz::TimeZone::UTC).date(),
             stage: 'A',
             shipping: Decimal::ZERO,
@@ -300,7 +309,11 @@ impl Record {
             Kind::DepositApplication => self.applied_total(),
             Kind::CustomerRefund => self.applied_total() + self.deposit_total(),
             Kind::JournalEntry => self.sides.iter().map(|side| side.amount.max(Decimal::ZERO)).sum(),
-            Kind::Customer | Kind::ItemFulfillment | Kind::ItemReceipt | Kind::InventoryAdjustment => Decimal::ZERO,
+            Kind::Customer
+            | Kind::ItemFulfillment
+            | Kind::ItemReceipt
+            | Kind::InventoryAdjustment
+            | Kind::InventoryTransfer => Decimal::ZERO,
         }
     }
 

@@ -80,6 +80,12 @@ impl Refusal {
         }
     }
 
+    /// A query, or a parameter of one, that cannot be run.
+    pub(super) fn invalid_query(detail: &str) -> Self {
+        let detail = format!("Invalid search query. Detailed unprocessed description follows. {detail}");
+        Self { status: 400, code: "INVALID_PARAMETER", detail, path: None }
+    }
+
     /// No token, an unknown one or an expired one.
     pub(super) fn invalid_login() -> Self {
         Self { status: 401, code: "INVALID_LOGIN", detail: LOGIN_DETAIL.to_owned(), path: None }

@@ -105,6 +105,8 @@ pub(super) fn document(books: &Books, record: &Record) -> Value {
         "applied": applied,
         "deposits": deposits,
         "account": named(&books.config.accounts, record.account).get("refName"),
+        "location": named(&books.config.locations, record.location).get("refName"),
+        "transferLocation": named(&books.config.locations, record.transfer_location).get("refName"),
     })
 }
 
@@ -118,7 +120,7 @@ fn sublists_of(books: &Books, record: &Record) -> Vec<(&'static str, Vec<Value>)
         Kind::ItemFulfillment | Kind::ItemReceipt => vec![("item", items())],
         Kind::DepositApplication | Kind::CustomerPayment => vec![("apply", applied(books, record))],
         Kind::CustomerRefund => vec![("apply", applied(books, record)), ("deposit", Vec::new())],
-        Kind::InventoryAdjustment => {
+        Kind::InventoryAdjustment | Kind::InventoryTransfer => {
             vec![("inventory", record.lines.iter().map(|line| inventory_line(books, line)).collect())]
         }
         Kind::JournalEntry => vec![("line", record.sides.iter().map(|side| journal_line(books, side)).collect())],
@@ -204,9 +206,11 @@ fn item_line(books: &Books, record: &Record, line: &Line) -> Value {
         | Kind::CreditMemo
         | Kind::CustomerRefund
         | Kind::InventoryAdjustment
+        | Kind::InventoryTransfer
         | Kind::JournalEntry => {}
     }
-    if !matches!(record.kind, Kind::ItemFulfillment | Kind::ItemReceipt | Kind::InventoryAdjustment) {
+    let is_unpriced = matches!(record.kind, Kind::ItemFulfillment | Kind::ItemReceipt);
+    if !is_unpriced && !matches!(record.kind, Kind::InventoryAdjustment | Kind::InventoryTransfer) {
         let tax: Decimal =
             record.tax.iter().filter(|tax| tax.reference == line.tax_reference).map(|tax| tax.amount).sum();
         put("rate", line.rate.map_or(Value::Null, double));

@@ -1,4 +1,4 @@
-//! What the ERP refuses of documents that undo a sale: returns, receipts, credits, refunds, and of adjustments.
+//! What the ERP refuses of documents that undo a sale: returns, receipts, credits, refunds, and of journal entries.
 
 use rust_decimal::Decimal;
 
@@ -136,29 +136,6 @@ fn payable(amount: Decimal, left: Decimal, of: (&str, &str)) -> Result<(), Refus
     }
     let detail = format!("You cannot refund {amount} because only {left} of the {what} is left.");
     Err(Refusal::user_error(&detail).at(path))
-}
-
-/// Every line says what, where and how many more or fewer.
-pub(super) fn adjustment(books: &Books, record: &Record) -> Result<(), Refusal> {
-    if record.subsidiary.is_none() {
-        return Err(Refusal::missing("Subsidiary", "subsidiary"));
-    }
-    if record.account.is_none() {
-        return Err(Refusal::missing("Adjustment Account", "account"));
-    }
-    if record.lines.is_empty() {
-        return Err(Refusal::user_error("You must enter at least one line item for this transaction.").at("inventory"));
-    }
-    for (at, line) in record.lines.iter().enumerate() {
-        let path = |field: &str| format!("inventory.items[{at}].{field}");
-        if line.location.or(record.location).is_none() {
-            return Err(Refusal::missing("Location", &path("location")));
-        }
-        if line.quantity.is_zero() || !books.is_shippable(line.item) {
-            return Err(Refusal::missing("Adjust Qty. By", &path("adjustQtyBy")));
-        }
-    }
-    Ok(())
 }
 
 /// Debits equal credits.

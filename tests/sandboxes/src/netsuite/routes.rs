@@ -21,7 +21,7 @@ use super::render::{self, Sublists};
 use super::token::{self, TOKEN_PATH};
 use super::transform::{self, Draft};
 use super::write::Write;
-use super::{ledger, rules};
+use super::{ledger, rules, suiteql};
 use crate::common::lock;
 use crate::json::parse;
 
@@ -36,6 +36,7 @@ pub(super) fn api(netsuite: NetSuite) -> Router {
         .route("/services/rest/record/v1/{record}/{id}", get(read).put(upsert).patch(update))
         .route("/services/rest/record/v1/{record}/{id}/{sublist}", get(read_sublist))
         .route("/services/rest/record/v1/{record}/{id}/!transform/{target}", post(transform))
+        .route("/services/rest/query/v1/suiteql", post(query))
         .route("/services/rest/system/v1/governanceLimits", get(governance))
         .fallback(|| async { Refusal::not_offered("The requested resource does not exist.") })
         .method_not_allowed_fallback(|| async { Refusal::method_not_allowed() })
@@ -96,6 +97,18 @@ async fn read(
     let expand = parameters.get("expandSubResources").is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let sublists = if expand { Sublists::Expanded } else { Sublists::Linked };
     Ok(resource(&render::record(&books, record, sublists)))
+}
+
+async fn query(State(netsuite): State<NetSuite>, call: Call) -> Result<Response, Refusal> {
+    let prefers = call.headers.get("prefer").and_then(|value| value.to_str().ok());
+    if prefers != Some("transient") {
+        return Err(Refusal::invalid_query("The header 'Prefer' must be 'transient'."));
+    }
+    let body = parse(&call.bytes).ok_or_else(|| Refusal::invalid_content("The request body is no JSON.", "body"))?;
+    let statement = body.get("q").and_then(Value::as_str).ok_or_else(|| Refusal::missing("q", "q"))?;
+    let page = suiteql::Page::read(&call.parameters)?;
+    let books = lock(&netsuite.books);
+    Ok(axum::Json(suiteql::run(&books, statement, page)?).into_response())
 }
 
 async fn read_sublist(

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::books::Books;
 use super::record::{Kind, Record};
 use super::refusal::Refusal;
-use super::reversals;
+use super::{reversals, stocking};
 
 const LONGEST_EXTERNAL_ID: usize = 35;
 
@@ -30,7 +30,8 @@ pub(super) fn check(books: &Books, record: &Record, before: Option<&Record>) -> 
         Kind::ItemReceipt => reversals::receipt(books, record),
         Kind::CreditMemo => reversals::credit(books, record),
         Kind::CustomerRefund => reversals::refund(books, record),
-        Kind::InventoryAdjustment => reversals::adjustment(books, record),
+        Kind::InventoryAdjustment => stocking::adjustment(books, record),
+        Kind::InventoryTransfer => stocking::transfer(books, record),
         Kind::JournalEntry => reversals::journal(record),
     }
 }
@@ -172,24 +173,12 @@ fn fulfilment(books: &Books, record: &Record) -> Result<(), Refusal> {
             return Err(Refusal::missing("Location", &path("location")));
         };
         let is_new = books.get(record.kind, record.id).is_none();
-        if books.config.track_stock
-            && is_new
-            && wanted_at(record, line.item, location) > books.in_stock(line.item, location)
-        {
-            let detail = format!("Line {number}: the quantity {} is not available at this location.", line.quantity);
-            return Err(Refusal::user_error(&detail).at(&path("quantity")));
+        if books.config.track_stock && is_new {
+            stocking::available(books, record, (line.item, location))
+                .map_err(|refusal| refusal.at(&path("quantity")))?;
         }
     }
     Ok(())
-}
-
-fn wanted_at(record: &Record, item: u64, location: u64) -> Decimal {
-    record
-        .lines
-        .iter()
-        .filter(|line| line.item == item && line.location == Some(location))
-        .map(|line| line.quantity)
-        .sum()
 }
 
 fn invoice(books: &Books, record: &Record) -> Result<(), Refusal> {

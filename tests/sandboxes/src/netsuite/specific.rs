@@ -11,6 +11,9 @@ use super::status::status;
 pub(super) fn specific(books: &Books, record: &Record) -> Map<String, Value> {
     let fields = match record.kind {
         Kind::Customer | Kind::ItemReceipt | Kind::JournalEntry => json!({}),
+        Kind::InventoryTransfer => json!({
+            "transferLocation": named(&books.config.locations, record.transfer_location),
+        }),
         Kind::SalesOrder => sale(
             record,
             json!({
@@ -86,6 +89,7 @@ fn of_money(books: &Books, record: &Record) -> Value {
         | Kind::ReturnAuthorization
         | Kind::ItemReceipt
         | Kind::CreditMemo
+        | Kind::InventoryTransfer
         | Kind::JournalEntry => Value::Null,
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn status(books: &Books, record: &Record) -> (&'static str, &'static 
         Kind::ItemReceipt => ("B", "Received"),
         Kind::CreditMemo if books.open_credit(record, 0) <= Decimal::ZERO => ("B", "Fully Applied"),
         Kind::CreditMemo => ("A", "Open"),
-        Kind::InventoryAdjustment => ("B", "Approved"),
+        Kind::InventoryAdjustment | Kind::InventoryTransfer => ("B", "Approved"),
         Kind::JournalEntry => ("B", "Approved for Posting"),
     }
 }

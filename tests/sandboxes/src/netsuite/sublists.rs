@@ -22,7 +22,7 @@ pub(super) fn read(
     applied(books, record, body)?;
     match record.kind {
         Kind::CustomerRefund => deposits(books, record, body),
-        Kind::InventoryAdjustment => inventory(books, record, body, replaces("inventory")),
+        Kind::InventoryAdjustment | Kind::InventoryTransfer => inventory(books, record, body, replaces("inventory")),
         Kind::JournalEntry => sides(books, record, body, replaces("line")),
         Kind::Customer
         | Kind::SalesOrder
@@ -88,7 +88,7 @@ fn deposits(books: &Books, record: &mut Record, body: &Fields<'_>) -> Result<(),
     Ok(())
 }
 
-/// The sublist `inventory` of an adjustment: merged by `line`, appended without it.
+/// The sublist `inventory` of an adjustment or a transfer: merged by `line`, appended without it.
 fn inventory(books: &Books, record: &mut Record, body: &Fields<'_>, anew: bool) -> Result<(), Refusal> {
     let Some(items) = body.sublist("inventory")? else {
         return Ok(());

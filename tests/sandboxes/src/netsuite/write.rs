@@ -20,6 +20,7 @@ const MEANT: &[&str] = &[
     "subsidiary",
     "currency",
     "location",
+    "transferLocation",
     "tranDate",
     "tranId",
     "orderStatus",
@@ -153,6 +154,10 @@ fn header(books: &Books, record: &mut Record, body: &Fields<'_>) -> Result<(), R
     if let Some(location) = known(&books.config.locations, body, "location")? {
         record.location = Some(location);
     }
+    if record.kind == Kind::InventoryTransfer {
+        let to = known(&books.config.locations, body, "transferLocation")?;
+        record.transfer_location = to.or(record.transfer_location);
+    }
     let stage = match record.kind {
         Kind::SalesOrder | Kind::ReturnAuthorization => body.choice("orderStatus", &['A', 'B'])?,
         Kind::ItemFulfillment => body.choice("shipStatus", &['A', 'B', 'C'])?,
@@ -165,6 +170,7 @@ fn header(books: &Books, record: &mut Record, body: &Fields<'_>) -> Result<(), R
         | Kind::CreditMemo
         | Kind::CustomerRefund
         | Kind::InventoryAdjustment
+        | Kind::InventoryTransfer
         | Kind::JournalEntry => None,
     };
     record.stage = stage.unwrap_or(record.stage);

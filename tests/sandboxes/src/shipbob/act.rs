@@ -126,13 +126,16 @@ impl Inner {
                 self.early_shipments = early.times;
                 Ok(json!({ "early_shipments": early.times }))
             }
-            _ => self.return_act(&name, content, now).unwrap_or_else(|| {
-                Err(format!(
-                    "nobody at the warehouse can {name:?}: ship, pick, deliver, exception, hold, resolve, refuse, \
+            _ => self.stock_act(&name, &content, now).or_else(|| self.return_act(&name, content, now)).unwrap_or_else(
+                || {
+                    Err(format!(
+                        "nobody at the warehouse can {name:?}: ship, pick, deliver, exception, hold, resolve, refuse, \
                      cancel, redeliver, withdraw_product, restore_product, set_secrets, early_shipments, \
-                     receive_return, receive_unannounced, return_to_sender"
-                ))
-            }),
+                     receive_return, receive_unannounced, return_to_sender, set_stock, adjust_stock, quarantine_stock, \
+                     expect_stock, receive_stock"
+                    ))
+                },
+            ),
         }
     }
 

@@ -26,12 +26,25 @@
 //! | `receive_return` | `reference_id` (the return's), `lines`, `completed?`; several acts add up |
 //! | `receive_unannounced` | `order_reference`, `lines`, `completed?`, `return_type?` (`Regular`, `ReturnToSender`) |
 //! | `return_to_sender` | `reference_id` (the order's), `action?` (`Restock`), `completed?` |
+//!
+//! Acts at the shelves; all say `sku` and `location` (`LON1`). Once somebody has counted a SKU at a place it ships no
+//! more than it has there, and an order that it cannot cover waits as an exception; before, it ships all that is
+//! ordered. ShipBob tells nobody of stock: `GET /inventory-level/locations` is polled.
+//!
+//! | act | what it says |
+//! |---|---|
+//! | `set_stock` | `on_hand`, `reference_id?` (the product's, where it is not the SKU): a count |
+//! | `adjust_stock` | `delta`, `reason?`: shrinkage, or a find |
+//! | `quarantine_stock` | `quantity`: no longer fit for sale |
+//! | `expect_stock` | `quantity`: on its way in |
+//! | `receive_stock` | `quantity`: it came, expected or not |
 
 mod act;
 mod intake;
 mod limit;
 mod listing;
 mod returns;
+mod stock;
 mod view;
 mod warehouse;
 mod webhook;
@@ -50,6 +63,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
+pub use stock::{OpeningStock, ShelfStock};
 pub use warehouse::FulfillmentCenter;
 
 use crate::common::{self, Slot, lock};
@@ -58,7 +72,7 @@ use intake::{FieldErrors, OrderRequest};
 use limit::{Call, SlidingWindow};
 use listing::Listing;
 use view::Channel;
-use warehouse::{Order, ShipOrder, Stop, Warehouse};
+use warehouse::{Order, ShipOrder, ShipmentStatus, Stop, Warehouse};
 use webhook::{About, Message, message_id};
 
 /// The vendor retries at once, after 5 s, 5 min, 30 min and so on; here as often, within a minute.
@@ -87,6 +101,8 @@ pub struct ShipBobConfig {
     pub auto_ship_after: Option<Duration>,
     /// How long the answer to `POST /order` is held back when its shipment comes first.
     pub early_answer_delay: Duration,
+    /// What stands on the shelves from the start; SKUs and places that are not named are not counted.
+    pub stock: Vec<OpeningStock>,
 }
 
 impl Default for ShipBobConfig {
@@ -103,6 +119,7 @@ impl Default for ShipBobConfig {
             calls_per_minute: None,
             auto_ship_after: None,
             early_answer_delay: Duration::ZERO,
+            stock: Vec::new(),
         }
     }
 }
@@ -143,18 +160,21 @@ struct Inner {
 
 impl Inner {
     fn new(config: &ShipBobConfig, outbox: Outbox) -> Self {
+        let mut warehouse = Warehouse {
+            centers: config.centers.clone(),
+            catalogue: config.catalogue.as_ref().map(|known| known.iter().cloned().collect()),
+            withdrawn: BTreeSet::new(),
+            orders: BTreeMap::new(),
+            products: BTreeMap::new(),
+            next_order: config.first_order_id,
+            next_shipment: config.first_order_id + 31_000_000,
+            returns: BTreeMap::new(),
+            next_return: config.first_order_id + 62_000_000,
+            stock: BTreeMap::new(),
+        };
+        warehouse.open(&config.stock);
         Self {
-            warehouse: Warehouse {
-                centers: config.centers.clone(),
-                catalogue: config.catalogue.as_ref().map(|known| known.iter().cloned().collect()),
-                withdrawn: BTreeSet::new(),
-                orders: BTreeMap::new(),
-                products: BTreeMap::new(),
-                next_order: config.first_order_id,
-                next_shipment: config.first_order_id + 31_000_000,
-                returns: BTreeMap::new(),
-                next_return: config.first_order_id + 62_000_000,
-            },
+            warehouse,
             window: SlidingWindow::of(config.calls_per_minute),
             secrets: vec![config.webhook_secret.clone()],
             sent: Vec::new(),
@@ -170,6 +190,15 @@ impl Inner {
         let shipment = self.warehouse.ship(order, wanted, now)?;
         self.tell((order, shipment), "order.shipped", now);
         Ok(shipment)
+    }
+
+    /// Says of an order that was just taken in that it waits for stock, if it does.
+    fn tell_exceptions(&mut self, order: u64, now: Timestamp) {
+        let shipments = self.warehouse.orders.get(&order).map(|order| order.shipments.as_slice()).unwrap_or_default();
+        let stuck = shipments.iter().filter(|shipment| shipment.status == ShipmentStatus::Exception);
+        for shipment in stuck.map(|shipment| shipment.id).collect::<Vec<_>>() {
+            self.tell((order, shipment), "order.shipment.exception", now);
+        }
     }
 
     /// Sends a webhook about a shipment.
@@ -216,14 +245,24 @@ impl ShipBob {
         common::router(self.clone())
     }
 
-    /// What the warehouse holds: orders by our reference, with their shipments, and returns.
+    /// What the warehouse holds: orders by our reference, with their shipments, returns, and what stands
+    /// on the shelves.
     #[must_use]
     pub fn documents(&self) -> Value {
         let inner = lock(&self.inner);
         json!({
             "orders": inner.warehouse.orders.values().map(view::document).collect::<Vec<_>>(),
             "returns": inner.warehouse.returns.values().map(returns::document).collect::<Vec<_>>(),
+            "stock": stock::documents(&inner.warehouse),
         })
+    }
+
+    /// What stands on the shelf of a SKU at a place (`LON1`); none where nobody has counted.
+    #[must_use]
+    pub fn stock(&self, sku: &str, location: &str) -> Option<ShelfStock> {
+        let inner = lock(&self.inner);
+        let center = inner.warehouse.center_named(location).ok()?.id;
+        inner.warehouse.shelf_stock(sku, center)
     }
 
     /// Does what people at the warehouse would do: `{ "ship": { "reference_id": … } }`, `{ "ship": "all" }`.
@@ -302,9 +341,10 @@ impl ShipBob {
         };
         // The answer is what was known before the shipment.
         let shown = inner.warehouse.orders.get(&id).map(|order| view::order(order, &self.channel()));
+        inner.tell_exceptions(id, now);
         let is_early = inner.takes_shipment_first();
         if is_early {
-            // Nothing can be in the way of shipping an order that has just been taken in.
+            // Only an empty shelf can be in the way of shipping an order that has just been taken in.
             let _ = inner.ship(id, &ShipOrder::default(), now);
         } else {
             self.ship_later(id);
@@ -380,6 +420,7 @@ impl Vendor for ShipBob {
             .route("/{version}/order/{order}/shipment/{shipment}", get(shipment_route))
             .route("/{version}/shipment/{shipment}", get(lone_shipment_route))
             .merge(returns::routes())
+            .merge(stock::routes())
             .fallback(async || not_found())
             .layer(axum::middleware::map_response_with_state(self.clone(), remaining_calls))
             .with_state(self.clone())

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::intake::{OrderRequest, ProductKey};
 use super::returns::Return;
+use super::stock::{self, Stock};
 
 /// A fulfilment centre: its name, which is also the code that merchants call it, and its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(super) struct Warehouse {
     pub(super) next_shipment: u64,
     pub(super) returns: BTreeMap<u64, Return>,
     pub(super) next_return: u64,
+    /// What stands on the shelves that somebody has counted.
+    pub(super) stock: Stock,
 }
 
 #[derive(Debug, Clone)]
@@ -170,7 +173,8 @@ impl Warehouse {
         self.next_order += 1;
         let contents = lines.iter().enumerate().map(|(index, line)| (index, line.quantity)).collect();
         let shipment = self.new_shipment(center, contents, now);
-        let order = Order { id, created_at: now, request, lines, shipments: vec![shipment] };
+        let mut order = Order { id, created_at: now, request, lines, shipments: vec![shipment] };
+        self.allocate(&mut order);
         self.orders.insert(id, order);
         Ok(id)
     }
@@ -248,13 +252,16 @@ impl Warehouse {
 
     /// Ships what waits of an order, or a part of it, which then gets a shipment of its own; the shipment's id.
     pub(super) fn ship(&mut self, order_id: u64, wanted: &ShipOrder, now: Timestamp) -> Result<u64, String> {
-        let order = self.orders.get_mut(&order_id).ok_or_else(|| no_order(order_id))?;
-        let waiting = order
-            .shipments
-            .iter()
-            .position(|shipment| shipment.status == ShipmentStatus::Processing)
+        let order = self.orders.get(&order_id).ok_or_else(|| no_order(order_id))?;
+        let mut shipments = order.shipments.iter().enumerate();
+        let (waiting, center) = shipments
+            .find(|(_, shipment)| shipment.status == ShipmentStatus::Processing)
+            .map(|(at, shipment)| (at, shipment.center.id))
             .ok_or_else(|| format!("nothing of order {order_id} waits to be shipped"))?;
         let contents = part_of(order, waiting, wanted)?;
+        let leaving = stock::units(order, &contents);
+        self.leave(center, &leaving)?;
+        let order = self.orders.get_mut(&order_id).ok_or_else(|| no_order(order_id))?;
         let shipment = order.split_off(waiting, contents, self.next_shipment).ok_or_else(|| no_order(order_id))?;
         self.next_shipment += 1;
         let number = wanted.tracking_number.clone();
@@ -285,6 +292,7 @@ impl Warehouse {
         if turned.is_empty() {
             return Err(format!("order {} has no shipment that could become {}", order.id, turn.to.word()));
         }
+        self.reallocate(now);
         Ok(turned)
     }
 
@@ -306,6 +314,7 @@ impl Warehouse {
             }
             results.push((shipment.id, stop));
         }
+        self.reallocate(now);
         Some(results)
     }
 }

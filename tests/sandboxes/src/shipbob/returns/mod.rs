@@ -261,7 +261,7 @@ impl Warehouse {
     }
 
     /// The item with this SKU, which becomes known if it was not: anything can be in a parcel.
-    fn item_found(&mut self, sku: &str) -> Item {
+    pub(super) fn item_found(&mut self, sku: &str) -> Item {
         if let Some(item) = self.item(|_, names| names.contains(&sku)) {
             return item;
         }
@@ -273,11 +273,13 @@ impl Warehouse {
     fn book(&mut self, id: u64, found: &[Found], now: Timestamp) {
         for found in found {
             let item = self.item_found(&found.sku);
-            if let Some(known) = self.returns.get_mut(&id) {
-                known.book(item, found);
-                known.turn(ReturnStatus::Processing, now);
-            }
+            let Some(known) = self.returns.get_mut(&id) else { continue };
+            let (sku, center) = (item.sku.clone(), known.center.id);
+            known.book(item, found);
+            known.turn(ReturnStatus::Processing, now);
+            self.put_back((&sku, center), found.action, found.quantity);
         }
+        self.reallocate(now);
     }
 }
 
