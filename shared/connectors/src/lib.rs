@@ -8,6 +8,7 @@ mod counted;
 pub mod netsuite;
 pub mod shipbob;
 pub mod shopify;
+pub mod stock;
 pub mod webhook;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ use jiff::Timestamp;
 
 pub use catalogued::{CatalogueItem, CataloguePage};
 pub use counted::{CountedStock, ErpStock, StockPage};
+pub use stock::{Shown, ShownStock, StockTarget};
 
 /// What every connector is built from.
 #[derive(Clone)]
@@ -359,6 +361,24 @@ pub trait Storefront: Send + Sync {
     /// What the storefront's own sales ledger says has become of an order. Amounts are in `currency`.
     async fn sales(&self, channel: &ChannelOrderId, _currency: Currency) -> Result<SalesReport, Failure> {
         Err(unsupported("reading sales", channel.as_str()))
+    }
+
+    /// What the storefront shows of SKUs (each with the item's identity there, where it is known) at locations. What it
+    /// does not know, track or stock there is absent.
+    async fn stock(
+        &self,
+        items: &[(Sku, Option<String>)],
+        _locations: &[LocationId],
+    ) -> Result<Vec<ShownStock>, Failure> {
+        let first = items.first().map_or_else(|| "stock".to_owned(), |(sku, _)| sku.to_string());
+        Err(unsupported("reading stock", &first))
+    }
+
+    /// Makes the storefront show stock, each target only if it shows `change_from` now. One outcome per target, in
+    /// their order; one that is stale or unknown does not keep the others back. Idempotent by `key`, which is used for
+    /// one list of targets only: after a lost answer the same call is safe.
+    async fn show_stock(&self, key: &str, _targets: &[StockTarget]) -> Result<Vec<Shown>, Failure> {
+        Err(unsupported("showing stock", key))
     }
 }
 

@@ -1,6 +1,9 @@
 //! A Shopify connection's settings.
 
+use std::collections::BTreeMap;
+
 use crossdock_domain::event::FailureClass;
+use crossdock_domain::ids::LocationId;
 use crossdock_step::Failure;
 use serde::Deserialize;
 
@@ -18,6 +21,23 @@ pub struct Config {
     /// Whether Shopify tells the buyer of each shipment.
     #[serde(default = "yes")]
     pub notify_customer: bool,
+    /// Our locations and Shopify's number of each; stock at others is not its business.
+    #[serde(default)]
+    pub locations: BTreeMap<LocationId, LocationNumber>,
+}
+
+/// The number of a location, as the address of its page in the admin ends; a person may have put it between quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "serde_json::Value")]
+pub struct LocationNumber(pub u64);
+
+impl TryFrom<serde_json::Value> for LocationNumber {
+    type Error = String;
+
+    fn try_from(value: serde_json::Value) -> Result<Self, String> {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        text.parse().map(Self).map_err(|_| format!("{text:?} is not the number of a location"))
+    }
 }
 
 const fn yes() -> bool {
@@ -78,5 +98,22 @@ mod tests {
         let config = with("https://a.myshopify.com/").unwrap();
         assert_eq!(config.endpoint(), "https://a.myshopify.com/admin/api/2026-10/graphql.json");
         assert!(config.notify_customer);
+        assert!(config.locations.is_empty());
+    }
+
+    #[test]
+    fn locations_are_numbers_with_or_without_quotes() {
+        let with = |locations: serde_json::Value| {
+            Config::read(&serde_json::json!({
+                "base_url": "https://a.myshopify.com", "api_version": "2026-10", "shop_domain": "a.myshopify.com",
+                "locations": locations,
+            }))
+        };
+        let large = 9_007_199_254_740_993_u64;
+        let config = with(serde_json::json!({ "LON1": "113884102962", "MAN1": large })).unwrap();
+        assert_eq!(config.locations.values().map(|number| number.0).collect::<Vec<_>>(), [113_884_102_962, large]);
+        for wrong in [serde_json::json!({ "LON1": "here" }), serde_json::json!({ "lon 1": "1" })] {
+            assert!(with(wrong.clone()).is_err(), "{wrong}");
+        }
     }
 }

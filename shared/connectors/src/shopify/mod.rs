@@ -1,4 +1,4 @@
-//! Shopify: orders come by webhook; shipments, refunds and cancellations are told, and its sales ledger is read,
+//! Shopify: orders come by webhook; shipments, refunds, cancellations and stock are told, and its sales ledger is read,
 //! through the Admin GraphQL API. README.md beside this file says
 //! what it can do and where Shopify's facts come from.
 
@@ -13,6 +13,7 @@ mod order;
 mod paying;
 mod reading;
 mod reversing;
+mod stocking;
 mod translate;
 pub mod webhook;
 
@@ -20,10 +21,10 @@ pub mod webhook;
 mod tests;
 
 use async_trait::async_trait;
-use crossdock_domain::Currency;
 use crossdock_domain::event::FailureClass;
-use crossdock_domain::ids::ChannelOrderId;
+use crossdock_domain::ids::{ChannelOrderId, LocationId};
 use crossdock_domain::sales::{SalesReport, ToldRefund};
+use crossdock_domain::{Currency, Sku};
 use crossdock_step::Failure;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,7 +34,9 @@ use self::fulfilling::{
     FulfilledLine, Fulfillment, FulfillmentOrder, OpenLine, Page, Part, Units, missing, number_of, numbers, plan,
 };
 use self::translate::Refusal;
-use crate::{Announcement, CancelInstruction, Outside, Posted, RefundInstruction, Storefront};
+use crate::{
+    Announcement, CancelInstruction, Outside, Posted, RefundInstruction, Shown, ShownStock, StockTarget, Storefront,
+};
 
 const ORDER_FULFILLMENTS: Document =
     Document { name: "OrderFulfillments", text: include_str!("queries/order_fulfillments.graphql") };
@@ -168,6 +171,18 @@ impl Storefront for Shopify {
 
     async fn sales(&self, channel: &ChannelOrderId, currency: Currency) -> Result<SalesReport, Failure> {
         self.read_sales(channel, currency).await
+    }
+
+    async fn stock(
+        &self,
+        items: &[(Sku, Option<String>)],
+        locations: &[LocationId],
+    ) -> Result<Vec<ShownStock>, Failure> {
+        self.read_stock(items, locations).await
+    }
+
+    async fn show_stock(&self, key: &str, targets: &[StockTarget]) -> Result<Vec<Shown>, Failure> {
+        self.set_stock(key, targets).await
     }
 }
 

@@ -247,6 +247,13 @@ pub(super) enum Refusal {
         /// The messages.
         messages: Vec<String>,
     },
+    /// By `userErrors` that have codes.
+    Coded {
+        /// The codes; empty where an error has none.
+        codes: Vec<String>,
+        /// The messages.
+        messages: Vec<String>,
+    },
     /// The answer is not what the API promises.
     Unparsable {
         /// Where.
@@ -260,8 +267,31 @@ impl Refusal {
         match self {
             Self::Status { status, .. } => matches!(status, 401 | 403),
             Self::Graphql { codes, .. } => codes.iter().any(|code| code == "ACCESS_DENIED"),
-            Self::User { .. } | Self::Unparsable { .. } => false,
+            Self::User { .. } | Self::Coded { .. } | Self::Unparsable { .. } => false,
         }
+    }
+}
+
+/// Why one quantity of a call was not set, and with it none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unset {
+    /// It was not what it was to be changed from.
+    Stale,
+    /// There is no such item, or it cannot be set there.
+    Unknown,
+}
+
+/// What a refused quantity means; nothing where the refusal is about the call as a whole. A code may be null in the
+/// schema: then the words that were seen decide.
+pub(super) fn unset(code: &str, message: &str) -> Option<Unset> {
+    match code {
+        "CHANGE_FROM_QUANTITY_STALE" | "COMPARE_QUANTITY_STALE" => Some(Unset::Stale),
+        "" if message.contains("changeFromQuantity argument no longer matches") => Some(Unset::Stale),
+        "INVALID_INVENTORY_ITEM"
+        | "INVALID_LOCATION"
+        | "ITEM_NOT_STOCKED_AT_LOCATION"
+        | "NON_MUTABLE_INVENTORY_ITEM" => Some(Unset::Unknown),
+        _ => None,
     }
 }
 
@@ -274,7 +304,7 @@ pub(super) fn failure(refusal: &Refusal, connection: &str, now: Timestamp) -> Fa
     };
     let lasting = |class, reason: &str| Failure::permanent(class, printable(reason, 300));
     let says = |refusal: &Refusal, code: &str| match refusal {
-        Refusal::Graphql { codes, .. } => codes.iter().any(|told| told == code),
+        Refusal::Graphql { codes, .. } | Refusal::Coded { codes, .. } => codes.iter().any(|told| told == code),
         Refusal::Status { .. } | Refusal::User { .. } | Refusal::Unparsable { .. } => false,
     };
     match refusal {
@@ -305,9 +335,13 @@ pub(super) fn failure(refusal: &Refusal, connection: &str, now: Timestamp) -> Fa
         Refusal::Graphql { .. } if says(refusal, "INTERNAL_SERVER_ERROR") || says(refusal, "TIMEOUT") => {
             Failure::retry("Shopify had an internal error")
         }
-        Refusal::Graphql { .. } if says(refusal, "IDEMPOTENCY_CONCURRENT_REQUEST") => {
+        Refusal::Graphql { .. } | Refusal::Coded { .. } if says(refusal, "IDEMPOTENCY_CONCURRENT_REQUEST") => {
             Failure::retry("Shopify is still busy with the same call")
         }
+        Refusal::Coded { .. } if says(refusal, "IDEMPOTENCY_KEY_PARAMETER_MISMATCH") => lasting(
+            FailureClass::Refused,
+            "Shopify refuses: the key was used for another call before, which is a defect of ours",
+        ),
         Refusal::Graphql { .. } if says(refusal, "ACCESS_DENIED") || says(refusal, "SHOP_INACTIVE") => lasting(
             FailureClass::Connection,
             "Shopify denies access: check the app's scopes and that the shop is active",
@@ -315,7 +349,7 @@ pub(super) fn failure(refusal: &Refusal, connection: &str, now: Timestamp) -> Fa
         Refusal::Graphql { message, .. } => {
             lasting(FailureClass::Refused, &format!("Shopify does not run our query: {message}"))
         }
-        Refusal::User { messages } => {
+        Refusal::User { messages } | Refusal::Coded { messages, .. } => {
             lasting(FailureClass::Refused, &format!("Shopify refuses: {}", messages.join("; ")))
         }
         Refusal::Unparsable { detail } => {

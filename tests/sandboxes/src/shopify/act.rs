@@ -185,6 +185,7 @@ impl Inner {
                 self.shop.refund_fates.extend((0..fate.times).map(|_| fate.status));
                 Ok(json!({ "planned": self.shop.refund_fates.len() }))
             }
+            "set_inventory" | "adjust_inventory" | "next_stock" => self.stock_act(&name, content, now),
             "drain_bucket" => {
                 let drain: Drain = said(&name, content)?;
                 self.bucket.drain_to(drain.points, now);

@@ -208,7 +208,7 @@ impl Inner {
                  settle_refund, edit_order, change_address, request_return, approve_return, decline_return, \
                  open_return, process_return, cancel_return, close_return, reopen_return, open_dispute, \
                  close_dispute, hold_fulfillment_order, release_hold, redeliver, set_secrets, set_access, fail_next, \
-                 next_refunds, drain_bucket"
+                 next_refunds, set_inventory, adjust_inventory, next_stock, drain_bucket"
             )),
         }
     }

@@ -9,6 +9,7 @@ use super::payload::gid;
 use super::refunding::{RefundRequest, ShippingRefund};
 use super::reversals;
 use super::shop::Shop;
+use super::stock;
 use super::template::{Address, FinancialStatus, LineTemplate};
 
 /// How an order is cancelled.
@@ -44,11 +45,11 @@ impl Shop {
         let news = self.news(now);
         if how.refund && paid {
             let refund = self.refund_all(id, how, now)?;
-            self.close(id, now);
+            self.close((id, how.restock), now);
             self.tell(id, "orders/cancelled", &news);
             self.tell_of_refund((id, refund), "refunds/create", &news);
         } else {
-            self.close(id, now);
+            self.close((id, how.restock), now);
             self.tell(id, "orders/cancelled", &news);
         }
         self.tell(id, "orders/updated", &news);
@@ -69,8 +70,9 @@ impl Shop {
     }
 
     /// Nothing of a cancelled order is left to ship or to pay.
-    fn close(&mut self, id: u64, now: Timestamp) {
+    fn close(&mut self, (id, restock): (u64, bool), now: Timestamp) {
         let Some(order) = self.orders.get_mut(&id) else { return };
+        let gone = if restock { Vec::new() } else { stock::written_off(order) };
         for line in &mut order.lines {
             line.current = 0;
         }
@@ -83,6 +85,7 @@ impl Shop {
             part.holds.clear();
             part.updated_at = now;
         }
+        self.moves(&gone, now);
     }
 
     pub(super) fn change_address(&mut self, id: u64, address: Address, now: Timestamp) -> Result<(), String> {

@@ -10,7 +10,7 @@ impl Shop {
     /// Everything the shop holds, money in minor units.
     pub(super) fn documents(&self) -> Value {
         let orders = self.orders.values().map(document).collect::<Vec<_>>();
-        json!({ "orders": orders })
+        json!({ "orders": orders, "inventory": self.stock_documents() })
     }
 }
 

@@ -336,6 +336,8 @@ pub(super) fn connection_name(of: &str) -> &'static str {
         "Return" => "ReturnConnection",
         "ReturnLineItemType" => "ReturnLineItemTypeConnection",
         "ExchangeLineItem" => "ExchangeLineItemConnection",
+        "InventoryItem" => "InventoryItemConnection",
+        "InventoryLevel" => "InventoryLevelConnection",
         _ => "FulfillmentLineItemConnection",
     }
 }
@@ -355,6 +357,8 @@ pub(super) fn edge_name(of: &str) -> &'static str {
         "Return" => "ReturnEdge",
         "ReturnLineItemType" => "ReturnLineItemTypeEdge",
         "ExchangeLineItem" => "ExchangeLineItemEdge",
+        "InventoryItem" => "InventoryItemEdge",
+        "InventoryLevel" => "InventoryLevelEdge",
         _ => "FulfillmentLineItemEdge",
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::order::{Fulfillment, FulfillmentLine, FulfillmentOrder, Order, Tracking};
 use super::payload;
 use super::shop::Shop;
+use super::stock;
 
 /// The argument of the mutation, after coercion.
 #[derive(Debug)]
@@ -139,7 +140,9 @@ impl Shop {
         let order = self.orders.get(&order_id).ok_or_else(does_not_exist)?;
         self.check_location(order, request)?;
         let picked = Picked { order: order_id, taken: take(order, request)? };
+        let gone = stock::shipped(order, lines(order, &picked));
         let fulfillment = self.ship(&picked, request, now);
+        self.moves(&gone, now);
         self.tell_of_fulfillment(order_id, now);
         Ok((order_id, fulfillment))
     }
@@ -246,6 +249,14 @@ fn part(order: &Order, id: u64) -> Option<(usize, &FulfillmentOrder)> {
 
 fn parts<'a>(order: &'a Order, request: &'a FulfillmentRequest) -> impl Iterator<Item = (usize, &'a FulfillmentOrder)> {
     request.groups.iter().filter_map(|group| part(order, group.fulfillment_order?))
+}
+
+/// Index of each line that is picked, with units.
+fn lines<'a>(order: &'a Order, picked: &'a Picked) -> impl Iterator<Item = (usize, i64)> + 'a {
+    picked.taken.iter().filter_map(|taken| {
+        let part = order.fulfillment_orders.get(taken.order_index)?;
+        Some((part.lines.get(taken.line_index)?.line, taken.quantity))
+    })
 }
 
 /// What the request takes from each line, after the checks of status, existence and quantity.

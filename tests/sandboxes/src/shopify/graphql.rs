@@ -276,10 +276,12 @@ fn locations(locations: &[LineColumn]) -> Vec<Value> {
 fn execution_error(error: &GraphQLError) -> Value {
     // The engine says where the error comes from; the vendor does not.
     let message = error.message.strip_prefix("resolver error: ").unwrap_or(&error.message);
-    const CODES: [(&str, &str); 3] = [
+    const CODES: [(&str, &str); 5] = [
         ("Access denied", "ACCESS_DENIED"),
         ("Invalid id", "RESOURCE_NOT_FOUND"),
         ("Internal error", "INTERNAL_SERVER_ERROR"),
+        ("InventoryQuantityInput must include", "INVALID_FIELD_ARGUMENTS"),
+        ("The input array size", "MAX_INPUT_SIZE_EXCEEDED"),
     ];
     let known = CODES.iter().find(|(start, _)| message.starts_with(start));
     json!({

@@ -24,7 +24,14 @@
 //! | `set_access` | `denied`: root fields that answer ACCESS_DENIED |
 //! | `fail_next` | `code` (THROTTLED, INTERNAL_SERVER_ERROR, …), `times?`, `after_commit?` |
 //! | `next_refunds` | `status` (`success`, `pending`, `failure`), `times?`: what becomes of the money of refunds that are made by call |
+//! | `set_inventory` | `sku`, `location`, `on_hand`, `tracked?`: staff counts; the location stocks the SKU from then on |
+//! | `adjust_inventory` | `sku`, `location`, `delta` |
+//! | `next_stock` | `code`, `times?`: the next `inventorySetQuantities` are refused with this code |
 //! | `drain_bucket` | `points` that are left |
+//!
+//! Stock is kept of SKUs that `set_inventory` has counted, and of no other. Whatever waits at a location to be shipped is
+//! committed there; a fulfilment takes it from what is on hand; what an order or an edit takes off is available again
+//! (without restocking it is gone from what is on hand too); what a refund puts back is on hand again.
 //!
 //! Amounts: a string is decimal (`"24.99"`), an integer is minor units (`2499`).
 
@@ -48,6 +55,10 @@ mod returning;
 mod reversals;
 mod reversing;
 mod shop;
+mod stock;
+mod stock_acts;
+mod stock_calls;
+mod stock_fields;
 mod template;
 mod webhook;
 
@@ -69,6 +80,7 @@ use subtle::ConstantTimeEq;
 pub(crate) use act::{named, said};
 pub use cost::BucketSize;
 pub use graphql::{AdminSchema, SchemaError};
+pub use stock::StockLevel;
 
 use crate::common::{self, lock};
 use crate::{Clock, Delivery, Fault, FrontDesk, RecordedRequest, Vendor};
@@ -217,6 +229,7 @@ fn open_shop(config: &ShopifyConfig, desk: &FrontDesk) -> Shop {
         planned_errors: std::collections::VecDeque::new(),
         refund_fates: std::collections::VecDeque::new(),
         keys: BTreeMap::new(),
+        inventory: stock::Inventory::default(),
         outbox: desk.outbox().clone(),
     }
 }
@@ -235,7 +248,7 @@ impl Shopify {
         common::router(self.clone())
     }
 
-    /// What the shop holds: orders with totals in minor units, fulfilment orders, fulfilments.
+    /// What the shop holds: orders with totals in minor units, fulfilment orders, fulfilments; and its stock.
     #[must_use]
     pub fn documents(&self) -> Value {
         lock(&self.inner).shop.documents()
@@ -247,6 +260,18 @@ impl Shopify {
     /// Why it cannot be done.
     pub fn act(&self, act: Value) -> Result<Value, String> {
         lock(&self.inner).act(act, self.desk.now())
+    }
+
+    /// What the shop shows of a SKU at a location, by the location's code; nothing where it does not stock it.
+    #[must_use]
+    pub fn stock(&self, sku: &str, location: &str) -> Option<StockLevel> {
+        lock(&self.inner).shop.stock(sku, location)
+    }
+
+    /// The number of a SKU's inventory item, where the shop stocks it anywhere.
+    #[must_use]
+    pub fn inventory_item(&self, sku: &str) -> Option<u64> {
+        lock(&self.inner).shop.inventory.by_sku(sku).map(|item| item.id)
     }
 
     /// Makes the next matching requests fail.
@@ -313,7 +338,7 @@ impl Shopify {
         inner.tokens.insert(token.clone(), expires_at);
         let granted = json!({
             "access_token": token,
-            "scope": "write_orders,write_returns,write_merchant_managed_fulfillment_orders",
+            "scope": "write_orders,write_returns,write_inventory,write_merchant_managed_fulfillment_orders",
             "expires_in": TOKEN_LIFE.as_secs(),
         });
         answer(StatusCode::OK, &granted)
@@ -384,13 +409,13 @@ impl Vendor for Shopify {
     }
 }
 
-/// Quantities off by one and another parcel's number: what only a reader's own check finds.
+/// Quantities and changes off by one and another parcel's number: what only a reader's own check finds.
 fn mislead(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields.iter_mut() {
                 match (name.as_str(), field.as_i64(), field.as_str()) {
-                    ("quantity" | "remainingQuantity" | "totalQuantity", Some(quantity), _) => {
+                    ("quantity" | "delta" | "remainingQuantity" | "totalQuantity", Some(quantity), _) => {
                         *field = json!(quantity + 1);
                     }
                     ("number", _, Some(number)) => *field = json!(format!("{number}X")),

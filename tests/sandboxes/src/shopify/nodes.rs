@@ -17,6 +17,8 @@ use super::order::Order;
 use super::payload::{Letterhead, gid, presented, presentment};
 use super::query::OrderSearch;
 use super::shop::Shop;
+use super::stock_calls::Group;
+use super::stock_fields;
 
 pub(super) type Answer<'a> = Result<ResolvedValue<'a>, FieldError>;
 
@@ -54,11 +56,15 @@ impl ObjectValue for Root<'_, '_> {
             (Self::Query(desk), "order") => desk.order(&arguments),
             (Self::Query(desk), "orders") => desk.orders(&arguments),
             (Self::Query(desk), "fulfillmentOrder") => desk.fulfillment_order(&arguments),
+            (Self::Query(desk), "inventoryItem") => desk.inventory_item(&arguments),
+            (Self::Query(desk), "inventoryItems") => desk.inventory_items(&arguments),
             (Self::Query(desk), "node") => desk.node(&arguments),
+            (Self::Query(desk), "nodes") => desk.nodes(&arguments),
             (Self::Query(desk), "shop") => Ok(desk.shop_record()),
             (Self::Query(desk), "refund") => desk.refund(&arguments),
             (Self::Query(desk), "return") => desk.one_return(&arguments),
             (Self::Mutation(desk), "fulfillmentCreate") => Ok(desk.fulfillment_create(&arguments)),
+            (Self::Mutation(desk), "inventorySetQuantities") => desk.inventory_set_quantities(&arguments, info),
             (Self::Mutation(desk), "refundCreate") => desk.refund_create(&arguments, info),
             (Self::Mutation(desk), "orderCancel") => Ok(desk.order_cancel(&arguments)),
             (Self::Mutation(desk), "returnProcess") => Ok(desk.return_process(&arguments)),
@@ -99,11 +105,15 @@ impl<'s> Desk<'s> {
     }
 
     fn node(&self, arguments: &Value) -> Answer<'_> {
-        let id = arguments.get("id");
+        let found = self.find_node(arguments.get("id")).map(|kind| self.node_of(kind));
+        Ok(ResolvedValue::nullable_object(found))
+    }
+
+    pub(super) fn find_node(&self, id: Option<&Value>) -> Option<Kind> {
         let order = gid_of(id, "Order").and_then(|id| self.snapshot(id)).map(Kind::Order);
         let part = || gid_of(id, "FulfillmentOrder").and_then(|id| self.find_fulfillment_order(id));
-        let found = order.or_else(part).map(|kind| self.node_of(kind));
-        Ok(ResolvedValue::nullable_object(found))
+        let item = || gid_of(id, "InventoryItem").and_then(|id| self.find_item(id));
+        order.or_else(part).or_else(item)
     }
 
     fn shop_record(&self) -> ResolvedValue<'_> {
@@ -156,9 +166,7 @@ impl<'s> Desk<'s> {
 
     fn refund_create(&self, arguments: &Value, info: &ResolveInfo<'_>) -> Answer<'_> {
         *self.mutations.borrow_mut() += 1;
-        let key = self
-            .idempotency_key(info)
-            .ok_or_else(|| failed("The @idempotent directive is required for this mutation but was not provided."))?;
+        let key = self.required_key(info)?;
         let input = arguments.get("input").unwrap_or(&Value::Null);
         let outcome = self.shop.borrow_mut().refund_create(&key, input, self.now);
         let made = outcome.as_ref().ok().and_then(|(order, refund)| {
@@ -172,6 +180,11 @@ impl<'s> Desk<'s> {
             ("userErrors", ledger_fields::errors("UserError", outcome.as_ref().err())),
         ];
         Ok(self.object(Kind::Tree("RefundCreatePayload", Rc::new(fields))))
+    }
+
+    pub(super) fn required_key(&self, info: &ResolveInfo<'_>) -> Result<String, FieldError> {
+        let missing = "The @idempotent directive is required for this mutation but was not provided.";
+        self.idempotency_key(info).ok_or_else(|| failed(missing))
     }
 
     /// The key of `@idempotent` on the field, written out or in a variable.
@@ -216,7 +229,9 @@ impl<'s> Desk<'s> {
     }
 
     fn node_of(&self, kind: Kind) -> Node<'_, 's> {
-        *self.objects.borrow_mut() += 1;
+        if !matches!(kind, Kind::Entry(..)) {
+            *self.objects.borrow_mut() += 1;
+        }
         Node { desk: self, kind }
     }
 
@@ -293,6 +308,12 @@ pub(super) enum Kind {
     Transaction(View, usize),
     /// An object whose fields were put together when it was made.
     Tree(&'static str, Rc<Tree>),
+    Item(u64),
+    /// What an item's level at a location shows.
+    Level(u64, String),
+    Adjustment(Rc<Group>),
+    /// An entry of a plain list, or what hangs on one: the vendor charges for a list once, not for its entries.
+    Entry(&'static str, Rc<Tree>),
     /// An object of leaves only.
     Record(&'static str, Value),
 }
@@ -378,7 +399,10 @@ impl ObjectValue for Node<'_, '_> {
             Kind::Refund(..) => "Refund",
             Kind::Return(..) => "Return",
             Kind::Transaction(..) => "OrderTransaction",
-            Kind::Tree(type_name, _) => type_name,
+            Kind::Item(_) => "InventoryItem",
+            Kind::Level(..) => "InventoryLevel",
+            Kind::Adjustment(_) => "InventoryAdjustmentGroup",
+            Kind::Tree(type_name, _) | Kind::Entry(type_name, _) => type_name,
             Kind::Record(type_name, _) => type_name,
         }
     }
@@ -407,7 +431,10 @@ impl ObjectValue for Node<'_, '_> {
             Kind::Refund(view, at) => grown(ledger_fields::refund(view, *at, field)),
             Kind::Return(view, at) => grown(ledger_fields::one_return(view, *at, info)),
             Kind::Transaction(view, at) => grown(ledger_fields::transaction(view, *at, field)),
-            Kind::Tree(_, fields) => {
+            Kind::Item(id) => grown(stock_fields::item_field(desk, *id, info)),
+            Kind::Level(item, code) => grown(stock_fields::level_field(desk, (*item, code), info)),
+            Kind::Adjustment(group) => grown(stock_fields::group_field(desk, group, info)),
+            Kind::Tree(_, fields) | Kind::Entry(_, fields) => {
                 grown(fields.iter().find(|(name, _)| *name == field).map(|(_, branch)| branch.clone()))
             }
         };
@@ -429,7 +456,7 @@ pub(super) fn arguments(info: &ResolveInfo<'_>) -> Value {
     serde_json::to_value(info.arguments()).unwrap_or_default()
 }
 
-fn required_gid(arguments: &Value, kind: &str) -> Result<u64, FieldError> {
+pub(super) fn required_gid(arguments: &Value, kind: &str) -> Result<u64, FieldError> {
     let given = arguments.get("id").and_then(Value::as_str).unwrap_or_default();
     gid_of(arguments.get("id"), kind).ok_or_else(|| failed(format!("Invalid id: {given}")))
 }
@@ -439,7 +466,7 @@ pub(super) fn instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn failed(message: impl Into<String>) -> FieldError {
+pub(super) fn failed(message: impl Into<String>) -> FieldError {
     FieldError { message: message.into() }
 }
 

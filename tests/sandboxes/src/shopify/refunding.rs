@@ -10,6 +10,7 @@ use super::ledger::{
 use super::order::{FulfillmentOrderStatus, Ids, Order};
 use super::payload::presented;
 use super::shop::Shop;
+use super::stock;
 
 /// What is to be refunded.
 #[derive(Debug, Clone, Default)]
@@ -82,9 +83,13 @@ impl Shop {
         let is_call = matches!(request.payment, Payment::Exact(_));
         let status = is_call.then(|| self.refund_fates.pop_front()).flatten().unwrap_or(request.status);
         let mut ids = self.ids.clone();
-        let refund = self.orders.get_mut(&id).map(|order| book(order, (request, status, &computed), now, &mut ids));
+        let open = stock::open_units(order);
+        let order = self.orders.get_mut(&id).ok_or_else(|| UserError::plain("Order does not exist"))?;
+        let refund = book(order, (request, status, &computed), now, &mut ids);
+        let moved = stock::refunded(order, &open, &request.lines);
         self.ids = ids;
-        refund.ok_or_else(|| UserError::plain("Order does not exist"))
+        self.moves(&moved, now);
+        Ok(refund)
     }
 
     /// The bank says what became of money that was under way.

@@ -9,6 +9,7 @@ use super::ledger::{TransactionKind, TransactionStatus};
 use super::money::Currency;
 use super::order::{FulfillmentOrder, FulfillmentOrderStatus, Hold, Ids, Order};
 use super::payload::{self, Letterhead};
+use super::stock::Inventory;
 use super::template::{FinancialStatus, OrderTemplate};
 use super::webhook::{Sender, Sent, Uuids};
 use crate::Outbox;
@@ -33,6 +34,7 @@ pub(super) struct Shop {
     pub(super) refund_fates: VecDeque<TransactionStatus>,
     /// Keys of `@idempotent` calls, with what was asked and the refund that it made, if any.
     pub(super) keys: BTreeMap<String, (Value, Option<u64>)>,
+    pub(super) inventory: Inventory,
     pub(super) outbox: Outbox,
 }
 

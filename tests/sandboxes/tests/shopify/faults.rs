@@ -53,7 +53,7 @@ async fn a_reset_shop_never_gives_an_id_twice() {
     let request = Request::post("/_sandbox/reset").body(Body::empty()).unwrap();
     let answer = stage.shop.router().oneshot(request).await.unwrap();
     assert!(answer.status().is_success());
-    assert_eq!(stage.shop.documents(), json!({ "orders": [] }));
+    assert_eq!(stage.shop.documents(), json!({ "orders": [], "inventory": [] }));
     assert_ne!(stage.two_teas(), first);
     assert_ne!(header(&stage.shop.take_deliveries()[0], "X-Shopify-Webhook-Id"), webhook);
 }

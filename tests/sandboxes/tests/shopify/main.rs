@@ -10,6 +10,7 @@ mod graphql;
 mod money;
 mod published;
 mod reversing;
+mod stock;
 mod webhooks;
 
 use std::collections::BTreeSet;

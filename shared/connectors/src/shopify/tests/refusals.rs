@@ -63,6 +63,15 @@ fn graphql_codes_mean_what_the_documentation_says() {
 }
 
 #[test]
+fn codes_of_a_refused_call_mean_what_the_schema_says() {
+    let coded = |code: &str| meaning(&Refusal::Coded { codes: vec![code.into()], messages: vec!["no".into()] });
+    assert_eq!(coded("IDEMPOTENCY_CONCURRENT_REQUEST"), "retry");
+    for lasting in ["IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "INVALID_REASON", ""] {
+        assert_eq!(coded(lasting), "permanent refused", "{lasting}");
+    }
+}
+
+#[test]
 fn a_rule_of_the_shop_and_a_strange_answer_last() {
     assert_eq!(meaning(&Refusal::User { messages: vec!["no".into(), "x".repeat(1000)] }), "permanent refused");
     assert_eq!(meaning(&Refusal::Unparsable { detail: "200 of HTML".into() }), "permanent parse");
