@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use crossdock_domain::event::{Decision, FailureClass, Parked, WaitsOn};
+use crossdock_domain::inventory::{StockDocument, StockParked};
 use crossdock_domain::{Attention, Event, Order, OrderId, TaskKind};
 use crossdock_log::{OrderView, People, Views};
 use crossdock_runner::inbound::InboundMessage;
-use crossdock_runner::{Origin, Recorder, store_failure};
+use crossdock_runner::{Origin, Recorder, StockKeeper, store_failure};
 use crossdock_step::Failure;
 use crossdock_step::batch::{self, Limits, Message, Trigger};
 use crossdock_step::ports::Untouched;
@@ -30,6 +31,8 @@ pub enum Source {
 pub struct CaptureException {
     /// Reads and appends orders.
     pub recorder: Recorder,
+    /// Reads and notes documents of stock.
+    pub keeper: StockKeeper,
     /// The view: deliveries without an order are shown there.
     pub views: Arc<dyn Views>,
     /// Where such deliveries are kept.
@@ -76,8 +79,7 @@ impl CaptureException {
             return self.keep(message).await;
         };
         let Ok(id) = OrderId::from_stream(&trigger.stream) else {
-            tracing::error!(stream = trigger.stream, "a dead letter about something that is no order");
-            return Ok(());
+            return self.park_document(&trigger, message).await;
         };
         let mut order = self.recorder.load(&id).await?;
         let origin = Origin {
@@ -90,6 +92,24 @@ impl CaptureException {
         tracing::error!(order = %id, correlation_id = order.correlation_id.as_deref(), "a message died; its tasks are parked");
         recorded?;
         Ok(())
+    }
+
+    /// Parks a document of stock, so that somebody sees that the ERP does not have it.
+    async fn park_document(&self, trigger: &Trigger, message: &Message) -> Result<(), Failure> {
+        let document = self.keeper.load(&trigger.stream).await?;
+        tracing::error!(stream = trigger.stream, "a message about a document of stock died");
+        let Some(erp) = document.to_post().first().map(|open| open.erp.clone()) else { return Ok(()) };
+        let origin = Origin {
+            actor: "capture-exception".into(),
+            correlation_id: document.correlation_id.clone().unwrap_or_default(),
+            causation_id: trigger.event_id.clone(),
+        };
+        let parked = StockParked { erp, class: FailureClass::Exhausted, reason: EXHAUSTED.into() };
+        let cause = format!("dead-letter:{}", message.id);
+        let decide = |known: &StockDocument| {
+            (known.parked.is_none() && !known.is_done()).then(|| Event::StockParked(parked.clone()))
+        };
+        self.keeper.note(&trigger.stream, (&cause, &origin), decide).await.map(|_| ())
     }
 
     /// Keeps a delivery that names no order, and shows it as an exception of its connection.
@@ -132,6 +152,8 @@ pub fn delivery_row(what: (&str, &str), exception: Attention, now: Timestamp) ->
     }
 }
 
+const EXHAUSTED: &str = "every retry failed; the log names the last error under the order's correlation id";
+
 /// Parks what the dead message was for and nobody has done since.
 fn give_up(order: &Order, kinds: &[TaskKind]) -> Decision {
     let undone = order.outstanding().into_iter().filter(|task| kinds.contains(&task.id.kind));
@@ -141,7 +163,7 @@ fn give_up(order: &Order, kinds: &[TaskKind]) -> Decision {
         Event::TaskParked(Parked {
             task: task.id,
             class: FailureClass::Exhausted,
-            reason: "every retry failed; the log names the last error under the order's correlation id".into(),
+            reason: EXHAUSTED.into(),
             waits_on: WaitsOn::Operator,
             at: None,
         })

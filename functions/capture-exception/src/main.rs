@@ -18,6 +18,7 @@ async fn main() -> Result<(), Error> {
     ];
     let function = &CaptureException {
         recorder: wiring.recorder(),
+        keeper: wiring.stock_keeper(),
         views: wiring.store.clone(),
         people: wiring.store.clone(),
         sources: sources.into(),

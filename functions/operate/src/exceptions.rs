@@ -66,7 +66,7 @@ fn pause_json(record: &ConnectionRecord) -> Value {
 }
 
 fn exception_json(row: &OrderView, exception: &Attention) -> Value {
-    let is_order = !row.order_id.starts_with("delivery:");
+    let is_order = !["delivery:", "stock:"].iter().any(|other| row.order_id.starts_with(other));
     let id = if is_order { format!("{}~{}", row.order_id, exception.about) } else { row.order_id.clone() };
     json!({
         "exception_id": id,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use crossdock_log::{Connections, Items, People, Views};
-use crossdock_runner::{Directory, Recorder};
+use crossdock_runner::{Directory, Recorder, StockKeeper};
 use crossdock_step::Queue;
 use crossdock_step::api::{Answer, Problem, Request, respond};
 
@@ -15,6 +15,8 @@ use crossdock_step::api::{Answer, Problem, Request, respond};
 pub struct Operate {
     /// Reads and appends orders.
     pub recorder: Recorder,
+    /// Reads and notes documents of stock.
+    pub keeper: StockKeeper,
     /// Channels' settings.
     pub directory: Arc<Directory>,
     /// The view.

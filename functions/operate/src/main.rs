@@ -10,6 +10,7 @@ async fn main() -> Result<(), Error> {
     let wiring = Wiring::from_lambda()?;
     let function = &Operate {
         recorder: wiring.recorder(),
+        keeper: wiring.stock_keeper(),
         directory: wiring.directory(),
         views: wiring.store.clone(),
         connections: wiring.store.clone(),

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use crossdock_domain::accept::{Context, liftable_holds};
 use crossdock_domain::event::{Decision, HoldCode};
 use crossdock_domain::ids::ConnectionId;
+use crossdock_domain::inventory::StockDocument;
 use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::returns::{decline, resolve};
 use crossdock_domain::{Attention, Event, Order, OrderId, Sku};
-use crossdock_log::OrderView;
+use crossdock_log::{OrderView, stock_stream};
 use crossdock_runner::{CommitError, Committed, Origin};
 use crossdock_step::api::{Answer, Caller, Problem, Reply, Request};
 use http::StatusCode;
@@ -61,6 +62,8 @@ impl Operate {
             self.end_pause(caller, connection).await?;
         } else if let Some(delivery) = id.strip_prefix("delivery:") {
             self.translate_again(caller, delivery).await?;
+        } else if id.starts_with("stock:") {
+            self.post_again(request, caller, id).await?;
         } else {
             self.retry_order(request, caller, id).await?;
         }
@@ -98,6 +101,21 @@ impl Operate {
             ..row
         };
         self.views.show(&closed).await.map_err(unavailable)
+    }
+
+    /// Takes a document of stock up again that its ERP did not take.
+    async fn post_again(&self, request: &Request, caller: &Caller, id: &str) -> Result<(), Problem> {
+        let stream = stock_stream(id).ok_or_else(unknown)?;
+        let document = self.keeper.load(&stream).await.map_err(unavailable)?;
+        let Some((parked, _)) = &document.parked else {
+            return Err(if document.seq == 0 { unknown() } else { nothing_to_retry("it is posted, or on its way") });
+        };
+        if !caller.reaches(parked.erp.as_str()) {
+            return Err(unknown());
+        }
+        let (erp, cause) = (parked.erp.clone(), format!("api:{}:retry:{}", caller.name, document.seq));
+        let decide = |known: &StockDocument| known.parked.as_ref().map(|_| Event::StockReleased { erp: erp.clone() });
+        self.keeper.note(&stream, (&cause, &origin(request, caller)), decide).await.map(|_| ()).map_err(unavailable)
     }
 
     /// The order that an exception is about, and what of it.

@@ -1,6 +1,8 @@
 //! Posts an order's documents to its ERP: sales order, deposits, item fulfilments, invoices, applications of deposits;
 //! and those that take a sale back: amendments, return authorizations, receipts, credit memos, refunds.
 
+mod stock;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,10 +10,13 @@ use async_trait::async_trait;
 use crossdock_connectors::{ApplicationDraft, Erp, Posted};
 use crossdock_domain::event::{Application, CreditApplication, Document, FailureClass};
 use crossdock_domain::ids::ConnectionId;
+use crossdock_domain::item::Item;
 use crossdock_domain::{Event, Order, Sku, Task, TaskKind};
 use crossdock_log::Items;
 use crossdock_runner::{Calls, Connectors, Directory, Done, Step, store_failure};
 use crossdock_step::Failure;
+
+pub use self::stock::PostStock;
 
 /// The step.
 pub struct PostToErp {
@@ -87,15 +92,26 @@ impl PostToErp {
     async fn identities(&self, order: &Order, skus: &[Sku]) -> Result<BTreeMap<Sku, String>, Failure> {
         let Some(erp) = route(order) else { return Ok(BTreeMap::new()) };
         let items = self.items.items(skus).await.map_err(store_failure)?;
-        let unmapped = skus.iter().find(|sku| items.get(sku).is_none_or(|item| !item.identities.contains_key(&erp)));
-        if let Some(sku) = unmapped {
-            return Err(Failure::permanent(
-                FailureClass::Mapping,
-                format!("{sku} has no identity in {erp}: map it, then retry"),
-            ));
-        }
-        Ok(items.into_iter().filter_map(|(sku, item)| Some((sku, item.identities.get(&erp)?.clone()))).collect())
+        identities(&items, &erp, skus)
     }
+}
+
+/// Identities of all of these SKUs in an ERP.
+pub(crate) fn identities(
+    items: &BTreeMap<Sku, Item>,
+    erp: &ConnectionId,
+    skus: &[Sku],
+) -> Result<BTreeMap<Sku, String>, Failure> {
+    let identity = |sku: &Sku| {
+        let known = items.get(sku).and_then(|item| item.identities.get(erp)).cloned();
+        let unmapped = || {
+            let reason =
+                format!("{sku} has no identity in {erp}: map it (PUT /v1/catalogue/items/{{sku}}), then retry");
+            Failure::permanent(FailureClass::Mapping, reason)
+        };
+        known.map(|identity| (sku.clone(), identity)).ok_or_else(unmapped)
+    };
+    skus.iter().map(identity).collect()
 }
 
 fn route(order: &Order) -> Option<ConnectionId> {

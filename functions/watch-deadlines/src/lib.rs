@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crossdock_domain::commit::DUE_SHARDS;
 use crossdock_domain::event::WaitsOn;
+use crossdock_domain::inventory::StockDocument;
 use crossdock_domain::{Event, Order, OrderId, Task};
 use crossdock_log::{Items, Markers, Views};
-use crossdock_runner::{CommitError, Origin, Recorder, publish, store_failure};
+use crossdock_runner::{CommitError, Origin, Recorder, StockKeeper, publish, store_failure};
 use crossdock_step::{Bus, BusEntry, Failure};
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +18,8 @@ use serde_json::json;
 pub struct WatchDeadlines {
     /// Reads and appends orders.
     pub recorder: Recorder,
+    /// Reads and notes documents of stock.
+    pub keeper: StockKeeper,
     /// Where events go.
     pub bus: Arc<dyn Bus>,
     /// The view, whose numbers prove publication.
@@ -121,7 +124,7 @@ impl WatchDeadlines {
         if self.recorder.log().last_seq(stream).await.map_err(store_failure)? != seq {
             return Ok(0);
         }
-        let Ok(id) = OrderId::from_stream(stream) else { return self.republish(stream, 0).await.map(|()| 0) };
+        let Ok(id) = OrderId::from_stream(stream) else { return self.look_at_document(stream).await };
         let seen = self.views.seen(&id.to_string()).await.map_err(store_failure)?.map_or(0, |view| view.seq);
         if seen < seq {
             self.republish(stream, seen).await?;
@@ -134,6 +137,25 @@ impl WatchDeadlines {
             triggered += usize::from(self.trigger(&mut order, &task).await?);
         }
         Ok(triggered)
+    }
+
+    /// A document of stock: it is published again, which harms nobody; and what its ERP does not have yet is taken up
+    /// again.
+    async fn look_at_document(&self, stream: &str) -> Result<usize, Failure> {
+        self.republish(stream, 0).await?;
+        let document = self.keeper.load(stream).await?;
+        let open = document.to_post().first().map(|open| open.erp.clone()).filter(|_| document.parked.is_none());
+        let Some(erp) = open else { return Ok(0) };
+        let origin = Origin {
+            actor: "watch-deadlines".into(),
+            correlation_id: document.correlation_id.clone().unwrap_or_default(),
+            causation_id: None,
+        };
+        let cause = format!("due:{}", document.seq);
+        let decide =
+            |known: &StockDocument| (known.seq == document.seq).then(|| Event::StockReleased { erp: erp.clone() });
+        self.keeper.note(stream, (&cause, &origin), decide).await?;
+        Ok(1)
     }
 
     async fn republish(&self, stream: &str, seen: u64) -> Result<(), Failure> {

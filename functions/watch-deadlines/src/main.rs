@@ -11,6 +11,7 @@ async fn main() -> Result<(), Error> {
     let wiring = Wiring::from_lambda()?;
     let function = &WatchDeadlines {
         recorder: wiring.recorder(),
+        keeper: wiring.stock_keeper(),
         bus: wiring.bus()?,
         views: wiring.store.clone(),
         markers: wiring.store.clone(),

@@ -10,7 +10,7 @@ use crossdock_domain::commit::{Summary, due_bucket};
 use crossdock_domain::event::{Hold, HoldCode};
 use crossdock_domain::{Commit, Event};
 use crossdock_log::{AppendError, Log, Markers, Memory, StoreError};
-use crossdock_runner::Recorder;
+use crossdock_runner::{Recorder, StockKeeper};
 use crossdock_step::{Bus, BusEntry, Clock, Failure};
 use jiff::{SignedDuration, Timestamp};
 use watch_deadlines::WatchDeadlines;
@@ -78,6 +78,7 @@ async fn one_order_that_cannot_be_read_holds_nobody_up() {
         memory.append(&commit(stream, begun)).await.unwrap();
     }
     let function = WatchDeadlines {
+        keeper: StockKeeper::new(memory.clone(), memory.clone(), clock.clone()),
         recorder: Recorder::new(Arc::new(Torn(memory.clone())), clock),
         bus: heard.clone(),
         views: memory.clone(),

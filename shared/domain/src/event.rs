@@ -332,7 +332,10 @@ pub enum Event {
     StockParked(StockParked),
     /// Somebody says that it can be posted now.
     #[serde(rename = "StockReleased.v1")]
-    StockReleased {},
+    StockReleased {
+        /// The ERP that it is for.
+        erp: ConnectionId,
+    },
     /// A SKU's stock was spread over several records.
     #[serde(rename = "StockSpread.v1")]
     StockSpread {
@@ -738,7 +741,7 @@ impl Event {
             Self::StockTransferred(_) => "StockTransferred.v1",
             Self::StockPosted(_) => "StockPosted.v1",
             Self::StockParked(_) => "StockParked.v1",
-            Self::StockReleased {} => "StockReleased.v1",
+            Self::StockReleased { .. } => "StockReleased.v1",
             Self::StockSpread { .. } => "StockSpread.v1",
             Self::ShortageFound(_) => "ShortageFound.v1",
             Self::Unknown(unknown) => &unknown.kind,

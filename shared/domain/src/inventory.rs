@@ -148,6 +148,8 @@ pub struct StockPosted {
 /// A document of stock cannot be posted until a person has done something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockParked {
+    /// The ERP that it is for.
+    pub erp: ConnectionId,
     /// The class of failure.
     pub class: FailureClass,
     /// What happened, and what to do.
@@ -181,6 +183,8 @@ pub struct StockDocument {
     /// Its facts, by the number of their commit.
     pub facts: BTreeMap<u64, (Timestamp, Event)>,
     posted: BTreeSet<u64>,
+    /// How often it was taken up again.
+    pub reminders: u32,
     /// Why nobody posts it, and since when.
     pub parked: Option<(StockParked, Timestamp)>,
 }
@@ -205,8 +209,9 @@ impl StockDocument {
                 self.posted.insert(posted.of);
             } else if let Event::StockParked(parked) = event {
                 self.parked = Some((parked.clone(), commit.at));
-            } else if let Event::StockReleased {} = event {
+            } else if let Event::StockReleased { .. } = event {
                 self.parked = None;
+                self.reminders += 1;
             } else {
                 self.facts.insert(commit.seq, (commit.at, event.clone()));
             }

@@ -228,7 +228,7 @@ impl Order {
             | Event::StockPosted(_)
             | Event::StockParked(_)
             | Event::StockSpread { .. }
-            | Event::StockReleased {} => {}
+            | Event::StockReleased { .. } => {}
             Event::TaskClaimed { .. }
             | Event::TaskParked(_)
             | Event::TaskReleased { .. }

@@ -47,6 +47,9 @@ pub struct ChannelSettings {
     /// What may be returned, and what the buyer gets for it.
     #[serde(default)]
     pub returns: ReturnPolicy,
+    /// Whether the storefront is shown how much is on hand; otherwise somebody else tells it.
+    #[serde(default)]
+    pub publish_stock: bool,
 }
 
 /// What may be returned, and what the buyer gets for it.

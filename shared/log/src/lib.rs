@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use dynamo::{Dynamo, Tables};
 pub use ledger::{LedgerPage, LedgerRow, LedgerRows};
 pub use memory::{Memory, Usage};
-pub use view::{OrderView, Page, ViewQuery};
+pub use view::{OrderView, Page, ViewQuery, stock_exception, stock_stream};
 
 /// The store could not be asked, or its answer not be understood. Trying again later is the only remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

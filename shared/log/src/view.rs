@@ -1,6 +1,6 @@
 //! What lists show of an order.
 
-use crossdock_domain::{Attention, Commit};
+use crossdock_domain::{Attention, Commit, Event};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,18 @@ pub struct OrderView {
     /// What a parked task waits on: partition key of a sparse index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_on: Option<String>,
+}
+
+/// The name of the exception that a document of stock may be: `stock:count~CC-1`.
+#[must_use]
+pub fn stock_exception(stream: &str) -> Option<String> {
+    Some(format!("stock:{}", stream.strip_prefix("inventory#")?.replace('#', "~")))
+}
+
+/// The stream of the document of stock that an exception is about.
+#[must_use]
+pub fn stock_stream(exception: &str) -> Option<String> {
+    Some(format!("inventory#{}", exception.strip_prefix("stock:")?.replace('~', "#")))
 }
 
 /// Which list.
@@ -96,6 +108,32 @@ impl OrderView {
             connection,
             order_id,
         }
+    }
+
+    /// The row that a commit of a document of stock makes, where it says that somebody is waited for, or no longer.
+    #[must_use]
+    pub fn of_stock(commit: &Commit) -> Option<Self> {
+        let erp = commit.events.iter().find_map(|event| match event {
+            Event::StockParked(parked) => Some(parked.erp.to_string()),
+            Event::StockReleased { erp } => Some(erp.to_string()),
+            _ => None,
+        })?;
+        let summary = &commit.summary;
+        let order_id = stock_exception(&commit.stream)?;
+        let since = summary.attention.iter().map(|exception| exception.since).min();
+        Some(Self {
+            status: summary.status.clone(),
+            seq: commit.seq,
+            updated_at: commit.at,
+            placed_order: format!("{:.3}#{order_id}", summary.placed_at),
+            connection_status: format!("{erp}#{}", summary.status),
+            exceptions: summary.attention.clone(),
+            attention: since.map(|_| erp.clone()),
+            attention_since: since.map(|since| format!("{since:.3}#{order_id}")),
+            waits_on: None,
+            connection: erp,
+            order_id,
+        })
     }
 
     pub(crate) fn sort_key(&self, name: &str) -> &str {

@@ -14,5 +14,5 @@ pub mod wiring;
 pub use commit::{CommitError, Committed, Origin, Recorder, store_failure};
 pub use directory::{Calls, Connectors, Directory};
 pub use publication::{bus_entries, publish};
-pub use run::{Done, Reading, Runner, Step, StepFunction};
+pub use run::{Documents, Done, Reading, Runner, Step, StepFunction};
 pub use stock::{Count, Kept, StockKeeper};

@@ -1,6 +1,8 @@
 //! From commits to the bus and the view. Used by the stream's function and, for what the stream has lost, by the one
 //! that watches deadlines.
 
+use std::collections::BTreeSet;
+
 use crossdock_domain::{Commit, OrderId};
 use crossdock_log::{OrderView, Views};
 use crossdock_step::{Bus, BusEntry, Failure};
@@ -12,9 +14,10 @@ use crate::commit::store_failure;
 #[must_use]
 pub fn bus_entries(commit: &Commit) -> Vec<BusEntry> {
     let kind = if commit.stream.starts_with("order#") { "order" } else { "inventory" };
+    let moved: BTreeSet<&str> = commit.moves.iter().map(|stock| stock.sku.as_str()).collect();
     let entry = |(index, event): (usize, &crossdock_domain::Event)| {
         let written = serde_json::to_value(event).unwrap_or_default();
-        BusEntry {
+        let mut entry = BusEntry {
             source: format!("crossdock.{kind}"),
             detail_type: event.type_name().to_owned(),
             detail: json!({
@@ -31,7 +34,12 @@ pub fn bus_entries(commit: &Commit) -> Vec<BusEntry> {
                 "data": written.get("data").cloned().unwrap_or_else(|| json!({})),
             }),
             at: commit.at,
+        };
+        // Said once per commit: whoever shows stock somewhere is called once.
+        if index == 0 && !moved.is_empty() {
+            entry.detail["metadata"]["moved"] = json!(moved);
         }
+        entry
     };
     commit.events.iter().enumerate().map(entry).collect()
 }
@@ -55,6 +63,8 @@ pub async fn publish(commits: &[Commit], bus: &dyn Bus, views: &dyn Views) -> Re
     for commit in last.into_values() {
         if let Ok(order_id) = OrderId::from_stream(&commit.stream) {
             views.show(&OrderView::of(&order_id, commit)).await.map_err(store_failure)?;
+        } else if let Some(row) = OrderView::of_stock(commit) {
+            views.show(&row).await.map_err(store_failure)?;
         }
     }
     Ok(())

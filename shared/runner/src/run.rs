@@ -243,6 +243,13 @@ fn parks(decision: &Decision) -> bool {
     decision.events.iter().any(|event| matches!(event, Event::TaskParked(_)))
 }
 
+/// What is done about documents of stock, whose streams are no orders.
+#[async_trait]
+pub trait Documents: Send + Sync {
+    /// Does what is left to do of the document that a message names.
+    async fn handle(&self, trigger: &Trigger, deadline: Timestamp) -> Result<(), Failure>;
+}
+
 /// A step behind a queue: what a function of this kind is.
 pub struct StepFunction {
     /// Runs the step.
@@ -251,19 +258,32 @@ pub struct StepFunction {
     pub step: Box<dyn Step>,
     /// The queue that its messages come from.
     pub queue: Arc<dyn Queue>,
+    /// Who does what is to be done about documents of stock, where the function is for them, too.
+    pub documents: Option<Box<dyn Documents>>,
 }
 
 /// How many orders of a batch are worked on at the same time.
 const CONCURRENCY: usize = 5;
 
 impl StepFunction {
+    /// The same, for documents of stock as well.
+    #[must_use]
+    pub fn with_documents(self, documents: impl Documents + 'static) -> Self {
+        Self { documents: Some(Box::new(documents)), ..self }
+    }
+
     /// Handles one batch of events that rules have put on the queue.
     pub async fn handle(&self, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
         let clock = self.runner.recorder.clock();
         let limits = Limits { queue: self.queue.as_ref(), clock, deadline, concurrency: CONCURRENCY };
         batch::run(event, limits, |message| async move {
             let trigger: Trigger = message.body.parse()?;
-            self.runner.run(self.step.as_ref(), &trigger, deadline).await
+            match &self.documents {
+                Some(documents) if trigger.stream.starts_with("inventory#") => {
+                    documents.handle(&trigger, deadline).await
+                }
+                Some(_) | None => self.runner.run(self.step.as_ref(), &trigger, deadline).await,
+            }
         })
         .await
     }

@@ -10,7 +10,7 @@ use crossdock_domain::inventory::{
     TransferStage, adjusted, counted, is_in_count, received, transferred,
 };
 use crossdock_domain::item::{Item, StockMove};
-use crossdock_domain::{Commit, Event, Sku};
+use crossdock_domain::{Attention, Commit, Event, Sku};
 use crossdock_log::{AppendError, Items, LedgerPage, Log};
 use crossdock_step::{Clock, Failure};
 use jiff::{SignedDuration, Timestamp};
@@ -283,7 +283,7 @@ impl StockKeeper {
             let probe =
                 self.commit_of(&document, stream, (what.0.to_owned(), what.1), (vec![event], Vec::new()), &after);
             after.apply(&probe);
-            let commit = Commit { due: self.due_of(&after, stream), ..probe };
+            let commit = Commit { due: self.due_of(&after, stream), summary: summary(&after, probe.at), ..probe };
             if self.write(&mut document, &commit).await? {
                 return Ok(document);
             }
@@ -305,7 +305,12 @@ impl StockKeeper {
     fn due_of(&self, after: &StockDocument, stream: &str) -> Option<String> {
         let now = self.clock.now();
         // The last commit too: whether it was published is looked at once.
-        let patience = if after.is_done() { SignedDuration::from_mins(2) } else { PATIENCE };
+        // Once it was published, nothing is left to be seen to; what a person is waited for is an exception.
+        let patience = if after.is_done() || after.parked.is_some() {
+            SignedDuration::from_mins(2)
+        } else {
+            PATIENCE * (1 << after.reminders.min(6))
+        };
         Some(due_bucket(now + patience, stream))
     }
 
@@ -328,17 +333,24 @@ impl StockKeeper {
             causation_id: origin.causation_id.clone(),
             prev_hash: document.last_hash.clone(),
             due: self.due_of(after, stream),
-            summary: Summary {
-                status: "recorded".into(),
-                attention: Vec::new(),
-                waits_on: None,
-                routes: None,
-                placed_at: now,
-            },
+            summary: summary(after, now),
             events,
             moves,
         }
     }
+}
+
+fn summary(document: &StockDocument, now: Timestamp) -> Summary {
+    let attention = document.parked.iter().map(|(parked, since)| Attention {
+        about: "post".into(),
+        class: parked.class.to_string(),
+        reason: parked.reason.clone(),
+        since: *since,
+        attempts: document.reminders,
+    });
+    let attention: Vec<Attention> = attention.collect();
+    let status = if attention.is_empty() { "recorded" } else { "parked" };
+    Summary { status: status.into(), attention, waits_on: None, routes: None, placed_at: now }
 }
 
 fn part<'a>(stream: String, (name, fact): (&str, &Event), origin: &'a Origin) -> Part<'a> {

@@ -107,6 +107,6 @@ impl Wiring {
         step: impl Step + 'static,
     ) -> Result<StepFunction, String> {
         let runner = Runner::new(self.recorder(), directory, actor);
-        Ok(StepFunction { runner, step: Box::new(step), queue: self.queue("OWN_QUEUE_URL")? })
+        Ok(StepFunction { runner, step: Box::new(step), queue: self.queue("OWN_QUEUE_URL")?, documents: None })
     }
 }

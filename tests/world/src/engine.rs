@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use crossdock_domain::ids::{ConnectionId, LocationId};
+use crossdock_domain::inventory::StockDocument;
 use crossdock_domain::item::{Item, Stock};
 use crossdock_domain::{Commit, Order, OrderId, Sku};
 use crossdock_log::{ConnectionRecord, Memory, Usage};
@@ -103,6 +104,8 @@ pub struct World {
     messages: u64,
     opening: BTreeMap<(Sku, LocationId), i64>,
     folded: BTreeMap<String, Order>,
+    documents: BTreeMap<String, StockDocument>,
+    dues: BTreeMap<String, Option<Timestamp>>,
     /// Every line of what happened, for a story's reader.
     pub transcript: Vec<String>,
 }
@@ -156,7 +159,8 @@ impl World {
             calls: Calls { http: Arc::new(http), secrets: Arc::new(secrets) },
             traffic: traffic.clone(),
             plan: plan.clone(),
-            erp: erp(),
+            erp: connection("netsuite"),
+            storefront: connection("shopify-uk"),
         };
         let opening = store.all_items().values().flat_map(opening_of).collect();
         let seed = options.style.seed().unwrap_or_default();
@@ -174,6 +178,8 @@ impl World {
             messages: 0,
             opening,
             folded: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            dues: BTreeMap::new(),
             transcript: Vec::new(),
             store,
             shopify,
@@ -336,7 +342,10 @@ impl World {
     /// To the next moment at which something is due; false when that is later.
     async fn let_time_pass(&mut self, (messages_until, deadlines_until): (Timestamp, Timestamp)) -> bool {
         let hidden = self.queues.values().flatten().map(|message| message.visible_at);
-        let due = self.folded.values().filter_map(Order::next_due).min().map(|due| due + SignedDuration::from_secs(61));
+        let open = self.documents.iter().filter(|(_, document)| !document.is_done() && document.parked.is_none());
+        let documents = open.filter_map(|(stream, _)| *self.dues.get(stream)?);
+        let orders = self.folded.values().filter_map(Order::next_due).map(|due| due + SignedDuration::from_secs(61));
+        let due = orders.chain(documents).min();
         let near = due.filter(|due| *due < deadlines_until);
         match (hidden.min().filter(|visible| *visible < messages_until), near) {
             (Some(visible), due) if due.is_none_or(|due| visible <= due) => {
@@ -382,7 +391,12 @@ impl World {
     fn take_stream(&mut self) -> Vec<Commit> {
         let commits = self.store.take_stream();
         for commit in &commits {
-            let Ok(id) = OrderId::from_stream(&commit.stream) else { continue };
+            let Ok(id) = OrderId::from_stream(&commit.stream) else {
+                let document = self.documents.entry(commit.stream.clone()).or_default();
+                document.apply(commit);
+                self.dues.insert(commit.stream.clone(), due_at(commit));
+                continue;
+            };
             self.folded.entry(commit.stream.clone()).or_insert_with(|| Order::new(id)).apply(commit);
         }
         commits
@@ -498,7 +512,7 @@ impl World {
         if self.style.seed().is_some() {
             self.random.shuffle(&mut batch);
         }
-        let most = 10.min(batch.len());
+        let most = self.template.batches.get(queue).copied().unwrap_or(10).min(batch.len());
         for rest in batch.split_off(most) {
             self.queues.entry(queue.to_owned()).or_default().push(rest);
         }
@@ -537,6 +551,7 @@ impl World {
 async fn run_reader(functions: &Functions, reader: &str, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
     match reader {
         "TranslateInbound" => functions.translate_inbound.handle(event, deadline).await,
+        "PublishStock" => functions.publish_stock.handle(event).await,
         "CaptureException" => functions.capture_exception.handle(event, deadline).await,
         step => match functions.steps.get(step) {
             Some(function) => function.handle(event, deadline).await,
@@ -594,9 +609,15 @@ fn secrets(shopify: &ShopifyConfig, shipbob: &ShipBobConfig, key: &KeyPair) -> W
     WorldSecrets(all.into_iter().map(|(name, secret)| (name.to_owned(), Secret::new(secret))).collect())
 }
 
-fn erp() -> ConnectionId {
-    let Ok(erp) = "netsuite".parse() else { panic!("the ERP's name is none") };
-    erp
+/// The minute in which a commit's stream is looked at again.
+fn due_at(commit: &Commit) -> Option<Timestamp> {
+    let minute: i64 = commit.due.as_ref()?.split_once('#')?.0.parse().ok()?;
+    Timestamp::from_second(minute * 60).ok()
+}
+
+fn connection(name: &str) -> ConnectionId {
+    let Ok(connection) = name.parse() else { panic!("{name} is no connection's name") };
+    connection
 }
 
 fn opening_of(item: &Item) -> Vec<((Sku, LocationId), i64)> {

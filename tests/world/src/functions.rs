@@ -23,6 +23,7 @@ pub(crate) struct Functions {
     pub(crate) translate_inbound: translate_inbound::TranslateInbound,
     pub(crate) allocate_order: allocate_order::Function,
     pub(crate) steps: BTreeMap<&'static str, StepFunction>,
+    pub(crate) publish_stock: publish_stock::PublishStock,
     pub(crate) publish_events: publish_events::PublishEvents,
     pub(crate) capture_exception: CaptureException,
     pub(crate) watch_deadlines: watch_deadlines::WatchDeadlines,
@@ -36,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) plan: Arc<CrashPlan>,
     pub(crate) erp: ConnectionId,
+    pub(crate) storefront: ConnectionId,
 }
 
 impl Parts {
@@ -55,6 +57,11 @@ impl Parts {
         Arc::new(Directory::new(Arc::new(self.store.clone()), self.clock.clone()))
     }
 
+    fn keeper(&self) -> StockKeeper {
+        let store = Arc::new(self.store.clone());
+        StockKeeper::new(store.clone(), store, self.clock.clone())
+    }
+
     fn step(
         &self,
         actor: &'static str,
@@ -63,7 +70,7 @@ impl Parts {
     ) -> StepFunction {
         let directory = self.directory();
         let runner = Runner::new(self.recorder(), directory.clone(), actor);
-        StepFunction { runner, step: build(directory), queue: self.queue(queue) }
+        StepFunction { runner, step: build(directory), queue: self.queue(queue), documents: None }
     }
 
     fn steps(&self) -> BTreeMap<&'static str, StepFunction> {
@@ -93,6 +100,13 @@ impl Parts {
                 storefronts: Connectors::new(crossdock_connectors::storefront),
             })
         });
+        let erp = erp.with_documents(post_to_erp::PostStock {
+            keeper: self.keeper(),
+            directory: self.directory(),
+            calls: calls.clone(),
+            erps: Connectors::new(crossdock_connectors::erp),
+            items: store.clone(),
+        });
         [("PostToErp", erp), ("RequestFulfillment", fulfillment), ("UpdateStorefront", storefront)].into()
     }
 
@@ -116,6 +130,7 @@ impl Parts {
             read_order: read_order::ReadOrder { log: store.clone(), views: store.clone() },
             operate: operate::Operate {
                 recorder: recorder.clone(),
+                keeper: self.keeper(),
                 directory: directory.clone(),
                 views: store.clone(),
                 connections: store.clone(),
@@ -124,7 +139,7 @@ impl Parts {
                 inbound: self.queue("InboundQueue"),
             },
             manage_stock: manage_stock::ManageStock {
-                keeper: StockKeeper::new(store.clone(), store.clone(), self.clock.clone()),
+                keeper: self.keeper(),
                 items: store.clone(),
                 directory: directory.clone(),
                 clock: self.clock.clone(),
@@ -150,10 +165,20 @@ impl Parts {
                 views: store.clone(),
             },
             steps: self.steps(),
+            publish_stock: publish_stock::PublishStock {
+                directory: self.directory(),
+                calls: self.calls.clone(),
+                storefronts: Connectors::new(crossdock_connectors::storefront),
+                items: store.clone(),
+                shops: vec![self.storefront.clone()],
+                queue: self.queue("StockQueue"),
+                clock: self.clock.clone(),
+            },
             publish_events: publish_events::PublishEvents { bus: self.bus(), views: store.clone() },
             capture_exception: self.capture_exception(),
             watch_deadlines: watch_deadlines::WatchDeadlines {
                 recorder,
+                keeper: self.keeper(),
                 bus: self.bus(),
                 views: store.clone(),
                 markers: store.clone(),
@@ -173,6 +198,7 @@ impl Parts {
         ];
         CaptureException {
             recorder: self.recorder(),
+            keeper: self.keeper(),
             views: store.clone(),
             people: store,
             sources: sources.into_iter().map(|(name, source)| (name.to_owned(), source)).collect(),

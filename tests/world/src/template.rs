@@ -35,6 +35,8 @@ pub struct Template {
     pub dead_letters: BTreeMap<String, (String, u32)>,
     /// A queue's visibility time-out in seconds.
     pub visibility: BTreeMap<String, i64>,
+    /// How many messages of a queue its reader takes at once.
+    pub batches: BTreeMap<String, usize>,
     /// All resources, tags resolved into plain values.
     pub resources: serde_json::Map<String, Value>,
     /// Parameters' defaults.
@@ -71,6 +73,7 @@ impl Template {
             readers: BTreeMap::new(),
             dead_letters: BTreeMap::new(),
             visibility: BTreeMap::new(),
+            batches: BTreeMap::new(),
             resources: resources.clone(),
             parameters,
         };
@@ -87,6 +90,8 @@ impl Template {
         let events = function.pointer("/Properties/Events").and_then(Value::as_object);
         for event in events.into_iter().flatten().map(|(_, event)| event) {
             if let Some(queue) = event.pointer("/Properties/Queue").and_then(logical) {
+                let size = event.pointer("/Properties/BatchSize").and_then(Value::as_u64).unwrap_or(10);
+                self.batches.insert(queue.clone(), usize::try_from(size).unwrap_or(10));
                 self.readers.insert(queue, name.to_owned());
             }
         }
@@ -155,7 +160,7 @@ fn resolved(value: Value, parameters: &BTreeMap<String, String>) -> Value {
 }
 
 impl Rule {
-    /// Whether an event matches: EventBridge's exact-value patterns, which are all that the template uses.
+    /// Whether an event matches: EventBridge's exact-value patterns and `exists`, which are all that the template uses.
     #[must_use]
     pub fn matches(&self, event: &Value) -> bool {
         matches(&self.pattern, event)
@@ -166,6 +171,9 @@ fn matches(pattern: &Value, event: &Value) -> bool {
     match pattern {
         Value::Object(fields) => {
             fields.iter().all(|(name, inner)| event.get(name).is_some_and(|value| matches(inner, value)))
+        }
+        Value::Array(choices) if choices.contains(&serde_json::json!({ "exists": true })) => {
+            event.as_array().is_none_or(|list| !list.is_empty()) && !event.is_null()
         }
         Value::Array(choices) => choices.contains(event),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => pattern == event,

@@ -138,8 +138,8 @@ fn every_document_of_stock() -> Vec<Event> {
             "lines": [{ "sku": "TEE", "quantity": 1 }] }),
         ),
         ("StockPosted", json!({ "of": 1, "document": paper })),
-        ("StockParked", json!({ "class": "mapping", "reason": "TEE has no identity in netsuite" })),
-        ("StockReleased", json!({})),
+        ("StockParked", json!({ "erp": "netsuite", "class": "mapping", "reason": "TEE has no identity in netsuite" })),
+        ("StockReleased", json!({ "erp": "netsuite" })),
         ("StockSpread", json!({ "sku": "TEE", "parts": 8 })),
         ("ShortageFound", json!({ "number": 1, "sku": "TEE", "missing": 2 })),
     ];

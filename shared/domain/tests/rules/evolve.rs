@@ -321,7 +321,7 @@ fn subject(event: &Event) -> String {
         | Event::StockTransferred(_)
         | Event::StockPosted(_)
         | Event::StockParked(_)
-        | Event::StockReleased {}
+        | Event::StockReleased { .. }
         | Event::StockSpread { .. }
         | Event::ShortageFound(_)
         | Event::Unknown(_) => serde_json::to_string(event).unwrap(),

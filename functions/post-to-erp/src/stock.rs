@@ -1,0 +1,121 @@
+//! Documents of stock: what came in, was counted, found, lost or moved is posted, or the ERP's stock runs dry and its
+//! fulfilments stop.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use crossdock_connectors::{Erp, Posted};
+use crossdock_domain::event::{Document, FailureClass};
+use crossdock_domain::inventory::{StockDocument, StockParked, StockPosted, ToPost};
+use crossdock_domain::stocking::{Draft, StockHeader, reference};
+use crossdock_domain::{ConnectionId, Event, Sku};
+use crossdock_log::Items;
+use crossdock_runner::{Calls, Connectors, Directory, Documents, Origin, StockKeeper, store_failure};
+use crossdock_step::Failure;
+use crossdock_step::batch::Trigger;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Posts documents of stock.
+pub struct PostStock {
+    /// Records that they were posted.
+    pub keeper: StockKeeper,
+    /// Connections.
+    pub directory: Arc<Directory>,
+    /// How outside calls are made.
+    pub calls: Calls,
+    /// The connectors of this environment.
+    pub erps: Connectors<dyn Erp>,
+    /// Items with their identity in the ERP.
+    pub items: Arc<dyn Items>,
+}
+
+#[async_trait]
+impl Documents for PostStock {
+    async fn handle(&self, trigger: &Trigger, _deadline: Timestamp) -> Result<(), Failure> {
+        let document = self.keeper.load(&trigger.stream).await?;
+        if document.parked.is_some() {
+            return Ok(());
+        }
+        let origin = Origin {
+            actor: "post-to-erp".into(),
+            correlation_id: document.correlation_id.clone().unwrap_or_default(),
+            causation_id: trigger.event_id.clone(),
+        };
+        for open in document.to_post() {
+            self.post(&trigger.stream, (&document, &open), &origin).await?;
+        }
+        Ok(())
+    }
+}
+
+impl PostStock {
+    async fn post(
+        &self,
+        stream: &str,
+        (document, open): (&StockDocument, &ToPost<'_>),
+        origin: &Origin,
+    ) -> Result<(), Failure> {
+        self.directory.check(open.erp).await?;
+        let event = match self.call(stream, open).await {
+            Ok(posted) => {
+                self.directory.went_well(open.erp);
+                Event::StockPosted(StockPosted { of: open.of, document: posted })
+            }
+            Err(Failure::Permanent { class, reason }) => {
+                tracing::error!(stream, %class, reason, "a document of stock was parked");
+                Event::StockParked(StockParked { erp: open.erp.clone(), class, reason })
+            }
+            Err(failure) => return Err(self.directory.note(open.erp, failure).await),
+        };
+        let cause = match &event {
+            Event::StockPosted(_) => format!("posted:{}", open.of),
+            _ => format!("parked:{}", document.seq),
+        };
+        self.keeper.note(stream, (&cause, origin), |_| Some(event.clone())).await.map(|_| ())
+    }
+
+    async fn call(&self, stream: &str, open: &ToPost<'_>) -> Result<Document, Failure> {
+        let connection = self.directory.get(open.erp).await?;
+        let erp = self.erps.get(self.directory.outside(open.erp, &self.calls).await?)?;
+        let zone = connection.settings.get("time_zone").and_then(|zone| zone.as_str()).unwrap_or("UTC");
+        let zone = TimeZone::get(zone).map_err(|error| {
+            Failure::permanent(FailureClass::Connection, format!("time_zone of {}: {error}", open.erp))
+        })?;
+        let reference = reference(stream, open.of);
+        let header = |at: Timestamp, source: &str| StockHeader {
+            reference: reference.clone(),
+            posting_date: zone.to_datetime(at).date(),
+            source: source.to_owned(),
+        };
+        let draft = open.draft(header).ok_or_else(|| gone(stream))?;
+        let posted = match &draft {
+            Draft::Stock(draft) => {
+                erp.post_stock(draft, &self.identities(open.erp, &skus(&draft.lines)).await?).await?
+            }
+            Draft::Transfer(draft) => {
+                erp.post_transfer(draft, &self.identities(open.erp, &skus(&draft.lines)).await?).await?
+            }
+        };
+        Ok(told(posted, open.erp, reference))
+    }
+
+    async fn identities(&self, erp: &ConnectionId, skus: &[Sku]) -> Result<BTreeMap<Sku, String>, Failure> {
+        let items = self.items.items(skus).await.map_err(store_failure)?;
+        crate::identities(&items, erp, skus)
+    }
+}
+
+fn skus(lines: &[crossdock_domain::stocking::StockLine]) -> Vec<Sku> {
+    lines.iter().map(|line| line.sku.clone()).collect()
+}
+
+fn told(posted: Posted, erp: &ConnectionId, reference: String) -> Document {
+    Document { system: erp.clone(), id: posted.id, reference: Some(reference), total_minor: None }
+}
+
+/// A fact without its draft: impossible while both agree, so it must be seen.
+fn gone(stream: &str) -> Failure {
+    Failure::permanent(FailureClass::Missing, format!("there is nothing to post for {stream}"))
+}
