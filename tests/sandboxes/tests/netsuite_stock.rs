@@ -116,6 +116,9 @@ async fn a_kit_leaves_as_its_members() {
     erp.ship(&order, "UK-1-IF1", &kits(1)).await.id();
     assert_eq!((adjust(&erp, "CAP-RED", "LON1", 0), adjust(&erp, "POSTER-A2", "LON1", 0)), (json!(1), json!(2)));
     assert_eq!(adjust(&erp, "TEE-BLK-M", "LON1", 0), json!(0));
+    // Of the kit itself there is no stock to move.
+    let kit = transfer("ST-1", &json!([{ "item": { "id": "501" }, "adjustQtyBy": 1 }]));
+    erp.call("POST", "/inventoryTransfer", &kit).await.assert_refused("USER_ERROR", "Invalid Field Value 501");
 }
 
 #[tokio::test]

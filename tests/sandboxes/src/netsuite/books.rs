@@ -126,6 +126,11 @@ impl Books {
         self.item(item).is_some_and(|item| item.kind == ItemKind::Inventory)
     }
 
+    /// Whether stock is kept of it: of a kit, it is of its members.
+    pub(super) fn is_stocked(&self, item: u64) -> bool {
+        self.is_shippable(item) && self.item(item).is_some_and(|item| item.components.is_empty())
+    }
+
     /// The documents of a kind that refer to this one.
     pub(super) fn referring(&self, id: u64, kind: Kind) -> impl Iterator<Item = &Record> {
         let ids = self.links.get(&id).map(Vec::as_slice).unwrap_or_default();

@@ -24,7 +24,7 @@ pub(super) fn adjustment(books: &Books, record: &Record) -> Result<(), Refusal> 
         if line.location.or(record.location).is_none() {
             return Err(Refusal::missing("Location", &path("location")));
         }
-        if line.quantity.is_zero() || !books.is_shippable(line.item) {
+        if line.quantity.is_zero() || !books.is_stocked(line.item) {
             return Err(Refusal::missing("Adjust Qty. By", &path("adjustQtyBy")));
         }
     }
@@ -48,7 +48,7 @@ pub(super) fn transfer(books: &Books, record: &Record) -> Result<(), Refusal> {
     }
     for (at, line) in record.lines.iter().enumerate() {
         let path = format!("inventory.items[{at}].adjustQtyBy");
-        if line.quantity <= Decimal::ZERO || !books.is_shippable(line.item) {
+        if line.quantity <= Decimal::ZERO || !books.is_stocked(line.item) {
             return Err(Refusal::missing("Qty. to Transfer", &path));
         }
     }

@@ -101,7 +101,7 @@ fn inventory(books: &Books, record: &mut Record, body: &Fields<'_>, anew: bool) 
         let known_line = record.line(number).cloned();
         let mut line = known_line.unwrap_or_else(|| Line::blank(number, record.id));
         if let Some(reference) = item.reference("item")? {
-            let id = reference.id().filter(|id| books.is_shippable(*id));
+            let id = reference.id().filter(|id| books.is_stocked(*id));
             line.item = id.ok_or_else(|| item.invalid("item", reference.shown()))?;
         }
         if line.item == 0 {

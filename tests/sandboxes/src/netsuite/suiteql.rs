@@ -37,7 +37,7 @@ impl Page {
             given.transpose().map_err(wrong).map(|given: Option<usize>| given.unwrap_or(usual))
         };
         let page = Self { limit: number("limit", LARGEST_PAGE)?, offset: number("offset", 0)? };
-        if !(1..=LARGEST_PAGE).contains(&page.limit) || page.offset % page.limit != 0 {
+        if !(1..=LARGEST_PAGE).contains(&page.limit) || !page.offset.is_multiple_of(page.limit) {
             let rule = "The limit must be from 1 to 1000 and the offset divisible by it.";
             return Err(Refusal::invalid_query(rule));
         }

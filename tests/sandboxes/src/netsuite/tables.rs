@@ -54,8 +54,7 @@ fn text(text: &str) -> Cell {
 fn levels(books: &Books) -> Table {
     let known = books.stock().map(|(item, location, units)| ((item, location), units)).collect::<BTreeMap<_, _>>();
     let mut rows = Vec::new();
-    for item in books.config.items.iter().filter(|item| item.kind == ItemKind::Inventory && item.components.is_empty())
-    {
+    for item in books.config.items.iter().filter(|item| books.is_stocked(item.id)) {
         for location in &books.config.locations {
             let units = known.get(&(item.id, location.id)).map_or(Cell::Null, |units| Cell::Number(units.normalize()));
             rows.push(Row::from([("item", id(item.id)), ("location", id(location.id)), ("quantityonhand", units)]));
