@@ -158,7 +158,8 @@ fn failed(id: String) -> BatchItemFailure {
 
 /// Reads an event that a rule has put on the queue, or a message of our own.
 fn read(body: &str) -> Result<Moved, Failure> {
-    let unreadable = |error: serde_json::Error| Failure::retry(format!("the message is no event of Crossdock: {error}"));
+    let unreadable =
+        |error: serde_json::Error| Failure::retry(format!("the message is no event of Crossdock: {error}"));
     let envelope: serde_json::Value = serde_json::from_str(body).map_err(unreadable)?;
     let Some(metadata) = envelope.pointer("/detail/metadata") else {
         return serde_json::from_value(envelope).map_err(unreadable);

@@ -34,12 +34,7 @@ struct Level {
 
 impl PublishStock {
     /// Brings what a storefront shows of some SKUs to what there is now.
-    pub(crate) async fn show(
-        &self,
-        storefront: &ConnectionId,
-        skus: &[Sku],
-        tries: u32,
-    ) -> Result<Outcome, Failure> {
+    pub(crate) async fn show(&self, storefront: &ConnectionId, skus: &[Sku], tries: u32) -> Result<Outcome, Failure> {
         let mut outcome = Outcome::default();
         let Some(settings) = self.directory.channel(storefront).await?.filter(|channel| channel.publish_stock) else {
             return Ok(outcome);
@@ -66,7 +61,8 @@ impl PublishStock {
         (items, tries): (&BTreeMap<Sku, Item>, u32),
         outcome: &mut Outcome,
     ) -> Result<(), Failure> {
-        let all: Vec<(Level, Option<i64>)> = items.values().flat_map(|item| levels(item, storefront, locations)).collect();
+        let all: Vec<(Level, Option<i64>)> =
+            items.values().flat_map(|item| levels(item, storefront, locations)).collect();
         let expected = self.expected(shop, storefront, (items, locations), &all).await?;
         let wanted = all.into_iter().filter_map(|(mut level, _)| {
             level.target.change_from = *expected.get(&(level.target.sku.clone(), level.target.location.clone()))?;
