@@ -269,8 +269,8 @@ impl Shopify {
         Ok(Answer::Refused(refused))
     }
 
-    /// What becomes of the targets that a call was refused for, by their places. Where Shopify does not say which are
-    /// stale, those are that show something else.
+    /// What becomes of targets after a refusal, by their places: of those that Shopify names, and of all others that
+    /// show something else. Not every stale one need be named, and each that is not costs a call.
     async fn outcomes(
         &self,
         open: &[Quantity],
@@ -278,7 +278,7 @@ impl Shopify {
     ) -> Result<BTreeMap<usize, Shown>, Failure> {
         let mut outcomes = BTreeMap::new();
         let mut stale = BTreeSet::new();
-        for (index, why, message) in &refused {
+        for (index, why, message) in refused {
             match (why, index.and_then(|index| open.get(index))) {
                 (Unset::Stale, Some(quantity)) => {
                     stale.insert(quantity.at);
@@ -290,11 +290,11 @@ impl Shopify {
                 (Unset::Stale | Unset::Unknown, None) => {}
             }
         }
-        let named = !stale.is_empty() || !outcomes.is_empty();
-        let doubtful: Vec<Quantity> = open.iter().filter(|it| !named || stale.contains(&it.at)).cloned().collect();
-        let now = self.on_hand(&doubtful).await?;
-        let differing = now.into_iter().zip(doubtful).filter(|(now, it)| named || *now != Some(it.from));
-        outcomes.extend(differing.map(|(actual, it)| (it.at, Shown::Stale { actual })));
+        for (actual, quantity) in self.on_hand(open).await?.into_iter().zip(open) {
+            if stale.contains(&quantity.at) || actual != Some(quantity.from) {
+                outcomes.entry(quantity.at).or_insert(Shown::Stale { actual });
+            }
+        }
         if outcomes.is_empty() {
             return Err(Failure::retry("the storefront found stock stale that is not"));
         }

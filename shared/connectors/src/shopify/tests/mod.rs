@@ -6,3 +6,5 @@ mod documents;
 mod orders;
 mod refusals;
 mod reversing;
+mod scripted;
+mod stocking;
