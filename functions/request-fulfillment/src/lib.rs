@@ -56,7 +56,7 @@ impl Step for RequestFulfillment {
         let asking = Asking { fulfillment: fulfillment.as_ref(), order, task, reference, system };
         match task.id.kind {
             TaskKind::RequestFulfillment => self.hand_over(&asking).await,
-            TaskKind::ConfirmShipment => asking.shipments().await,
+            TaskKind::ConfirmShipment => asking.shipments(self.items.as_ref()).await,
             TaskKind::CancelFulfillment => asking.cancel(self.directory.now()).await,
             TaskKind::AnnounceReturn => self.announce_return(&asking).await,
             TaskKind::AwaitReturn => self.ask_for_return(&asking).await,
@@ -98,12 +98,14 @@ impl Asking<'_> {
         Document { system: self.system.clone(), id, reference, total_minor: None }
     }
 
-    async fn shipments(&self) -> Result<Done, Failure> {
+    async fn shipments(&self, items: &dyn Items) -> Result<Done, Failure> {
         let reports = self.fulfillment.shipments(&self.reference).await?;
         // One at a time: what the next report means depends on the one before; the task stays until all is told.
         let read = |report| record_shipment(self.order, report);
         let decision = reports.iter().map(read).find(|decision| !decision.events.is_empty());
-        Ok(Done::Decided(decision.unwrap_or_default()))
+        let decision = decision.unwrap_or_default();
+        let known = items.items(&decision.skus()).await.map_err(store_failure)?;
+        Ok(Done::Decided(decision.past_counts(&known)))
     }
 
     async fn cancel(&self, now: Timestamp) -> Result<Done, Failure> {
@@ -173,7 +175,9 @@ impl RequestFulfillment {
         if read.events.is_empty() {
             return Ok(Done::Decided(read));
         }
-        Ok(Done::Reported(Box::new(move |order| record_return(order, &report, Some(number), &items))))
+        Ok(Done::Reported(Box::new(move |order| {
+            record_return(order, &report, Some(number), &items).past_counts(&items)
+        })))
     }
 
     async fn lines(

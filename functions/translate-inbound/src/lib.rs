@@ -156,7 +156,13 @@ impl TranslateInbound {
         };
         let mut order = self.load(&connection, channel).await?;
         let cause = format!("fact:{}:shipment:{}", record.connection, report.id);
-        self.commit(&mut order, (&cause, origin), |order| record_shipment(order, report)).await
+        if order.causes.contains(&cause) {
+            return Ok(());
+        }
+        let skus: Vec<Sku> = report.lines.iter().map(|(sku, _)| sku.clone()).collect();
+        let items = self.items.items(&skus).await.map_err(store_failure)?;
+        let decide = |order: &Order| record_shipment(order, report).past_counts(&items);
+        self.commit(&mut order, (&cause, origin), decide).await
     }
 
     /// Goods that came back, for a return of ours or for a 3PL order that they left with.
@@ -180,7 +186,8 @@ impl TranslateInbound {
         }
         let skus: Vec<Sku> = report.lines.iter().map(|(sku, ..)| sku.clone()).collect();
         let items = self.items.items_at(&skus, &report.location).await.map_err(store_failure)?;
-        self.commit(&mut order, (&cause, origin), |order| record_return(order, report, named, &items)).await
+        let decide = |order: &Order| record_return(order, report, named, &items).past_counts(&items);
+        self.commit(&mut order, (&cause, origin), decide).await
     }
 
     /// Units that the 3PL will not ship, by its own doing.

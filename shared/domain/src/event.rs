@@ -1,5 +1,6 @@
 //! The facts of an order. A fact is never edited and never taken back; its type name carries its version.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -7,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{CanonicalOrder, Tender};
 use crate::disputes::{Dispute, DisputeEnd};
-use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix};
+use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix, Sku};
 use crate::inventory::{StockAdjustment, StockCount, StockParked, StockPosted, StockTransfer};
-use crate::item::StockMove;
+use crate::item::{Item, StockMove};
 use crate::money::Minor;
 use crate::outstanding::TaskId;
 pub use crate::reversals::{
@@ -817,6 +818,27 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// Stock that moves in the same transaction.
     pub moves: Vec<StockMove>,
+}
+
+impl Decision {
+    /// The decision as it reads where somebody has counted since: what happened before a count is in it already, and
+    /// moves no number of what is there again. It still ends what was promised.
+    #[must_use]
+    pub fn past_counts(mut self, items: &BTreeMap<Sku, Item>) -> Self {
+        for stock in &mut self.moves {
+            let counted = items.get(&stock.sku).and_then(|item| item.stock.get(&stock.location)?.counted_at);
+            if stock.occurred_at.zip(counted).is_some_and(|(at, counted)| at <= counted) {
+                (stock.on_hand, stock.quarantine) = (0, 0);
+            }
+        }
+        self
+    }
+
+    /// SKUs of which something moves.
+    #[must_use]
+    pub fn skus(&self) -> Vec<Sku> {
+        self.moves.iter().map(|stock| stock.sku.clone()).collect()
+    }
 }
 
 impl From<Event> for Decision {
