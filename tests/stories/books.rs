@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crossdock_domain::Sku;
 use crossdock_domain::event::Event;
+use crossdock_domain::ids::LocationId;
+use crossdock_domain::item::Movement;
 use crossdock_domain::order::Status;
 use crossdock_world::World;
 use serde_json::Value;
@@ -104,6 +107,19 @@ pub fn assert_told(world: &World) {
     }
 }
 
+/// SKU, location and units by which a document of stock says that there is more, or less.
+fn told_of_stock(event: &Event) -> Vec<(String, String, i64)> {
+    let line = |sku: &Sku, location: &LocationId, units: i64| (sku.to_string(), location.to_string(), units);
+    match event {
+        Event::StockReceived(told) => {
+            told.lines.iter().map(|l| line(&l.sku, &told.location, i64::from(l.quantity))).collect()
+        }
+        Event::StockCounted(told) => told.lines.iter().map(|l| line(&l.sku, &told.location, l.difference)).collect(),
+        Event::StockAdjusted(told) => told.lines.iter().map(|l| line(&l.sku, &told.location, l.on_hand)).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// On hand is what was there, came and came back, less what left; what may be promised is that less what is reserved or
 /// in quarantine; neither is ever below zero.
 pub fn assert_stock(world: &World) {
@@ -113,11 +129,15 @@ pub fn assert_stock(world: &World) {
         .map(|((sku, location), units)| ((sku.to_string(), location.to_string()), *units))
         .collect();
     for event in world.store.streams().values().flatten().flat_map(|commit| &commit.events) {
-        if let Event::StockReceived(receipt) = event {
-            for line in &receipt.lines {
-                *on_hand.entry((line.sku.to_string(), receipt.location.to_string())).or_default() +=
-                    i64::from(line.quantity);
-            }
+        for (sku, location, units) in told_of_stock(event) {
+            *on_hand.entry((sku, location)).or_default() += units;
+        }
+    }
+    // What had left before a count and was told after it: the count is corrected.
+    let orders = world.store.streams().into_iter().filter(|(stream, _)| stream.starts_with("order#"));
+    for stock in orders.flat_map(|(_, commits)| commits).flat_map(|commit| commit.moves) {
+        if stock.why == Movement::Counted {
+            *on_hand.entry((stock.sku.to_string(), stock.location.to_string())).or_default() += stock.on_hand;
         }
     }
     let mut quarantined: BTreeMap<(String, String), i64> = BTreeMap::new();

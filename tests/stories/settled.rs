@@ -102,7 +102,9 @@ pub fn come_back(world: &World) -> Vec<((String, String), i64, String)> {
 fn units_in_books(world: &World, kinds: &[&str]) -> BTreeMap<String, i64> {
     let mut units = BTreeMap::new();
     for document in rows(&world.netsuite.documents(), "documents") {
-        if kinds.contains(&text(document, "record").as_str()) {
+        // Documents of stock belong to no order.
+        let of_order = !document["externalId"].as_str().is_some_and(|id| id.starts_with("ST-"));
+        if of_order && kinds.contains(&text(document, "record").as_str()) {
             let lines = rows(document, "lines");
             let named: f64 = lines
                 .map(|line| line["quantity"].as_f64().or_else(|| line["adjustQtyBy"].as_f64()).unwrap_or_default())

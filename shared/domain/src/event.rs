@@ -10,7 +10,7 @@ use crate::canonical::{CanonicalOrder, Tender};
 use crate::disputes::{Dispute, DisputeEnd};
 use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix, Sku};
 use crate::inventory::{StockAdjustment, StockCount, StockParked, StockPosted, StockTransfer};
-use crate::item::{Item, StockMove};
+use crate::item::{Item, Movement, StockMove};
 use crate::money::Minor;
 use crate::outstanding::TaskId;
 pub use crate::reversals::{
@@ -821,16 +821,22 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The decision as it reads where somebody has counted since: what happened before a count is in it already, and
-    /// moves no number of what is there again. It still ends what was promised.
+    /// The decision where somebody has counted since: what happened before a count was in it, and the count's
+    /// difference was told without it. So as it is recorded, the count is corrected by as much.
     #[must_use]
     pub fn past_counts(mut self, items: &BTreeMap<Sku, Item>) -> Self {
-        for stock in &mut self.moves {
-            let counted = items.get(&stock.sku).and_then(|item| item.stock.get(&stock.location)?.counted_at);
-            if stock.occurred_at.zip(counted).is_some_and(|(at, counted)| at <= counted) {
-                (stock.on_hand, stock.quarantine) = (0, 0);
-            }
-        }
+        let corrections = self.moves.iter().filter_map(|stock| {
+            let counted = items.get(&stock.sku)?.stock.get(&stock.location)?.counted_at?;
+            let was_counted = stock.is_physical() && stock.occurred_at.is_some_and(|at| at <= counted);
+            was_counted.then(|| StockMove {
+                on_hand: -stock.on_hand,
+                quarantine: -stock.quarantine,
+                occurred_at: stock.occurred_at,
+                ..StockMove::new(Movement::Counted, stock.sku.clone(), stock.location.clone())
+            })
+        });
+        let corrections: Vec<StockMove> = corrections.collect();
+        self.moves.extend(corrections);
         self
     }
 
