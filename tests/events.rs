@@ -175,6 +175,47 @@ fn no_file_belongs_to_no_event() {
     assert!(strangers.is_empty(), "events/ has files of no event: {strangers:?}");
 }
 
+/// Every document of stock; one that the ERP cannot have until it is mapped; and a count below what is promised.
+async fn stock_is_told_of(world: &mut World) {
+    let lines = |sku: &str, units: i64| json!([{ "sku": sku, "on_hand": units }]);
+    let goods = json!([{ "sku": "SOCKS-3PK", "quantity": 1 }]);
+    let now = world.clock.now();
+    for (kind, document) in [
+        (
+            "adjustments",
+            json!({ "adjustment_id": "A-1", "location": "LON1", "reason": "found", "lines": lines("SOCKS-3PK", 3) }),
+        ),
+        (
+            "transfers",
+            json!({ "transfer_id": "T-1", "from": "LON1", "to": "MAN1", "stage": "dispatched", "lines": goods }),
+        ),
+        ("counts", json!({ "count_id": "C-1", "location": "LON1", "counted_at": now, "lines": lines("SOCKS-3PK", 1) })),
+    ] {
+        let reply = world.tell_stock(kind, &document).await;
+        assert_eq!(reply.status, 201, "{kind}: {}", reply.body);
+    }
+    world.keep_item("SCARF-NEW", &json!({ "prices_minor": { "GBP": 900 } })).await;
+    world
+        .receive_stock(
+            &json!({ "receipt_id": "GR-2", "location": "LON1", "lines": [{ "sku": "SCARF-NEW", "quantity": 4 }] }),
+        )
+        .await;
+    world.settle().await;
+    world.keep_item("SCARF-NEW", &json!({ "identities": { "netsuite": "501" } })).await;
+    assert_eq!(world.retry("stock:GR-2").await.status, 202);
+    assert_eq!(world.spread("SCARF-NEW", 2).await.status, 200);
+    let line = json!({ "sku": "MUG-WHT", "quantity": 2, "price": "12.00" });
+    world
+        .shopify
+        .act(json!({ "place_order": { "lines": [line], "taxes_included": true, "tax_rate": "0.2" } }))
+        .unwrap();
+    world.settle().await;
+    let counted =
+        json!({ "count_id": "C-2", "location": "LON1", "counted_at": world.clock.now(), "lines": lines("MUG-WHT", 0) });
+    assert_eq!(world.tell_stock("counts", &counted).await.status, 201);
+    world.settle().await;
+}
+
 /// An order that waits for stock, is overdue, goes all the way in two parcels; one that is held; and a refusal.
 async fn some_lives(world: &mut World) {
     let line = |sku: &str, quantity: u32| json!({ "sku": sku, "quantity": quantity, "price": "12.00" });
@@ -193,6 +234,7 @@ async fn some_lives(world: &mut World) {
         "shipping_address": { "name": "A Buyer", "address1": "1 Example Street", "city": "London", "postal_code": "SW1A 1AA", "country": "GB" },
         "lines": [{ "line_id": "L1", "sku": "MUG-WHT", "quantity": 1, "unit_price_minor": 1200, "tax_lines": [] }],
     });
+    stock_is_told_of(world).await;
     let refused = world.post_order("key-1", unpaid.to_string().as_bytes()).await;
     assert_eq!(refused.status, 422, "{}", refused.body);
     world.settle().await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossdock_domain::event::{FailureClass, Parked, WaitsOn};
-use crossdock_domain::sourcing::{Sourcing, source};
+use crossdock_domain::sourcing::{Sourcing, seed, source};
 use crossdock_domain::{Event, LocationId, Order, OrderId, Sku, Task, TaskKind};
 use crossdock_log::{Items, Page, ViewQuery, Views};
 use crossdock_runner::{Directory, Done, Origin, Recorder, Runner, Step, store_failure};
@@ -44,7 +44,8 @@ impl Step for AllocateOrder {
             Sourcing::Short { sku, missing, at } => {
                 // What waits is counted where it would have come from, also where nothing has ever been.
                 self.items.items_at(&skus, &at).await.map_err(store_failure)?;
-                Ok(Done::Decided(backorder(task, (sku, missing), at).into()))
+                let part = items.get(&sku).map_or(0, |item| item.part_of(seed(order)));
+                Ok(Done::Decided(backorder(task, (sku, missing), (at, part)).into()))
             }
             Sourcing::Nowhere => Err(Failure::permanent(
                 FailureClass::Missing,
@@ -54,13 +55,14 @@ impl Step for AllocateOrder {
     }
 }
 
-fn backorder(task: &Task, (sku, missing): (Sku, i64), at: LocationId) -> Event {
+fn backorder(task: &Task, (sku, missing): (Sku, i64), (at, part): (LocationId, u16)) -> Event {
     Event::TaskParked(Parked {
         task: task.id.clone(),
         class: FailureClass::Stock,
         reason: format!("{missing} x {sku} are missing"),
         waits_on: WaitsOn::Sku(sku),
         at: Some(at),
+        part,
     })
 }
 

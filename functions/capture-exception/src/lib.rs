@@ -166,6 +166,7 @@ fn give_up(order: &Order, kinds: &[TaskKind]) -> Decision {
             reason: EXHAUSTED.into(),
             waits_on: WaitsOn::Operator,
             at: None,
+            part: 0,
         })
     };
     undone.map(park).collect::<Vec<_>>().into()

@@ -4,26 +4,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::event::WaitsOn;
 use crate::ids::{ConnectionId, LocationId, Sku};
 use crate::item::{Movement, StockMove, merged};
 use crate::order::Order;
 use crate::outstanding::TaskKind;
 
-type Units = BTreeMap<(Sku, LocationId), i64>;
+/// SKU, location and part of its stock.
+type Place = (Sku, LocationId, u16);
+
+type Units = BTreeMap<Place, i64>;
 
 impl Order {
-    /// Units that no location has promised because stock is short, at the location that would have been asked first.
+    /// Units of the SKU that the order waits for, at the location that would have been asked first.
     fn units_waiting(&self) -> Units {
         let mut units = Units::new();
         let parked = self.parked.values().find(|p| p.fact.task.kind == TaskKind::Allocate);
-        let Some(at) = parked.and_then(|parked| parked.fact.at.clone()).filter(|_| self.is_live()) else {
-            return units;
-        };
-        for (_, line, missing) in self.unallocated() {
-            if let Some(sku) = line.sku.clone() {
-                *units.entry((sku, at.clone())).or_default() += i64::from(missing);
-            }
-        }
+        let Some(parked) = parked.map(|parked| &parked.fact).filter(|_| self.is_live()) else { return units };
+        let (WaitsOn::Sku(sku), Some(at)) = (&parked.waits_on, &parked.at) else { return units };
+        let missing = self.unallocated().filter(|(_, line, _)| line.sku.as_ref() == Some(sku));
+        let missing: i64 = missing.map(|(_, _, missing)| i64::from(missing)).sum();
+        units.insert((sku.clone(), at.clone(), parked.part), missing);
         units
     }
 
@@ -37,7 +38,7 @@ impl Order {
         for shipment in untold {
             for line in self.to_announce(shipment.fact.number) {
                 if let Some(sku) = self.sku(line.line) {
-                    let key = (sku.clone(), shipment.fact.location.clone());
+                    let key = (sku.clone(), shipment.fact.location.clone(), 0);
                     *units.entry(key).or_default() += i64::from(line.quantity);
                 }
             }
@@ -60,12 +61,13 @@ pub fn following(before: &Order, after: &Order) -> Vec<StockMove> {
     let untold = changes(&before.units_untold(), &after.units_untold()).into_iter().map(|(key, units)| {
         let why = if units > 0 { Movement::Shipped } else { Movement::Told };
         let announced = newly_told.get(&key).copied().unwrap_or(0);
-        let (sku, location) = key;
+        let (sku, location, _) = key;
         StockMove { untold: units, told: announced, channel: Some(told.clone()), ..StockMove::new(why, sku, location) }
     });
     let waiting =
-        changes(&before.units_waiting(), &after.units_waiting()).into_iter().map(|((sku, location), units)| {
+        changes(&before.units_waiting(), &after.units_waiting()).into_iter().map(|((sku, location, part), units)| {
             StockMove {
+                part,
                 waiting: units,
                 channel: Some(after.id.connection.clone()),
                 ..StockMove::new(Movement::Waiting, sku, location)
@@ -81,7 +83,7 @@ fn newly_told(before: &Order, after: &Order) -> Units {
         let Some(shipment) = before.shipments.get(number) else { continue };
         for line in before.to_announce(*number) {
             if let Some(sku) = before.sku(line.line) {
-                let key = (sku.clone(), shipment.fact.location.clone());
+                let key = (sku.clone(), shipment.fact.location.clone(), 0);
                 *units.entry(key).or_default() += i64::from(line.quantity);
             }
         }
@@ -89,9 +91,9 @@ fn newly_told(before: &Order, after: &Order) -> Units {
     units
 }
 
-fn changes(before: &Units, after: &Units) -> Vec<((Sku, LocationId), i64)> {
+fn changes(before: &Units, after: &Units) -> Vec<(Place, i64)> {
     let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-    let of = |units: &Units, key: &(Sku, LocationId)| units.get(key).copied().unwrap_or(0);
+    let of = |units: &Units, key: &Place| units.get(key).copied().unwrap_or(0);
     let changed = keys.into_iter().map(|key| (key.clone(), of(after, key) - of(before, key)));
     changed.filter(|(_, change)| *change != 0).collect()
 }

@@ -594,6 +594,9 @@ pub struct Parked {
     /// Where stock is short: the location that would have been asked first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<LocationId>,
+    /// Where stock is short: in which part of the SKU's stock the order is counted.
+    #[serde(default, skip_serializing_if = "crate::item::is_part_0")]
+    pub part: u16,
 }
 
 /// Goods that arrived.

@@ -184,7 +184,7 @@ const fn is_one(parts: &u16) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
-const fn is_part_0(part: &u16) -> bool {
+pub(crate) const fn is_part_0(part: &u16) -> bool {
     *part == 0
 }
 
@@ -426,6 +426,12 @@ impl Item {
             moves.extend(beyond.into_iter().chain([change(0, -taken)]).filter(|stock| stock.on_hand != 0));
         }
         moves
+    }
+
+    /// The part of its stock that an order's name points at.
+    #[must_use]
+    pub fn part_of(&self, seed: u64) -> u16 {
+        u16::try_from(seed % u64::from(self.parts.max(1))).unwrap_or(0)
     }
 
     /// Promises units at a location to a channel's order: from the part that the order's name points at, and on from

@@ -102,7 +102,8 @@ fn split_over(locations: &[&LocationId], wants: &[Want], items: &BTreeMap<Sku, I
 }
 
 /// An order's name, as a number: it decides from which part of a SKU's stock is taken first.
-fn seed(order: &Order) -> u64 {
+#[must_use]
+pub fn seed(order: &Order) -> u64 {
     let name = order.id.stream();
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

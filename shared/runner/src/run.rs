@@ -155,7 +155,8 @@ impl Runner {
         match performed {
             Ok(done) => self.keep(run, order, (task, done)).await,
             Err(Failure::Permanent { class, reason }) => {
-                let parked = Parked { task: task.id.clone(), class, reason, waits_on: WaitsOn::Operator, at: None };
+                let parked =
+                    Parked { task: task.id.clone(), class, reason, waits_on: WaitsOn::Operator, at: None, part: 0 };
                 self.park(run, order, parked).await
             }
             Err(failure) => {

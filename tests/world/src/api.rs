@@ -275,6 +275,13 @@ impl World {
         }
     }
 
+    /// Sends `POST /v1/inventory/items/{sku}/parts`.
+    pub async fn spread(&mut self, sku: &str, parts: u16) -> Reply {
+        let body = json!({ "parts": parts }).to_string();
+        let call = Call::post("/inventory/items/{sku}/parts", body.as_bytes());
+        self.call(Some(EVERYBODY), &call.at(&[("sku", sku)])).await
+    }
+
     /// Sends `PUT /v1/catalogue/items/{sku}`.
     pub async fn keep_item(&mut self, sku: &str, item: &Value) -> Reply {
         let body = item.to_string();

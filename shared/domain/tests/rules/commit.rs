@@ -88,6 +88,7 @@ fn every_event() -> Vec<Event> {
         reason: "2 x TEE are missing".into(),
         waits_on,
         at: None,
+        part: 0,
     };
     let receipt = json!({ "receipt_id": "R-1", "location": "LON1", "lines": [{ "sku": "TEE", "quantity": 3 }] });
     let application =

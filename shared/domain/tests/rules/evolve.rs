@@ -25,6 +25,7 @@ fn parked(task: TaskId, waits_on: WaitsOn) -> Event {
         reason: "2 x TEE are missing".into(),
         waits_on,
         at: None,
+        part: 0,
     })
 }
 

@@ -241,7 +241,7 @@ fn park(world: &mut World, which: usize) {
     let Some(task) = pick(&world.order.outstanding(), which) else { return };
     if !world.order.parked.contains_key(&task.id) {
         let (task, class, waits_on) = (task.id, FailureClass::Exhausted, WaitsOn::Operator);
-        let parked = Parked { task: task.clone(), class, reason: "it died".into(), waits_on, at: None };
+        let parked = Parked { task: task.clone(), class, reason: "it died".into(), waits_on, at: None, part: 0 };
         world.record(&format!("park:{task}:{}", world.order.seq), Event::TaskParked(parked).into());
     }
 }

@@ -311,7 +311,8 @@ impl World {
             Sourcing::Short { sku, missing, at } => {
                 let reason = format!("{missing} x {sku} are missing");
                 let (task, waits_on) = (task.id.clone(), WaitsOn::Sku(sku));
-                let parked = Parked { task: task.clone(), class: FailureClass::Stock, reason, waits_on, at: Some(at) };
+                let parked =
+                    Parked { task: task.clone(), class: FailureClass::Stock, reason, waits_on, at: Some(at), part: 0 };
                 self.record(&format!("park:{task}:{}", self.order.seq), Event::TaskParked(parked).into());
             }
             Sourcing::Nowhere => unreachable!("London serves Great Britain"),
