@@ -239,6 +239,7 @@ impl StockDocument {
 }
 
 /// The ERP that is to have a fact, where it changes what the ERP counts.
+#[expect(clippy::wildcard_enum_match_arm, reason = "whatever else there is or will be moves no stock of an ERP")]
 fn erp_of(fact: &Event) -> Option<&ConnectionId> {
     match fact {
         Event::StockReceived(receipt) => receipt.erp.as_ref(),
