@@ -225,6 +225,12 @@ impl StockDocument {
         open.filter_map(|(seq, (at, fact))| Some(ToPost { of: *seq, erp: erp_of(fact)?, at: *at, fact })).collect()
     }
 
+    /// Whether the ERP has the fact of a commit.
+    #[must_use]
+    pub fn is_posted(&self, of: u64) -> bool {
+        self.posted.contains(&of)
+    }
+
     /// The fact that was recorded under a cause.
     #[must_use]
     pub fn fact_of(&self, cause: &str) -> Option<&Event> {

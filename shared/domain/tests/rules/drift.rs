@@ -123,10 +123,9 @@ impl Scene {
     }
 
     fn drift(&self, quantity: Quantity) -> Drift {
-        match self.finding(quantity) {
-            Finding::Drift(drift) => drift,
-            other => panic!("{other:?}"),
-        }
+        let finding = self.finding(quantity);
+        let Finding::Drift(drift) = finding else { panic!("{finding:?}") };
+        drift
     }
 
     fn cause(&self) -> (DriftCause, i64, Option<i64>) {
