@@ -9,6 +9,7 @@ use crossdock_domain::item::{Item, Stock};
 use crossdock_domain::{ConnectionId, LocationId, Sku};
 use crossdock_runner::{Origin, store_failure};
 use crossdock_step::Failure;
+use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::evidence::Evidence;
@@ -17,6 +18,9 @@ use crate::{RESERVE, Reconcile, Report};
 
 /// SKUs that are read and compared together.
 const TOGETHER: usize = 50;
+
+/// Levels that are looked at at the same time.
+const CONCURRENCY: usize = 8;
 
 /// What happened longer ago is no evidence any more.
 const WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -101,11 +105,12 @@ impl Reconcile {
         let fulfillment = &self.systems.fulfillment;
         let policy = self.systems.policy(fulfillment).await?;
         let here = levels.iter().filter(|((sku, _), _)| skus.contains(sku));
-        for ((sku, location), reported) in here.clone() {
-            let question =
-                Question { system: fulfillment, role: Role::Fulfillment, sku, location, reported: *reported, policy };
-            self.look(&question, items.get(sku), report).await?;
-        }
+        let questions = here.clone().map(|((sku, location), reported)| {
+            let role = Role::Fulfillment;
+            let question = Question { system: fulfillment, role, sku, location, reported: *reported, policy };
+            (question, items.get(sku))
+        });
+        self.look_at_all(questions.collect(), report).await?;
         let places: BTreeSet<(Sku, LocationId)> = here.map(|(key, _)| key.clone()).collect();
         // One system that does not answer keeps nobody from being compared with the others.
         for outcome in [self.erp(&items, &places, report).await, self.shop(&items, report).await] {
@@ -130,6 +135,7 @@ impl Reconcile {
         let told = self.systems.in_erp(&known.collect()).await?;
         let told: BTreeMap<(Sku, LocationId), i64> =
             told.into_iter().map(|level| ((level.sku, level.location), level.on_hand)).collect();
+        let mut questions = Vec::new();
         for (sku, location) in places {
             let Some(item) = items.get(sku) else { continue };
             let on_hand = told.get(&(sku.clone(), location.clone())).copied();
@@ -138,10 +144,9 @@ impl Reconcile {
                 continue;
             }
             let reported = Reported { on_hand: on_hand.unwrap_or(0), quarantine: None, committed: None, as_of };
-            let question = Question { system: erp, role: Role::Erp, sku, location, reported, policy };
-            self.look(&question, Some(item), report).await?;
+            questions.push((Question { system: erp, role: Role::Erp, sku, location, reported, policy }, Some(item)));
         }
-        Ok(())
+        self.look_at_all(questions, report).await
     }
 
     async fn shop(&self, items: &BTreeMap<Sku, Item>, report: &mut Report) -> Result<(), Failure> {
@@ -150,6 +155,7 @@ impl Reconcile {
         let Some((locations, told)) = self.systems.in_shop(items).await? else { return Ok(()) };
         let told: BTreeMap<(Sku, LocationId), i64> =
             told.into_iter().map(|level| ((level.sku, level.location), level.on_hand)).collect();
+        let mut questions = Vec::new();
         for (sku, item) in items {
             for (location, stock) in item.stock.iter().filter(|(location, _)| locations.contains(location)) {
                 let Some(on_hand) = told.get(&(sku.clone(), location.clone())).copied() else {
@@ -162,10 +168,32 @@ impl Reconcile {
                 }
                 let reported = Reported { on_hand, quarantine: None, committed: None, as_of };
                 let question = Question { system: shop, role: Role::Storefront, sku, location, reported, policy };
-                self.look(&question, Some(item), report).await?;
+                questions.push((question, Some(item)));
             }
         }
-        Ok(())
+        self.look_at_all(questions, report).await
+    }
+
+    /// Some levels at the same time; one that fails does not keep the others of its group from being looked at.
+    async fn look_at_all(
+        &self,
+        questions: Vec<(Question<'_>, Option<&Item>)>,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let looks = questions.into_iter().map(|(question, item)| async move {
+            let mut part = Report::default();
+            self.look(&question, item, &mut part).await.map(|()| part)
+        });
+        let parts: Vec<Result<Report, Failure>> =
+            futures_util::stream::iter(looks).buffer_unordered(CONCURRENCY).collect().await;
+        let mut failed = Ok(());
+        for part in parts {
+            match part {
+                Ok(part) => report.add(part),
+                Err(failure) => failed = Err(failure),
+            }
+        }
+        failed
     }
 
     /// Looks at one level: at a glance, and where that shows a difference, with all evidence.
@@ -207,7 +235,10 @@ impl Reconcile {
             report.compared += 1;
             report.pending += usize::from(matches!(finding, Finding::Pending { .. }));
             let open = drift::open(&document).remove(&quantity);
-            let repairs = may_repair(question, &finding);
+            let repairs = match (&finding, &open) {
+                (Finding::Even, Some(open)) => self.was_repaired(question.role, &stream, open).await?,
+                _ => may_repair(question, &finding),
+            };
             let known = open.as_ref().map(|(_, known)| known);
             if let Some(event) = drift::news(known, &finding, repairs) {
                 let cause = format!("drift:{}", document.seq + 1);

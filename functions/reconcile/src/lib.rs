@@ -70,6 +70,16 @@ pub struct Report {
 }
 
 impl Report {
+    pub(crate) fn add(&mut self, part: Self) {
+        self.compared += part.compared;
+        self.pending += part.pending;
+        self.drifts += part.drifts;
+        self.units += part.units;
+        self.skus.extend(part.skus);
+        self.excluded.extend(part.excluded);
+        self.repaired += part.repaired;
+    }
+
     pub(crate) fn exclude(&mut self, sku: &str, why: &'static str) {
         self.excluded.insert((sku.to_owned(), why));
     }

@@ -28,8 +28,8 @@ impl Reconcile {
                 let over = (drift::ended(&open.1.drift, Ending::Repaired), moves);
                 let decide = |known: &StockDocument| (known.seq == document.seq).then(|| over.clone());
                 let cause = format!("released:{}", open.0);
-                self.keeper.note_moving(stream, (&cause, &origin(document)), decide).await?;
-                Ok(true)
+                let after = self.keeper.note_moving(stream, (&cause, &origin(document)), decide).await?;
+                Ok(after.causes.contains_key(&cause))
             }
             (Role::Fulfillment, quantity) => {
                 let adjustment = self.adjustment(question, open, stream);
@@ -49,6 +49,19 @@ impl Reconcile {
         }
     }
 
+    /// Whether a drift that is over was ended by us: by somebody who died before saying so, or by the storefront's
+    /// having been shown the number again. A leak is released by the commit that ends it.
+    pub(crate) async fn was_repaired(&self, role: Role, stream: &str, open: &Open) -> Result<bool, Failure> {
+        match role {
+            Role::Erp => Ok(false),
+            Role::Storefront => Ok(open.1.repaired),
+            Role::Fulfillment => {
+                let adjustment = format!("inventory#adjustment#{}", adjustment_id(stream, open.0));
+                Ok(self.keeper.load(&adjustment).await?.seq > 0)
+            }
+        }
+    }
+
     /// Our number follows the 3PL's. It is named after the commit that says so, so that it is made once.
     fn adjustment(&self, question: &Question<'_>, open: &Open, stream: &str) -> StockAdjustment {
         let (seq, found) = open;
@@ -59,7 +72,7 @@ impl Reconcile {
             quarantine: by(Quantity::Quarantine),
         };
         StockAdjustment {
-            adjustment_id: format!("{}-{seq}", stream.trim_start_matches("inventory#").replace('#', "-")),
+            adjustment_id: adjustment_id(stream, *seq),
             location: question.location.clone(),
             reason: AdjustmentReason::Drift,
             adjusted_at: question.reported.as_of,
@@ -79,4 +92,9 @@ impl Reconcile {
         self.stock_queue.send(message.to_string(), SignedDuration::ZERO).await?;
         Ok(true)
     }
+}
+
+/// Named after the commit that says so.
+fn adjustment_id(stream: &str, seq: u64) -> String {
+    format!("{}-{seq}", stream.trim_start_matches("inventory#").replace('#', "-"))
 }

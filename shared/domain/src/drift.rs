@@ -527,7 +527,8 @@ pub fn open(document: &StockDocument) -> BTreeMap<Quantity, (u64, DriftDetected)
     open
 }
 
-/// What is to be recorded of a finding; nothing where it is known.
+/// What is to be recorded of a finding; nothing where it is known. `repaired`: whether a drift will be repaired, and of
+/// one that is over, whether it was.
 #[must_use]
 pub fn news(open: Option<&DriftDetected>, finding: &Finding, repaired: bool) -> Option<Event> {
     match (open, finding) {
@@ -541,7 +542,7 @@ pub fn news(open: Option<&DriftDetected>, finding: &Finding, repaired: bool) -> 
             Some(Event::InventoryDriftDetected(DriftDetected { drift: drift.clone(), repaired }))
         }
         (Some(known), Finding::Even) => {
-            Some(ended(&known.drift, if known.repaired { Ending::Repaired } else { Ending::Gone }))
+            Some(ended(&known.drift, if repaired { Ending::Repaired } else { Ending::Gone }))
         }
     }
 }

@@ -403,12 +403,12 @@ fn the_same_drift_is_said_once_and_another_anew() {
         news(Some(&found), &scene.finding(Quantity::OnHand), false),
         Some(Event::InventoryDriftDetected(DriftDetected { drift: Drift { difference: -3, .. }, repaired: false }))
     ));
-    let how = |known: &DriftDetected| match news(Some(known), &Finding::Even, false) {
+    let how = |repaired: bool| match news(Some(&found), &Finding::Even, repaired) {
         Some(Event::InventoryDriftEnded(ended)) => ended.how,
         other => panic!("{other:?}"),
     };
-    assert_eq!(how(&found), Ending::Gone);
-    assert_eq!(how(&DriftDetected { repaired: true, ..found.clone() }), Ending::Repaired);
+    assert_eq!(how(false), Ending::Gone);
+    assert_eq!(how(true), Ending::Repaired);
     let mut document = StockDocument::default();
     document.facts.insert(1, (at(1), Event::InventoryDriftDetected(found.clone())));
     assert_eq!(open(&document).into_iter().collect::<Vec<_>>(), [(Quantity::OnHand, (1, found.clone()))]);
