@@ -32,6 +32,9 @@ impl Reconcile {
                 Ok(after.causes.contains_key(&cause))
             }
             (Role::Fulfillment, quantity) => {
+                // The 3PL may have it where we never had any.
+                let skus = std::slice::from_ref(question.sku);
+                self.items.items_at(skus, question.location).await.map_err(store_failure)?;
                 let adjustment = self.adjustment(question, open, stream);
                 let done = self.keeper.repair(&adjustment, stock.physical, &origin(document)).await?;
                 if done.is_none() {
