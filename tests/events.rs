@@ -286,12 +286,28 @@ async fn some_reversals(world: &mut World) {
     }
 }
 
+/// The 3PL has another number than we have, and then the same.
+async fn a_drift(world: &mut World) {
+    let sku = "CAP-RED";
+    let items = world.store.all_items();
+    let cap = items.values().find(|item| item.sku.as_str() == sku).unwrap();
+    let ours = cap.stock.iter().find(|(location, _)| location.as_str() == "LON1").unwrap().1.on_hand;
+    for units in [ours + 3, ours] {
+        let stock = json!({ "sku": sku, "reference_id": sku, "location": "LON1", "on_hand": units });
+        world.shipbob.act(json!({ "set_stock": stock })).unwrap();
+        world.wait(SignedDuration::from_hours(1)).await;
+        world.reconcile().await;
+    }
+    world.settle().await;
+}
+
 #[test]
 fn what_whole_lives_put_on_the_bus_is_what_the_schemas_say() {
     let mut world = World::new(WorldOptions::default());
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
         some_lives(&mut world).await;
         some_reversals(&mut world).await;
+        a_drift(&mut world).await;
     });
     let mut seen = BTreeSet::new();
     for entry in world.store.streams().values().flatten().flat_map(bus_entries) {

@@ -18,6 +18,7 @@ mod changes;
 mod crowd;
 mod deaths;
 mod disputes;
+mod drift;
 mod erp;
 mod exchanges;
 mod foretold;

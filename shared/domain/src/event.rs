@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{CanonicalOrder, Tender};
 use crate::disputes::{Dispute, DisputeEnd};
+use crate::drift::{DriftDetected, DriftEnded};
 use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix, Sku};
 use crate::inventory::{StockAdjustment, StockCount, StockParked, StockPosted, StockTransfer};
 use crate::item::{Item, Movement, StockMove};
@@ -345,6 +346,12 @@ pub enum Event {
         /// In how many parts its stock is kept.
         parts: u16,
     },
+    /// Another system's number of units is not what it must be.
+    #[serde(rename = "InventoryDriftDetected.v1")]
+    InventoryDriftDetected(DriftDetected),
+    /// It is again, or was made to be.
+    #[serde(rename = "InventoryDriftEnded.v1")]
+    InventoryDriftEnded(DriftEnded),
     /// So many units of an allocation are not there: a count or an adjustment says so.
     #[serde(rename = "ShortageFound.v1")]
     ShortageFound(Shortage),
@@ -689,6 +696,7 @@ impl WaitsOn {
 impl Event {
     /// The versioned type name, as on the bus.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a list of all types, a line each")]
     pub fn type_name(&self) -> &str {
         match self {
             Self::OrderAccepted(_) => "OrderAccepted.v1",
@@ -747,13 +755,15 @@ impl Event {
             Self::StockParked(_) => "StockParked.v1",
             Self::StockReleased { .. } => "StockReleased.v1",
             Self::StockSpread { .. } => "StockSpread.v1",
+            Self::InventoryDriftDetected(_) => "InventoryDriftDetected.v1",
+            Self::InventoryDriftEnded(_) => "InventoryDriftEnded.v1",
             Self::ShortageFound(_) => "ShortageFound.v1",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
 
     /// The type names this version writes.
-    pub const TYPES: [&'static str; 57] = [
+    pub const TYPES: [&'static str; 59] = [
         "OrderAccepted.v1",
         "OrderRefused.v1",
         "OrderHeld.v1",
@@ -781,6 +791,8 @@ impl Event {
         "StockParked.v1",
         "StockReleased.v1",
         "StockSpread.v1",
+        "InventoryDriftDetected.v1",
+        "InventoryDriftEnded.v1",
         "ShortageFound.v1",
         "OrderCancelled.v1",
         "FulfillmentStopped.v1",

@@ -225,6 +225,12 @@ impl StockDocument {
         open.filter_map(|(seq, (at, fact))| Some(ToPost { of: *seq, erp: erp_of(fact)?, at: *at, fact })).collect()
     }
 
+    /// Whether the ERP has the fact of a commit.
+    #[must_use]
+    pub fn is_posted(&self, of: u64) -> bool {
+        self.posted.contains(&of)
+    }
+
     /// The fact that was recorded under a cause.
     #[must_use]
     pub fn fact_of(&self, cause: &str) -> Option<&Event> {
@@ -239,6 +245,7 @@ impl StockDocument {
 }
 
 /// The ERP that is to have a fact, where it changes what the ERP counts.
+#[expect(clippy::wildcard_enum_match_arm, reason = "whatever else there is or will be moves no stock of an ERP")]
 fn erp_of(fact: &Event) -> Option<&ConnectionId> {
     match fact {
         Event::StockReceived(receipt) => receipt.erp.as_ref(),

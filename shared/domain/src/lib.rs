@@ -11,6 +11,7 @@ pub mod checkout;
 pub mod commit;
 pub mod demand;
 pub mod disputes;
+pub mod drift;
 pub mod event;
 pub mod foresee;
 pub mod ids;

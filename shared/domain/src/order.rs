@@ -205,6 +205,7 @@ impl Order {
     }
 
     /// Adds one fact.
+    #[expect(clippy::too_many_lines, reason = "a list of all facts, of which most are handed on")]
     pub fn evolve(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::OrderAccepted(fact) => self.accepted = Some(At { fact: (**fact).clone(), at }),
@@ -228,6 +229,8 @@ impl Order {
             | Event::StockPosted(_)
             | Event::StockParked(_)
             | Event::StockSpread { .. }
+            | Event::InventoryDriftDetected(_)
+            | Event::InventoryDriftEnded(_)
             | Event::StockReleased { .. } => {}
             Event::TaskClaimed { .. }
             | Event::TaskParked(_)

@@ -100,6 +100,7 @@ impl ToPost<'_> {
     /// What the ERP is to be told of the fact. `header` makes the document's head from when it happened and where it
     /// comes from. Units that only changed their state are no news to an ERP that counts what is there.
     #[must_use]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else there is or will be is no document of stock")]
     pub fn draft(&self, header: impl Fn(Timestamp, &str) -> StockHeader) -> Option<Draft> {
         let told = |location: &LocationId, reason, header, lines: Vec<StockLine>| {
             let lines = lines.into_iter().filter(|line| line.quantity != 0).collect();

@@ -112,6 +112,7 @@ impl OrderView {
 
     /// The row that a commit of a document of stock makes, where it says that somebody is waited for, or no longer.
     #[must_use]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else there is or will be waits for nobody")]
     pub fn of_stock(commit: &Commit) -> Option<Self> {
         let erp = commit.events.iter().find_map(|event| match event {
             Event::StockParked(parked) => Some(parked.erp.to_string()),

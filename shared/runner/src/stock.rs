@@ -109,6 +109,28 @@ impl StockKeeper {
         self.keep(&part, fact, adjusted(adjustment)).await
     }
 
+    /// Our number follows the system that owns it, unless what is there has changed since it was read (`seen` is
+    /// `physical` as it was): then nothing is recorded, and the numbers have to be compared again.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn repair(
+        &self,
+        adjustment: &StockAdjustment,
+        seen: i64,
+        origin: &Origin,
+    ) -> Result<Option<Kept>, Failure> {
+        let fact = Event::StockAdjusted(adjustment.clone());
+        let part = part(format!("inventory#adjustment#{}", adjustment.adjustment_id), ("adjustment", &fact), origin);
+        let mut document = self.load(&part.stream).await?;
+        if let Some(kept) = known(&document, &part) {
+            return Ok(Some(kept));
+        }
+        let moves = adjusted(adjustment).into_iter().map(|stock| StockMove { seen: Some(seen), ..stock }).collect();
+        let appended = self.append(&mut document, &part, (fact.clone(), moves)).await?;
+        Ok(appended.then_some(Kept::Recorded(fact)))
+    }
+
     /// Goods that went from one location to another: one call per stage, in either order.
     ///
     /// # Errors
@@ -259,7 +281,7 @@ impl StockKeeper {
         let mut after = document.clone();
         after.facts.insert(document.seq + 1, (self.clock.now(), fact.clone()));
         let cause = format!("{}:{}", part.cause.0, part.cause.1);
-        let commit = self.commit_of(document, &part.stream, (cause, part.origin), (vec![fact], moves), &after);
+        let commit = self.commit_of((document, &after), (&part.stream, cause, part.origin), (vec![fact], moves));
         self.write(document, &commit).await
     }
 
@@ -273,15 +295,27 @@ impl StockKeeper {
         what: (&str, &Origin),
         decide: impl Fn(&StockDocument) -> Option<Event> + Send,
     ) -> Result<StockDocument, Failure> {
+        self.note_moving(stream, what, move |document| Some((decide(document)?, Vec::new()))).await
+    }
+
+    /// The same with stock that moves with it.
+    ///
+    /// # Errors
+    /// The log does not answer.
+    pub async fn note_moving(
+        &self,
+        stream: &str,
+        what: (&str, &Origin),
+        decide: impl Fn(&StockDocument) -> Option<(Event, Vec<StockMove>)> + Send,
+    ) -> Result<StockDocument, Failure> {
         for _ in 0..TRIES {
             let mut document = self.load(stream).await?;
             if document.causes.contains_key(what.0) {
                 return Ok(document);
             }
-            let Some(event) = decide(&document) else { return Ok(document) };
+            let Some((event, moves)) = decide(&document) else { return Ok(document) };
             let mut after = document.clone();
-            let probe =
-                self.commit_of(&document, stream, (what.0.to_owned(), what.1), (vec![event], Vec::new()), &after);
+            let probe = self.commit_of((&document, &after), (stream, what.0.to_owned(), what.1), (vec![event], moves));
             after.apply(&probe);
             let commit = Commit { due: self.due_of(&after, stream), summary: summary(&after, probe.at), ..probe };
             if self.write(&mut document, &commit).await? {
@@ -316,11 +350,9 @@ impl StockKeeper {
 
     fn commit_of(
         &self,
-        document: &StockDocument,
-        stream: &str,
-        (cause, origin): (String, &Origin),
+        (document, after): (&StockDocument, &StockDocument),
+        (stream, cause, origin): (&str, String, &Origin),
         (events, moves): (Vec<Event>, Vec<StockMove>),
-        after: &StockDocument,
     ) -> Commit {
         let now = self.clock.now();
         Commit {

@@ -18,6 +18,7 @@ use crossdock_sandboxes::shopify::{Shopify, ShopifyConfig};
 use crossdock_sandboxes::{Delivery, NetSuite, NetSuiteConfig, SigningKey};
 use crossdock_step::{Clock, Secret};
 use jiff::{SignedDuration, Timestamp};
+use reconcile::Report;
 use serde_json::{Value, json};
 
 use crate::clock::WorldClock;
@@ -159,6 +160,7 @@ impl World {
             calls: Calls { http: Arc::new(http), secrets: Arc::new(secrets) },
             traffic: traffic.clone(),
             plan: plan.clone(),
+            fulfillment: connection("shipbob"),
             erp: connection("netsuite"),
             storefront: connection("shopify-uk"),
         };
@@ -337,6 +339,21 @@ impl World {
             self.transcript.push(format!("watch-deadlines: {failure}"));
         }
         self.gather();
+    }
+
+    /// Calls reconcile, as the schedule does; what it found, unless it died or failed.
+    pub async fn reconcile(&mut self) -> Option<Report> {
+        let functions = self.functions.clone();
+        let deadline = self.clock.now() + SignedDuration::from_secs(300);
+        let outcome = self.survive(functions.reconcile.handle(json!({}), deadline)).await;
+        self.gather();
+        match outcome? {
+            Ok(report) => Some(report),
+            Err(failure) => {
+                self.transcript.push(format!("reconcile: {failure}"));
+                None
+            }
+        }
     }
 
     /// To the next moment at which something is due; false when that is later.

@@ -27,6 +27,7 @@ pub(crate) struct Functions {
     pub(crate) publish_events: publish_events::PublishEvents,
     pub(crate) capture_exception: CaptureException,
     pub(crate) watch_deadlines: watch_deadlines::WatchDeadlines,
+    pub(crate) reconcile: reconcile::Reconcile,
 }
 
 /// What functions are built from.
@@ -36,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) calls: Calls,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) plan: Arc<CrashPlan>,
+    pub(crate) fulfillment: ConnectionId,
     pub(crate) erp: ConnectionId,
     pub(crate) storefront: ConnectionId,
 }
@@ -176,6 +178,7 @@ impl Parts {
             },
             publish_events: publish_events::PublishEvents { bus: self.bus(), views: store.clone() },
             capture_exception: self.capture_exception(),
+            reconcile: self.reconcile(),
             watch_deadlines: watch_deadlines::WatchDeadlines {
                 recorder,
                 keeper: self.keeper(),
@@ -184,6 +187,19 @@ impl Parts {
                 markers: store.clone(),
                 items: store,
             },
+        }
+    }
+
+    fn reconcile(&self) -> reconcile::Reconcile {
+        let store = Arc::new(self.store.clone());
+        let names = (self.fulfillment.clone(), self.erp.clone(), self.storefront.clone());
+        reconcile::Reconcile {
+            recorder: self.recorder(),
+            keeper: self.keeper(),
+            items: store.clone(),
+            markers: store,
+            systems: reconcile::Systems::new(self.directory(), self.calls.clone(), names),
+            stock_queue: self.queue("StockQueue"),
         }
     }
 

@@ -142,6 +142,16 @@ fn every_document_of_stock() -> Vec<Event> {
         ("StockParked", json!({ "erp": "netsuite", "class": "mapping", "reason": "TEE has no identity in netsuite" })),
         ("StockReleased", json!({ "erp": "netsuite" })),
         ("StockSpread", json!({ "sku": "TEE", "parts": 8 })),
+        (
+            "InventoryDriftDetected",
+            json!({ "system": "shipbob", "sku": "TEE", "location": "LON1", "quantity": "on_hand", "expected": 5,
+            "reported": 4, "difference": -1, "lag_seconds": 9, "cause": "event_late", "explanation": "counted twice",
+            "repaired": true }),
+        ),
+        (
+            "InventoryDriftEnded",
+            json!({ "sku": "TEE", "location": "LON1", "system": "shipbob", "quantity": "reserved", "how": "gone" }),
+        ),
         ("ShortageFound", json!({ "number": 1, "sku": "TEE", "missing": 2 })),
     ];
     facts

@@ -323,6 +323,8 @@ fn subject(event: &Event) -> String {
         | Event::StockPosted(_)
         | Event::StockParked(_)
         | Event::StockReleased { .. }
+        | Event::InventoryDriftDetected(_)
+        | Event::InventoryDriftEnded(_)
         | Event::StockSpread { .. }
         | Event::ShortageFound(_)
         | Event::Unknown(_) => serde_json::to_string(event).unwrap(),

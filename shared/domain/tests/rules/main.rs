@@ -10,6 +10,7 @@ mod cancel;
 mod checkout;
 mod commit;
 mod declining;
+mod drift;
 mod evolve;
 mod failing;
 mod foresee;

@@ -1,0 +1,183 @@
+//! Compares our numbers of units with those of the 3PL, the ERP and the storefront, per SKU and location. What differs
+//! is named with amount, lag and cause (`crossdock_domain::drift`), recorded once, and repaired where the connection's
+//! settings allow it. It reads the 3PL's pages; what it does not get to, the next run goes on with.
+
+mod compare;
+mod evidence;
+mod repair;
+mod systems;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crossdock_connectors::StockPage;
+use crossdock_domain::Sku;
+use crossdock_domain::event::FailureClass;
+use crossdock_log::{Items, Markers};
+use crossdock_runner::{Recorder, StockKeeper, store_failure};
+use crossdock_step::telemetry::metric;
+use crossdock_step::{Failure, Queue};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+
+pub use systems::Systems;
+
+/// The function.
+pub struct Reconcile {
+    /// Reads orders, for what they hold.
+    pub recorder: Recorder,
+    /// Records drifts and repairs.
+    pub keeper: StockKeeper,
+    /// The catalogue, with stock and its ledger.
+    pub items: Arc<dyn Items>,
+    /// The cursor.
+    pub markers: Arc<dyn Markers>,
+    /// The systems that are compared.
+    pub systems: Systems,
+    /// The queue of publish-stock.
+    pub stock_queue: Arc<dyn Queue>,
+}
+
+/// The 3PL's page to go on with; empty: the first.
+const CURSOR: &str = "cursor#reconcile";
+
+/// Stop in time.
+const RESERVE: SignedDuration = SignedDuration::from_secs(10);
+
+/// What one run found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Levels that were compared, quantity by quantity.
+    pub compared: usize,
+    /// Of them: differences that are on their way.
+    pub pending: usize,
+    /// Of them: drifts.
+    pub drifts: usize,
+    /// By how many units in all, whatever the sign.
+    pub units: u64,
+    /// SKUs that drift.
+    pub skus: BTreeSet<Sku>,
+    /// SKUs of which something could not be compared, with why.
+    pub excluded: BTreeSet<(String, &'static str)>,
+    /// Drifts that were repaired.
+    pub repaired: usize,
+    /// Whether all pages were read.
+    pub finished: bool,
+    /// What kept a system from being compared.
+    #[serde(skip)]
+    pub(crate) failure: Option<Failure>,
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, part: Self) {
+        self.compared += part.compared;
+        self.pending += part.pending;
+        self.drifts += part.drifts;
+        self.units += part.units;
+        self.skus.extend(part.skus);
+        self.excluded.extend(part.excluded);
+        self.repaired += part.repaired;
+    }
+
+    pub(crate) fn exclude(&mut self, sku: &str, why: &'static str) {
+        self.excluded.insert((sku.to_owned(), why));
+    }
+}
+
+impl Reconcile {
+    /// Compares everything from where the last run ended, or the SKUs that the event names as `skus`.
+    ///
+    /// # Errors
+    /// The store does not answer, or an outside system does not; what was found until then is recorded.
+    pub async fn handle(&self, event: Value, deadline: Timestamp) -> Result<Report, Failure> {
+        let asked = asked(&event)?;
+        let mut report = Report::default();
+        let outcome = self.walk(asked.as_ref(), deadline, &mut report).await;
+        self.tell(&report, asked.is_none());
+        outcome?;
+        match report.failure.take() {
+            Some(failure) => Err(failure),
+            None => Ok(report),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.recorder.clock().now()
+    }
+
+    async fn walk(
+        &self,
+        asked: Option<&BTreeSet<Sku>>,
+        deadline: Timestamp,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let mut after = match asked {
+            None => self.markers.marker(CURSOR).await.map_err(store_failure)?.filter(|page| !page.is_empty()),
+            Some(_) => None,
+        };
+        while self.now() + RESERVE < deadline {
+            let page = match self.systems.page(after.as_deref()).await {
+                Ok(page) => page,
+                Err(failure) => {
+                    // The 3PL may know the page no more: begin with the first.
+                    self.remember(asked, matches!(failure, Failure::Permanent { .. }).then_some("")).await?;
+                    return Err(failure);
+                }
+            };
+            if !self.compare_page(&page, (asked, deadline), report).await? {
+                return Ok(());
+            }
+            let StockPage { next, strangers, .. } = page;
+            for place in strangers {
+                tracing::warn!(place, "the 3PL has something of ours at a place that the settings do not map");
+            }
+            self.remember(asked, Some(next.as_deref().unwrap_or_default())).await?;
+            after = next;
+            if after.is_none() {
+                report.finished = true;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remember(&self, asked: Option<&BTreeSet<Sku>>, page: Option<&str>) -> Result<(), Failure> {
+        match page.filter(|_| asked.is_none()) {
+            Some(page) => self.markers.set_marker(CURSOR, page).await.map_err(store_failure),
+            None => Ok(()),
+        }
+    }
+
+    fn tell(&self, report: &Report, is_scheduled: bool) {
+        let excluded: BTreeSet<&str> = report.excluded.iter().map(|(sku, _)| sku.as_str()).collect();
+        if is_scheduled {
+            let counts = [
+                ("InventoryDriftUnits", usize::try_from(report.units).unwrap_or(usize::MAX)),
+                ("InventoryDriftSkus", report.skus.len()),
+                ("InventoryDriftPending", report.pending),
+                ("InventoryDriftExcluded", excluded.len()),
+            ];
+            metric(self.now(), "reconcile", &counts);
+        }
+        tracing::info!(
+            compared = report.compared,
+            pending = report.pending,
+            drifts = report.drifts,
+            units = report.units,
+            skus = report.skus.len(),
+            excluded = excluded.len(),
+            repaired = report.repaired,
+            finished = report.finished,
+            "reconciled"
+        );
+    }
+}
+
+/// The SKUs that an event names; none: all. A schedule's event names none.
+fn asked(event: &Value) -> Result<Option<BTreeSet<Sku>>, Failure> {
+    let Some(skus) = event.get("skus") else { return Ok(None) };
+    serde_json::from_value(skus.clone()).map(Some).map_err(|error| {
+        Failure::permanent(FailureClass::Value, format!("skus is no list of SKUs: {error}; leave it out for all"))
+    })
+}
