@@ -58,20 +58,17 @@ impl PostStock {
         origin: &Origin,
     ) -> Result<(), Failure> {
         self.directory.check(open.erp).await?;
-        let event = match self.call(stream, open).await {
+        let (cause, event) = match self.call(stream, open).await {
             Ok(posted) => {
                 self.directory.went_well(open.erp);
-                Event::StockPosted(StockPosted { of: open.of, document: posted })
+                (format!("posted:{}", open.of), Event::StockPosted(StockPosted { of: open.of, document: posted }))
             }
             Err(Failure::Permanent { class, reason }) => {
                 tracing::error!(stream, %class, reason, "a document of stock was parked");
-                Event::StockParked(StockParked { erp: open.erp.clone(), class, reason })
+                let parked = StockParked { erp: open.erp.clone(), class, reason };
+                (format!("parked:{}", document.seq), Event::StockParked(parked))
             }
             Err(failure) => return Err(self.directory.note(open.erp, failure).await),
-        };
-        let cause = match &event {
-            Event::StockPosted(_) => format!("posted:{}", open.of),
-            _ => format!("parked:{}", document.seq),
         };
         self.keeper.note(stream, (&cause, origin), |_| Some(event.clone())).await.map(|_| ())
     }

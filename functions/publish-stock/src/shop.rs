@@ -32,6 +32,17 @@ struct Level {
     version: i64,
 }
 
+/// One storefront and what of it is looked at.
+struct Visit<'a> {
+    function: &'a PublishStock,
+    shop: &'a dyn Storefront,
+    storefront: &'a ConnectionId,
+    locations: &'a [LocationId],
+    items: &'a BTreeMap<Sku, Item>,
+    /// How often it was tried before.
+    tries: u32,
+}
+
 impl PublishStock {
     /// Brings what a storefront shows of some SKUs to what there is now.
     pub(crate) async fn show(&self, storefront: &ConnectionId, skus: &[Sku], tries: u32) -> Result<Outcome, Failure> {
@@ -46,53 +57,43 @@ impl PublishStock {
         }
         self.directory.check(storefront).await?;
         let shop = self.storefronts.get(self.directory.outside(storefront, &self.calls).await?)?;
-        let called = self.bring(shop.as_ref(), (storefront, &locations), (&items, tries), &mut outcome).await;
-        match called {
+        let visit =
+            Visit { function: self, shop: shop.as_ref(), storefront, locations: &locations, items: &items, tries };
+        match visit.bring(&mut outcome).await {
             Ok(()) => self.directory.went_well(storefront),
             Err(failure) => return Err(self.directory.note(storefront, failure).await),
         }
         Ok(outcome)
     }
+}
 
-    async fn bring(
-        &self,
-        shop: &dyn Storefront,
-        (storefront, locations): (&ConnectionId, &[LocationId]),
-        (items, tries): (&BTreeMap<Sku, Item>, u32),
-        outcome: &mut Outcome,
-    ) -> Result<(), Failure> {
-        let all: Vec<(Level, Option<i64>)> =
-            items.values().flat_map(|item| levels(item, storefront, locations)).collect();
-        let expected = self.expected(shop, storefront, (items, locations), &all).await?;
+impl Visit<'_> {
+    async fn bring(&self, outcome: &mut Outcome) -> Result<(), Failure> {
+        let all = self.items.values().flat_map(|item| levels(item, self.storefront, self.locations));
+        let all: Vec<(Level, Option<i64>)> = all.collect();
+        let expected = self.expected(&all).await?;
         let wanted = all.into_iter().filter_map(|(mut level, _)| {
             level.target.change_from = *expected.get(&(level.target.sku.clone(), level.target.location.clone()))?;
             Some(level)
         });
-        let wanted: Vec<Level> = wanted.collect();
-        for level in wanted.iter().filter(|level| level.target.on_hand == level.target.change_from) {
-            self.remember(storefront, level).await?;
+        let (shown, open): (Vec<Level>, Vec<Level>) =
+            wanted.partition(|level| level.target.on_hand == level.target.change_from);
+        for level in shown {
+            self.remember(&level).await?;
         }
-        let open: Vec<Level> =
-            wanted.into_iter().filter(|level| level.target.on_hand != level.target.change_from).collect();
         if open.is_empty() {
             return Ok(());
         }
         let targets: Vec<StockTarget> = open.iter().map(|level| level.target.clone()).collect();
-        let answers = shop.show_stock(&key(storefront, &open), &targets).await?;
+        let answers = self.shop.show_stock(&key(self.storefront, &open), &targets).await?;
         for (level, answer) in open.iter().zip(answers) {
-            self.take(storefront, (level, answer, tries), outcome).await?;
+            self.take(level, answer, outcome).await?;
         }
         Ok(())
     }
 
     /// What the storefront shows, as far as we know; where it has never been shown anything, it is asked.
-    async fn expected(
-        &self,
-        shop: &dyn Storefront,
-        storefront: &ConnectionId,
-        (items, locations): (&BTreeMap<Sku, Item>, &[LocationId]),
-        all: &[(Level, Option<i64>)],
-    ) -> Result<BTreeMap<(Sku, LocationId), i64>, Failure> {
+    async fn expected(&self, all: &[(Level, Option<i64>)]) -> Result<BTreeMap<(Sku, LocationId), i64>, Failure> {
         let key = |level: &Level| (level.target.sku.clone(), level.target.location.clone());
         let mut expected: BTreeMap<_, _> =
             all.iter().filter_map(|(level, shown)| Some((key(level), (*shown)?))).collect();
@@ -102,58 +103,57 @@ impl PublishStock {
             return Ok(expected);
         }
         let identity = |sku: Sku| {
-            let known = items.get(&sku).and_then(|item| item.identities.get(storefront)).cloned();
+            let known = self.items.get(&sku).and_then(|item| item.identities.get(self.storefront)).cloned();
             (sku, known)
         };
         let asked: Vec<_> = strange.into_iter().map(identity).collect();
-        let told = shop.stock(&asked, locations).await?;
-        for level in told {
+        for level in self.shop.stock(&asked, self.locations).await? {
             expected.entry((level.sku, level.location)).or_insert(level.on_hand);
         }
         for (sku, _) in asked.iter().filter(|(sku, _)| !expected.keys().any(|(known, _)| known == sku)) {
-            tracing::warn!(%storefront, %sku, "the storefront does not sell it, or does not stock it anywhere");
+            tracing::warn!(storefront = %self.storefront, %sku, "the storefront does not sell it, or stocks it nowhere");
         }
         Ok(expected)
     }
 
-    async fn take(
-        &self,
-        storefront: &ConnectionId,
-        (level, answer, tries): (&Level, Answer, u32),
-        outcome: &mut Outcome,
-    ) -> Result<(), Failure> {
+    async fn take(&self, level: &Level, answer: Answer, outcome: &mut Outcome) -> Result<(), Failure> {
         let target = &level.target;
         match answer {
             Answer::Set => {
-                self.remember(storefront, level).await?;
+                self.remember(level).await?;
                 outcome.shown += 1;
             }
-            Answer::Stale { actual: Some(actual) } if actual == target.on_hand => {
-                // An earlier call of ours whose answer was lost.
-                self.remember(storefront, level).await?;
-            }
+            // An earlier call of ours whose answer was lost.
+            Answer::Stale { actual: Some(actual) } if actual == target.on_hand => self.remember(level).await?,
             Answer::Stale { actual } => {
-                tracing::warn!(%storefront, sku = %target.sku, location = %target.location, expected = target.change_from,
-                    actual, to_show = target.on_hand, tries, "the storefront shows something else than we have shown it");
-                if let Some(actual) = actual.filter(|_| tries >= PATIENCE) {
+                tracing::warn!(
+                    storefront = %self.storefront, sku = %target.sku, location = %target.location,
+                    expected = target.change_from, actual, to_show = target.on_hand, tries = self.tries,
+                    "the storefront shows something else than we have shown it"
+                );
+                if let Some(actual) = actual.filter(|_| self.tries >= PATIENCE) {
                     // Somebody there has changed it. From now on that is what it shows, and it is brought to what there is.
-                    let shown = Shown { on_hand: actual, told: level.told, at: self.clock.now() };
-                    let at = (&target.sku, &target.location);
-                    self.items.note_shown(at, storefront, shown).await.map_err(store_failure)?;
+                    self.note(level, actual).await?;
                 }
                 outcome.again.insert(target.sku.clone());
             }
             Answer::Unknown { reason } => {
-                tracing::warn!(%storefront, sku = %target.sku, location = %target.location, reason, "not shown");
+                tracing::warn!(
+                    storefront = %self.storefront, sku = %target.sku, location = %target.location, reason, "not shown"
+                );
             }
         }
         Ok(())
     }
 
-    async fn remember(&self, storefront: &ConnectionId, level: &Level) -> Result<(), Failure> {
-        let shown = Shown { on_hand: level.target.on_hand, told: level.told, at: self.clock.now() };
+    async fn remember(&self, level: &Level) -> Result<(), Failure> {
+        self.note(level, level.target.on_hand).await
+    }
+
+    async fn note(&self, level: &Level, on_hand: i64) -> Result<(), Failure> {
+        let shown = Shown { on_hand, told: level.told, at: self.function.clock.now() };
         let at = (&level.target.sku, &level.target.location);
-        self.items.note_shown(at, storefront, shown).await.map_err(store_failure)
+        self.function.items.note_shown(at, self.storefront, shown).await.map_err(store_failure)
     }
 }
 

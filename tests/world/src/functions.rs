@@ -140,13 +140,7 @@ impl Parts {
                 people: store.clone(),
                 inbound: self.queue("InboundQueue"),
             },
-            manage_stock: manage_stock::ManageStock {
-                keeper: self.keeper(),
-                items: store.clone(),
-                directory: directory.clone(),
-                clock: self.clock.clone(),
-                erp: self.erp.clone(),
-            },
+            manage_stock: self.manage_stock(),
             receive_webhook: receive_webhook::ReceiveWebhook {
                 directory: directory.clone(),
                 secrets: self.calls.secrets.clone(),
@@ -160,22 +154,9 @@ impl Parts {
                 items: store.clone(),
                 queue: self.queue("InboundQueue"),
             },
-            allocate_order: allocate_order::Function {
-                runner: Runner::new(recorder.clone(), directory.clone(), "allocate-order"),
-                step: allocate_order::AllocateOrder { directory, items: store.clone() },
-                recorder: recorder.clone(),
-                views: store.clone(),
-            },
+            allocate_order: self.allocate_order(),
             steps: self.steps(),
-            publish_stock: publish_stock::PublishStock {
-                directory: self.directory(),
-                calls: self.calls.clone(),
-                storefronts: Connectors::new(crossdock_connectors::storefront),
-                items: store.clone(),
-                shops: vec![self.storefront.clone()],
-                queue: self.queue("StockQueue"),
-                clock: self.clock.clone(),
-            },
+            publish_stock: self.publish_stock(),
             publish_events: publish_events::PublishEvents { bus: self.bus(), views: store.clone() },
             capture_exception: self.capture_exception(),
             reconcile: self.reconcile(),
@@ -200,6 +181,38 @@ impl Parts {
             markers: store,
             systems: reconcile::Systems::new(self.directory(), self.calls.clone(), names),
             stock_queue: self.queue("StockQueue"),
+        }
+    }
+
+    fn publish_stock(&self) -> publish_stock::PublishStock {
+        publish_stock::PublishStock {
+            directory: self.directory(),
+            calls: self.calls.clone(),
+            storefronts: Connectors::new(crossdock_connectors::storefront),
+            items: Arc::new(self.store.clone()),
+            shops: vec![self.storefront.clone()],
+            queue: self.queue("StockQueue"),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn manage_stock(&self) -> manage_stock::ManageStock {
+        manage_stock::ManageStock {
+            keeper: self.keeper(),
+            items: Arc::new(self.store.clone()),
+            directory: self.directory(),
+            clock: self.clock.clone(),
+            erp: self.erp.clone(),
+        }
+    }
+
+    fn allocate_order(&self) -> allocate_order::Function {
+        let (recorder, directory, store) = (self.recorder(), self.directory(), Arc::new(self.store.clone()));
+        allocate_order::Function {
+            runner: Runner::new(recorder.clone(), directory.clone(), "allocate-order"),
+            step: allocate_order::AllocateOrder { directory, items: store.clone() },
+            recorder,
+            views: store,
         }
     }
 
