@@ -5,6 +5,7 @@
 
 mod reversals;
 mod stack;
+mod stocked;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
