@@ -44,7 +44,7 @@ impl Step for AllocateOrder {
             Sourcing::Short { sku, missing, at } => {
                 // What waits is counted where it would have come from, also where nothing has ever been.
                 self.items.items_at(&skus, &at).await.map_err(store_failure)?;
-                let part = items.get(&sku).map_or(0, |item| item.part_of(seed(order)));
+                let part = items.get(&sku).map_or(0, |item| item.part_of(&at, seed(order)));
                 Ok(Done::Decided(backorder(task, (sku, missing), (at, part)).into()))
             }
             Sourcing::Nowhere => Err(Failure::permanent(

@@ -428,10 +428,12 @@ impl Item {
         moves
     }
 
-    /// The part of its stock that an order's name points at.
+    /// The part of a location's stock that an order's name points at.
     #[must_use]
-    pub fn part_of(&self, seed: u64) -> u16 {
-        u16::try_from(seed % u64::from(self.parts.max(1))).unwrap_or(0)
+    pub fn part_of(&self, location: &LocationId, seed: u64) -> u16 {
+        // A location that was opened later than the parts has only the first.
+        let parts = self.spread.get(location).map_or(0, Vec::len) + 1;
+        u16::try_from(seed % parts as u64).unwrap_or(0)
     }
 
     /// Promises units at a location to a channel's order: from the part that the order's name points at, and on from

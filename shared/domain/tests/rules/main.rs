@@ -26,4 +26,5 @@ mod sales;
 mod shipping;
 mod simulation;
 mod sourcing;
+mod stock;
 mod totals;
