@@ -108,6 +108,38 @@ fn a_transfer_may_be_told_backwards() {
     });
 }
 
+/// Whoever got no answer sends it again, later; what it does not say itself (the time) makes it no other document.
+#[test]
+fn a_document_that_is_told_again_later_is_one() {
+    run(async {
+        let mut world = World::new(crossdock_world::WorldOptions::default());
+        world.begin_with("MUG-WHT", &[("LON1", 10)]);
+        let goods = json!([{ "sku": "MUG-WHT", "quantity": 2 }]);
+        let documents = [
+            ("receipts", json!({ "receipt_id": "GR-1", "location": "LON1", "lines": goods })),
+            (
+                "adjustments",
+                json!({ "adjustment_id": "A-1", "location": "LON1", "reason": "lost",
+                                    "lines": [{ "sku": "MUG-WHT", "on_hand": -1 }] }),
+            ),
+            (
+                "transfers",
+                json!({ "transfer_id": "T-1", "from": "LON1", "to": "MAN1", "stage": "dispatched", "lines": goods }),
+            ),
+        ];
+        for (kind, document) in documents {
+            let told = world.tell_stock(kind, &document).await;
+            world.clock.pass(SignedDuration::from_hours(1));
+            let again = world.tell_stock(kind, &document).await;
+            assert_eq!((told.status, again.status, &again.body), (201, 200, &told.body), "{kind}");
+            let mut other = document;
+            other["lines"][0]["sku"] = json!("CAP-RED");
+            assert_eq!(world.tell_stock(kind, &other).await.status, 422, "{kind}");
+        }
+        assert_eq!(level(&mut world, "MUG-WHT", "LON1").await.0, 9);
+    });
+}
+
 #[test]
 fn an_old_count_changes_nothing_and_says_so() {
     run(async {

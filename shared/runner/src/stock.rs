@@ -14,6 +14,7 @@ use crossdock_domain::{Attention, Commit, Event, Sku};
 use crossdock_log::{AppendError, Items, LedgerPage, Log};
 use crossdock_step::{Clock, Failure};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use crate::commit::{Origin, store_failure};
 
@@ -93,7 +94,8 @@ impl StockKeeper {
         let skus: Vec<Sku> = receipt.lines.iter().map(|line| line.sku.clone()).collect();
         self.items.items_at(&skus, &receipt.location).await.map_err(store_failure)?;
         let fact = Event::StockReceived(receipt.clone());
-        let part = part(format!("inventory#{}", receipt.receipt_id), ("receipt", &fact), origin);
+        let told = (&receipt.location, &receipt.lines);
+        let part = part(format!("inventory#{}", receipt.receipt_id), ("receipt", &told), origin);
         self.keep(&part, fact, received(receipt)).await
     }
 
@@ -105,7 +107,8 @@ impl StockKeeper {
         let skus: Vec<Sku> = adjustment.lines.iter().map(|line| line.sku.clone()).collect();
         self.items.items_at(&skus, &adjustment.location).await.map_err(store_failure)?;
         let fact = Event::StockAdjusted(adjustment.clone());
-        let part = part(format!("inventory#adjustment#{}", adjustment.adjustment_id), ("adjustment", &fact), origin);
+        let told = (&adjustment.location, &adjustment.reason, &adjustment.lines);
+        let part = part(format!("inventory#adjustment#{}", adjustment.adjustment_id), ("adjustment", &told), origin);
         self.keep(&part, fact, adjusted(adjustment)).await
     }
 
@@ -121,7 +124,8 @@ impl StockKeeper {
         origin: &Origin,
     ) -> Result<Option<Kept>, Failure> {
         let fact = Event::StockAdjusted(adjustment.clone());
-        let part = part(format!("inventory#adjustment#{}", adjustment.adjustment_id), ("adjustment", &fact), origin);
+        let told = (&adjustment.location, &adjustment.reason, &adjustment.lines);
+        let part = part(format!("inventory#adjustment#{}", adjustment.adjustment_id), ("adjustment", &told), origin);
         let mut document = self.load(&part.stream).await?;
         if let Some(kept) = known(&document, &part) {
             return Ok(Some(kept));
@@ -145,7 +149,8 @@ impl StockKeeper {
             TransferStage::Dispatched => "dispatched",
             TransferStage::Arrived => "arrived",
         };
-        let part = part(format!("inventory#transfer#{}", transfer.transfer_id), (stage, &fact), origin);
+        let told = (&transfer.from, &transfer.to, &transfer.lines);
+        let part = part(format!("inventory#transfer#{}", transfer.transfer_id), (stage, &told), origin);
         self.keep(&part, fact, transferred(transfer)).await
     }
 
@@ -385,8 +390,9 @@ fn summary(document: &StockDocument, now: Timestamp) -> Summary {
     Summary { status: status.into(), attention, waits_on: None, routes: None, placed_at: now }
 }
 
-fn part<'a>(stream: String, (name, fact): (&str, &Event), origin: &'a Origin) -> Part<'a> {
-    Part { stream, cause: (name.to_owned(), crossdock_domain::canonical::hash_of(fact)), origin }
+/// A document is known by what it says; when it happened, and which ERP is to know of it, may be ours to say.
+fn part<'a>(stream: String, (name, told): (&str, &impl Serialize), origin: &'a Origin) -> Part<'a> {
+    Part { stream, cause: (name.to_owned(), crossdock_domain::canonical::hash_of(told)), origin }
 }
 
 /// What is known of a part: the same, or another of its name.
