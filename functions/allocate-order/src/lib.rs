@@ -95,9 +95,14 @@ impl Function {
         let lines = document.get("lines").and_then(Value::as_array);
         let places = ["location", "from", "to"].iter().filter_map(|place| document.get(*place)?.as_str()?.parse().ok());
         let places: Vec<LocationId> = places.collect();
-        for sku in lines.into_iter().flatten().filter_map(|line| line.get("sku")?.as_str()?.parse::<Sku>().ok()) {
-            for location in &places {
-                self.resolve_shortage((&sku, location), &trigger).await?;
+        let skus = lines.into_iter().flatten().filter_map(|line| line.get("sku")?.as_str()?.parse().ok());
+        let skus: Vec<Sku> = skus.collect();
+        let items = self.step.items.items(&skus).await.map_err(store_failure)?;
+        for sku in &skus {
+            // Mostly nothing is short: one read tells it of all.
+            let short = |location: &&LocationId| items.get(sku).is_some_and(|item| item.uncovered(location) > 0);
+            for location in places.iter().filter(short) {
+                self.resolve_shortage((sku, location), &trigger).await?;
             }
             self.release_waiters(sku.as_str(), &trigger, deadline).await?;
         }
@@ -127,11 +132,7 @@ impl Function {
                 order.parked.values().find(|p| p.fact.waits_on.key().is_some_and(|key| key == format!("sku#{sku}")))?;
             Some(parked.fact.task.clone())
         };
-        let origin = Origin {
-            actor: "allocate-order".into(),
-            correlation_id: order.correlation_id.clone().unwrap_or_default(),
-            causation_id: trigger.event_id.clone(),
-        };
+        let origin = Origin::following("allocate-order", order.correlation_id.as_ref(), trigger.event_id.clone());
         let cause = format!("release:{}", trigger.stream);
         let decide = |order: &Order| waits(order).map(|task| Event::TaskReleased { task }.into()).unwrap_or_default();
         self.recorder.record(&mut order, (&cause, &origin), decide).await?;

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use crossdock_domain::cancel::shortage;
-use crossdock_domain::event::{LineQuantity, Shortage};
+use crossdock_domain::event::Shortage;
 use crossdock_domain::item::Movement;
-use crossdock_domain::{LocationId, Order, OrderId, Sku};
+use crossdock_domain::{LocationId, OrderId, Sku};
 use crossdock_log::LedgerPage;
 use crossdock_runner::{Origin, store_failure};
 use crossdock_step::Failure;
@@ -28,10 +28,7 @@ impl Function {
         trigger: &Trigger,
     ) -> Result<(), Failure> {
         let items = self.step.items.items(std::slice::from_ref(sku)).await.map_err(store_failure)?;
-        let Some(item) = items.get(sku) else { return Ok(()) };
-        let available = item.stock.get(location).map_or(0, |stock| stock.available);
-        // A pre-order allowance lets promises go below zero, but no further.
-        let mut missing = item.floor(location).min(0) - available;
+        let mut missing = items.get(sku).map_or(0, |item| item.uncovered(location));
         let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut page = LedgerPage { limit: ROWS, before: None, since: None };
         for _ in 0..MOST_PAGES {
@@ -66,15 +63,11 @@ impl Function {
         let mut order = self.recorder.load(&id).await?;
         let mut free = 0;
         for number in order.allocations.keys().rev().copied().collect::<Vec<_>>() {
-            let units = units_of(&order, number, (sku, location));
+            let units = order.held_in(number, sku, location);
             if units == 0 || order.is_answered(number) || free >= missing {
                 continue;
             }
-            let origin = Origin {
-                actor: "allocate-order".into(),
-                correlation_id: order.correlation_id.clone().unwrap_or_default(),
-                causation_id: trigger.event_id.clone(),
-            };
+            let origin = Origin::following("allocate-order", order.correlation_id.as_ref(), trigger.event_id.clone());
             let found = Shortage { number, sku: sku.clone(), missing };
             let cause = format!("shortage:F{number}");
             self.recorder.record(&mut order, (&cause, &origin), |order| shortage(order, &found)).await?;
@@ -82,12 +75,4 @@ impl Function {
         }
         Ok(free)
     }
-}
-
-/// Units of a SKU that an allocation at this location still holds.
-fn units_of(order: &Order, number: u32, (sku, location): (&Sku, &LocationId)) -> i64 {
-    let known = order.allocations.get(&number).filter(|allocation| allocation.fact.location == *location);
-    let holds = known.map(|allocation| order.unshipped_of(allocation)).unwrap_or_default();
-    let of_sku = |line: &&LineQuantity| order.sku(line.line) == Some(sku);
-    holds.iter().filter(of_sku).map(|line| i64::from(line.quantity)).sum()
 }

@@ -82,11 +82,7 @@ impl CaptureException {
             return self.park_document(&trigger, message).await;
         };
         let mut order = self.recorder.load(&id).await?;
-        let origin = Origin {
-            actor: "capture-exception".into(),
-            correlation_id: order.correlation_id.clone().unwrap_or_default(),
-            causation_id: trigger.event_id,
-        };
+        let origin = Origin::following("capture-exception", order.correlation_id.as_ref(), trigger.event_id);
         let cause = format!("dead-letter:{}", message.id);
         let recorded = self.recorder.record(&mut order, (&cause, &origin), |order| give_up(order, kinds)).await;
         tracing::error!(order = %id, correlation_id = order.correlation_id.as_deref(), "a message died; its tasks are parked");
@@ -99,11 +95,7 @@ impl CaptureException {
         let document = self.keeper.load(&trigger.stream).await?;
         tracing::error!(stream = trigger.stream, "a message about a document of stock died");
         let Some(erp) = document.to_post().first().map(|open| open.erp.clone()) else { return Ok(()) };
-        let origin = Origin {
-            actor: "capture-exception".into(),
-            correlation_id: document.correlation_id.clone().unwrap_or_default(),
-            causation_id: trigger.event_id.clone(),
-        };
+        let origin = Origin::following("capture-exception", document.correlation_id.as_ref(), trigger.event_id.clone());
         let parked = StockParked { erp, class: FailureClass::Exhausted, reason: EXHAUSTED.into() };
         let cause = format!("dead-letter:{}", message.id);
         let decide = |known: &StockDocument| {

@@ -11,7 +11,7 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::{ManageStock, origin, unavailable};
+use crate::{ManageStock, origin};
 
 /// Clocks differ by so much; what is said to happen later than that has not happened.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -22,7 +22,7 @@ impl ManageStock {
         let receipt = parse_receipt(&request.body).map_err(|found| faults::problem(&found))?;
         let receipt = StockReceipt { erp: Some(self.erp.clone()), ..receipt };
         self.check_skus(&receipt.lines.iter().map(|line| line.sku.clone()).collect::<Vec<_>>()).await?;
-        answer(self.keeper.receive(&receipt, &origin(request, caller)).await.map_err(unavailable)?)
+        answer(self.keeper.receive(&receipt, &origin(request, caller)).await.map_err(Problem::unavailable_because)?)
     }
 
     pub(crate) async fn count(&self, request: &Request) -> Answer {
@@ -38,7 +38,7 @@ impl ManageStock {
             lines: count.lines,
             erp: Some(self.erp.clone()),
         };
-        answer(self.keeper.count(&count, &origin(request, caller)).await.map_err(unavailable)?)
+        answer(self.keeper.count(&count, &origin(request, caller)).await.map_err(Problem::unavailable_because)?)
     }
 
     pub(crate) async fn adjust(&self, request: &Request) -> Answer {
@@ -54,7 +54,7 @@ impl ManageStock {
             lines: told.lines,
             erp: Some(self.erp.clone()),
         };
-        answer(self.keeper.adjust(&adjustment, &origin(request, caller)).await.map_err(unavailable)?)
+        answer(self.keeper.adjust(&adjustment, &origin(request, caller)).await.map_err(Problem::unavailable_because)?)
     }
 
     pub(crate) async fn transfer(&self, request: &Request) -> Answer {
@@ -71,7 +71,7 @@ impl ManageStock {
             lines: told.lines,
             erp: Some(self.erp.clone()),
         };
-        answer(self.keeper.transfer(&transfer, &origin(request, caller)).await.map_err(unavailable)?)
+        answer(self.keeper.transfer(&transfer, &origin(request, caller)).await.map_err(Problem::unavailable_because)?)
     }
 
     /// What is yet to come is no fact; a count of the future would outdate all that follow it.

@@ -7,7 +7,7 @@ use crossdock_step::api::{Answer, Problem, Reply, Request};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{ManageStock, location, sku, unavailable};
+use crate::{ManageStock, location, sku};
 
 /// Rows of one page of a ledger.
 const PAGE: i32 = 100;
@@ -31,7 +31,7 @@ impl ManageStock {
             Some(cursor) => parse_cursor(cursor)?,
         };
         let page = LedgerPage { limit: PAGE, before, since: None };
-        let (rows, next) = self.items.ledger(&sku, &location, &page).await.map_err(unavailable)?;
+        let (rows, next) = self.items.ledger(&sku, &location, &page).await.map_err(Problem::unavailable_because)?;
         let entries: Vec<Value> = rows.iter().map(|row| balance.entry(row)).collect();
         let next_cursor = next.map(|entry| format!("{}|{entry}", balance.cursor()));
         let opening = next_cursor.is_none().then(|| balance.json());
@@ -40,7 +40,7 @@ impl ManageStock {
     }
 
     pub(crate) async fn item(&self, sku: &Sku) -> Result<Item, Problem> {
-        let items = self.items.items(std::slice::from_ref(sku)).await.map_err(unavailable)?;
+        let items = self.items.items(std::slice::from_ref(sku)).await.map_err(Problem::unavailable_because)?;
         items.into_values().next().ok_or_else(|| Problem::not_found("item"))
     }
 }

@@ -30,11 +30,6 @@ pub struct ManageStock {
     pub erp: ConnectionId,
 }
 
-pub(crate) fn unavailable(error: impl std::fmt::Display) -> Problem {
-    tracing::error!(%error, "the operation could not be done");
-    Problem::unavailable()
-}
-
 impl ManageStock {
     /// Handles one request.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
@@ -67,7 +62,7 @@ impl ManageStock {
 
     /// SKUs that the catalogue does not know: nothing of a document that names one is recorded.
     async fn check_skus(&self, skus: &[Sku]) -> Result<(), Problem> {
-        let items = self.items.items(skus).await.map_err(unavailable)?;
+        let items = self.items.items(skus).await.map_err(Problem::unavailable_because)?;
         let strangers: Vec<&Sku> = skus.iter().filter(|sku| !items.contains_key(*sku)).collect();
         if strangers.is_empty() {
             return Ok(());

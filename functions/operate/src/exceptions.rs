@@ -7,14 +7,14 @@ use crossdock_step::api::{Answer, Caller, Problem, Reply, Request};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{Operate, unavailable};
+use crate::Operate;
 
 const PAGE: i32 = 50;
 
 impl Operate {
     pub(crate) async fn list_exceptions(&self, request: &Request) -> Answer {
         let caller = request.allowed("ops:read")?;
-        let connections = self.connections.connections().await.map_err(unavailable)?;
+        let connections = self.connections.connections().await.map_err(Problem::unavailable_because)?;
         let visible = visible(request, caller, &connections)?;
         let now = self.recorder.clock().now();
         let paused = connections.iter().filter(|record| visible.iter().any(|name| name == record.connection.as_str()));
@@ -27,7 +27,7 @@ impl Operate {
             let from = after.filter(|(at, _)| at == connection).map(|(_, key)| key.to_owned());
             let page = Page { limit: PAGE, after: from };
             let rows = self.views.list(&ViewQuery::Attention(connection.clone()), &page).await;
-            let (rows, next) = rows.map_err(unavailable)?;
+            let (rows, next) = rows.map_err(Problem::unavailable_because)?;
             exceptions.extend(rows.iter().flat_map(|row| row.exceptions.iter().map(|e| exception_json(row, e))));
             if let Some(next) = next {
                 next_cursor = Some(format!("{connection}|{next}"));

@@ -31,11 +31,6 @@ pub struct Operate {
     pub inbound: Arc<dyn Queue>,
 }
 
-pub(crate) fn unavailable(error: impl std::fmt::Display) -> Problem {
-    tracing::error!(%error, "the operation could not be done");
-    Problem::unavailable()
-}
-
 impl Operate {
     /// Handles one request.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {

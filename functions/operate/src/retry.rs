@@ -17,7 +17,7 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::{Operate, unavailable};
+use crate::Operate;
 
 fn unknown() -> Problem {
     Problem::not_found("exception")
@@ -39,7 +39,7 @@ fn no_word_helps(order: &Order, about: &str) -> Problem {
 
 /// What is told when somebody's word was recorded, or had nothing to change.
 fn done(committed: Result<Committed, CommitError>, order: &Order, about: &str) -> Result<(), Problem> {
-    match committed.map_err(unavailable)? {
+    match committed.map_err(Problem::unavailable_because)? {
         Committed::Appended(_) | Committed::Already => Ok(()),
         Committed::Nothing if order.attention().iter().any(|exception| exception.about == about) => {
             Err(no_word_helps(order, about))
@@ -72,24 +72,30 @@ impl Operate {
 
     async fn end_pause(&self, caller: &Caller, connection: &str) -> Result<(), Problem> {
         let connection: ConnectionId = connection.parse().map_err(|_| unknown())?;
-        let record = self.connections.connection(&connection).await.map_err(unavailable)?;
+        let record = self.connections.connection(&connection).await.map_err(Problem::unavailable_because)?;
         let record = record.filter(|_| caller.reaches(connection.as_str())).ok_or_else(unknown)?;
         if record.paused_until.is_none_or(|until| until <= self.recorder.clock().now()) {
             return Err(nothing_to_retry(format!("{connection} is not paused")));
         }
-        self.connections.resume(&connection).await.map_err(unavailable)
+        self.connections.resume(&connection).await.map_err(Problem::unavailable_because)
     }
 
     async fn translate_again(&self, caller: &Caller, delivery: &str) -> Result<(), Problem> {
-        let row = self.views.seen(&format!("delivery:{delivery}")).await.map_err(unavailable)?.ok_or_else(unknown)?;
+        let row = self
+            .views
+            .seen(&format!("delivery:{delivery}"))
+            .await
+            .map_err(Problem::unavailable_because)?
+            .ok_or_else(unknown)?;
         if !caller.reaches(&row.connection) {
             return Err(unknown());
         }
-        let message = self.people.find_delivery(delivery).await.map_err(unavailable)?.ok_or_else(unknown)?;
+        let message =
+            self.people.find_delivery(delivery).await.map_err(Problem::unavailable_because)?.ok_or_else(unknown)?;
         if row.exceptions.is_empty() {
             return Err(nothing_to_retry("the delivery was sent to translation again already"));
         }
-        self.inbound.send(message, SignedDuration::ZERO).await.map_err(unavailable)?;
+        self.inbound.send(message, SignedDuration::ZERO).await.map_err(Problem::unavailable_because)?;
         // Should it fail again, it comes back under its new message's name.
         let closed = OrderView {
             seq: row.seq + 1,
@@ -100,13 +106,13 @@ impl Operate {
             attention_since: None,
             ..row
         };
-        self.views.show(&closed).await.map_err(unavailable)
+        self.views.show(&closed).await.map_err(Problem::unavailable_because)
     }
 
     /// Takes a document of stock up again that its ERP did not take.
     async fn post_again(&self, request: &Request, caller: &Caller, id: &str) -> Result<(), Problem> {
         let stream = stock_stream(id).ok_or_else(unknown)?;
-        let document = self.keeper.load(&stream).await.map_err(unavailable)?;
+        let document = self.keeper.load(&stream).await.map_err(Problem::unavailable_because)?;
         let Some((parked, _)) = &document.parked else {
             return Err(if document.seq == 0 { unknown() } else { nothing_to_retry("it is posted, or on its way") });
         };
@@ -115,7 +121,11 @@ impl Operate {
         }
         let (erp, cause) = (parked.erp.clone(), format!("api:{}:retry:{}", caller.name, document.seq));
         let decide = |known: &StockDocument| known.parked.as_ref().map(|_| Event::StockReleased { erp: erp.clone() });
-        self.keeper.note(&stream, (&cause, &origin(request, caller)), decide).await.map(|_| ()).map_err(unavailable)
+        self.keeper
+            .note(&stream, (&cause, &origin(request, caller)), decide)
+            .await
+            .map(|_| ())
+            .map_err(Problem::unavailable_because)
     }
 
     /// The order that an exception is about, and what of it.
@@ -125,7 +135,7 @@ impl Operate {
         if !caller.reaches(order_id.connection.as_str()) {
             return Err(unknown());
         }
-        let order = self.recorder.load(&order_id).await.map_err(unavailable)?;
+        let order = self.recorder.load(&order_id).await.map_err(Problem::unavailable_because)?;
         if order.seq == 0 { Err(unknown()) } else { Ok((order, about)) }
     }
 
@@ -167,11 +177,16 @@ impl Operate {
 
     /// Every hold whose cause is gone: they are lifted together, so that one retry is enough.
     async fn liftable(&self, order: &Order) -> Result<Vec<HoldCode>, Problem> {
-        let settings = self.directory.channel(&order.id.connection).await.map_err(unavailable)?.ok_or_else(unknown)?;
+        let settings = self
+            .directory
+            .channel(&order.id.connection)
+            .await
+            .map_err(Problem::unavailable_because)?
+            .ok_or_else(unknown)?;
         let skus: Vec<Sku> = order.goods().filter_map(|(_, line)| line.sku.clone()).collect();
-        let items: BTreeMap<_, _> = self.items.items(&skus).await.map_err(unavailable)?;
+        let items: BTreeMap<_, _> = self.items.items(&skus).await.map_err(Problem::unavailable_because)?;
         let recipient = match order.recipient() {
-            Some(hash) => self.people.find(&order.id.stream(), hash).await.map_err(unavailable)?,
+            Some(hash) => self.people.find(&order.id.stream(), hash).await.map_err(Problem::unavailable_because)?,
             None => None,
         };
         Ok(liftable_holds(order, recipient.as_ref(), Context { settings: &settings, items: &items }))

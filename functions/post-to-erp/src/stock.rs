@@ -38,11 +38,7 @@ impl Documents for PostStock {
         if document.parked.is_some() {
             return Ok(());
         }
-        let origin = Origin {
-            actor: "post-to-erp".into(),
-            correlation_id: document.correlation_id.clone().unwrap_or_default(),
-            causation_id: trigger.event_id.clone(),
-        };
+        let origin = Origin::following("post-to-erp", document.correlation_id.as_ref(), trigger.event_id.clone());
         for open in document.to_post() {
             self.post(&trigger.stream, (&document, &open), &origin).await?;
         }

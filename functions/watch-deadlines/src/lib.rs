@@ -146,11 +146,7 @@ impl WatchDeadlines {
         let document = self.keeper.load(stream).await?;
         let open = document.to_post().first().map(|open| open.erp.clone()).filter(|_| document.parked.is_none());
         let Some(erp) = open else { return Ok(0) };
-        let origin = Origin {
-            actor: "watch-deadlines".into(),
-            correlation_id: document.correlation_id.clone().unwrap_or_default(),
-            causation_id: None,
-        };
+        let origin = Origin::following("watch-deadlines", document.correlation_id.as_ref(), None);
         let cause = format!("due:{}", document.seq);
         let decide =
             |known: &StockDocument| (known.seq == document.seq).then(|| Event::StockReleased { erp: erp.clone() });
@@ -177,11 +173,7 @@ impl WatchDeadlines {
                 Event::TaskOverdue { task: task.id.clone() }
             }
         };
-        let origin = Origin {
-            actor: "watch-deadlines".into(),
-            correlation_id: order.correlation_id.clone().unwrap_or_default(),
-            causation_id: None,
-        };
+        let origin = Origin::following("watch-deadlines", order.correlation_id.as_ref(), None);
         let cause = format!("due:{}:{}", task.id, order.seq);
         match self.recorder.append(order, (&cause, &origin), &event.into()).await {
             Ok(_) => Ok(true),

@@ -572,9 +572,16 @@ impl Order {
     /// Units that the order holds of a SKU at a location.
     #[must_use]
     pub fn holds_of(&self, sku: &Sku, location: &LocationId) -> i64 {
-        let here = self.allocations.values().filter(|allocation| allocation.fact.location == *location);
-        let lines = here.flat_map(|allocation| self.unshipped_of(allocation));
-        lines.filter(|line| self.sku(line.line) == Some(sku)).map(|line| i64::from(line.quantity)).sum()
+        self.allocations.keys().map(|number| self.held_in(*number, sku, location)).sum()
+    }
+
+    /// Units that one allocation holds of a SKU at a location.
+    #[must_use]
+    pub fn held_in(&self, number: u32, sku: &Sku, location: &LocationId) -> i64 {
+        let here = self.allocations.get(&number).filter(|allocation| allocation.fact.location == *location);
+        let lines = here.map(|allocation| self.unshipped_of(allocation)).unwrap_or_default();
+        let of_sku = lines.iter().filter(|line| self.sku(line.line) == Some(sku));
+        of_sku.map(|line| i64::from(line.quantity)).sum()
     }
 }
 

@@ -381,6 +381,13 @@ impl Item {
         self.stock.get(location).map_or(0, |stock| (stock.available - waiting(stock) - self.floor(location)).max(0))
     }
 
+    /// Units that are promised at a location and not there; none or fewer: all is covered. A pre-order allowance lets
+    /// promises go below zero, but no further.
+    #[must_use]
+    pub fn uncovered(&self, location: &LocationId) -> i64 {
+        self.floor(location).min(0) - self.stock.get(location).map_or(0, |stock| stock.available)
+    }
+
     /// Units that may be promised over the given locations.
     #[must_use]
     pub fn available_at<'a>(&self, locations: impl IntoIterator<Item = &'a LocationId>) -> i64 {

@@ -91,8 +91,11 @@ impl OrderView {
     /// The row that a commit of an order makes.
     #[must_use]
     pub fn of(order_id: &crossdock_domain::OrderId, commit: &Commit) -> Self {
+        Self::row(order_id.connection.to_string(), order_id.to_string(), commit)
+    }
+
+    fn row(connection: String, order_id: String, commit: &Commit) -> Self {
         let summary = &commit.summary;
-        let (connection, order_id) = (order_id.connection.to_string(), order_id.to_string());
         let since = summary.attention.iter().map(|exception| exception.since).min();
         Self {
             status: summary.status.clone(),
@@ -119,22 +122,7 @@ impl OrderView {
             Event::StockReleased { erp } => Some(erp.to_string()),
             _ => None,
         })?;
-        let summary = &commit.summary;
-        let order_id = stock_exception(&commit.stream)?;
-        let since = summary.attention.iter().map(|exception| exception.since).min();
-        Some(Self {
-            status: summary.status.clone(),
-            seq: commit.seq,
-            updated_at: commit.at,
-            placed_order: format!("{:.3}#{order_id}", summary.placed_at),
-            connection_status: format!("{erp}#{}", summary.status),
-            exceptions: summary.attention.clone(),
-            attention: since.map(|_| erp.clone()),
-            attention_since: since.map(|since| format!("{since:.3}#{order_id}")),
-            waits_on: None,
-            connection: erp,
-            order_id,
-        })
+        Some(Self::row(erp, stock_exception(&commit.stream)?, commit))
     }
 
     pub(crate) fn sort_key(&self, name: &str) -> &str {

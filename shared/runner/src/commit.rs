@@ -24,6 +24,14 @@ pub struct Origin {
     pub causation_id: Option<String>,
 }
 
+impl Origin {
+    /// A function that goes on with what has begun before, because of a message, if any.
+    #[must_use]
+    pub fn following(actor: &str, correlation_id: Option<&String>, causation_id: Option<String>) -> Self {
+        Self { actor: actor.to_owned(), correlation_id: correlation_id.cloned().unwrap_or_default(), causation_id }
+    }
+}
+
 /// What became of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Committed {
@@ -169,8 +177,6 @@ impl Recorder {
         if outcome == Err(AppendError::StockShort) && !commit.moves.iter().any(StockMove::is_promise) {
             // It has happened, whatever our stock record says: the fact is kept, reconciliation finds the difference.
             tracing::error!(order = %order.id, cause = what.0, "stock moved that we do not have on record");
-            let without = Decision::from(decision.events.clone());
-            (commit, next) = self.commit_of(order, what, &without);
             commit.moves.clear();
             next.last_hash = commit.hash();
             outcome = self.log.append(&commit).await;

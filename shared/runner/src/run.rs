@@ -93,11 +93,7 @@ impl Runner {
     pub async fn run(&self, step: &dyn Step, trigger: &Trigger, deadline: Timestamp) -> Result<(), Failure> {
         let id = OrderId::from_stream(&trigger.stream).map_err(|error| Failure::retry(error.to_string()))?;
         let mut order = self.recorder.load(&id).await?;
-        let origin = Origin {
-            actor: self.actor.to_owned(),
-            correlation_id: order.correlation_id.clone().unwrap_or_default(),
-            causation_id: trigger.event_id.clone(),
-        };
+        let origin = Origin::following(self.actor, order.correlation_id.as_ref(), trigger.event_id.clone());
         let named = trigger.task.clone().and_then(|task| serde_json::from_value(task).ok());
         let run = Run { step, origin, named, deadline };
         self.run_all(&run, &mut order).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crossdock_domain::canonical::hash_of;
 use crossdock_domain::commit::{Summary, due_bucket};
 use crossdock_domain::event::StockReceipt;
 use crossdock_domain::ids::{ConnectionId, LocationId};
@@ -106,9 +107,7 @@ impl StockKeeper {
     pub async fn adjust(&self, adjustment: &StockAdjustment, origin: &Origin) -> Result<Kept, Failure> {
         let skus: Vec<Sku> = adjustment.lines.iter().map(|line| line.sku.clone()).collect();
         self.items.items_at(&skus, &adjustment.location).await.map_err(store_failure)?;
-        let fact = Event::StockAdjusted(adjustment.clone());
-        let told = (&adjustment.location, &adjustment.reason, &adjustment.lines);
-        let part = part(format!("inventory#adjustment#{}", adjustment.adjustment_id), ("adjustment", &told), origin);
+        let (fact, part) = (Event::StockAdjusted(adjustment.clone()), part_of(adjustment, origin));
         self.keep(&part, fact, adjusted(adjustment)).await
     }
 
@@ -123,9 +122,7 @@ impl StockKeeper {
         seen: i64,
         origin: &Origin,
     ) -> Result<Option<Kept>, Failure> {
-        let fact = Event::StockAdjusted(adjustment.clone());
-        let told = (&adjustment.location, &adjustment.reason, &adjustment.lines);
-        let part = part(format!("inventory#adjustment#{}", adjustment.adjustment_id), ("adjustment", &told), origin);
+        let (fact, part) = (Event::StockAdjusted(adjustment.clone()), part_of(adjustment, origin));
         let mut document = self.load(&part.stream).await?;
         if let Some(kept) = known(&document, &part) {
             return Ok(Some(kept));
@@ -163,7 +160,7 @@ impl StockKeeper {
         let mut fresh = false;
         for (number, lines) in count.lines.chunks(MOST_SKUS_PER_COMMIT).enumerate() {
             let name = format!("count:{number}");
-            let identity = crossdock_domain::canonical::hash_of(&(&count.location, count.counted_at, lines));
+            let identity = hash_of(&(&count.location, count.counted_at, lines));
             let part = Part { stream: format!("inventory#count#{}", count.count_id), cause: (name, identity), origin };
             match self.count_part(count, lines, &part).await? {
                 Kept::Reused => return Ok(Kept::Reused),
@@ -184,7 +181,7 @@ impl StockKeeper {
     /// # Errors
     /// The store does not answer, or buyers are faster each time.
     pub async fn even_out(&self, sku: &Sku, origin: &Origin) -> Result<Item, Failure> {
-        let stream = format!("inventory#parts#{}", crossdock_domain::canonical::hash_of(sku));
+        let stream = format!("inventory#parts#{}", hash_of(sku));
         for _ in 0..TRIES {
             let mut document = self.load(&stream).await?;
             let items = self.items.items(std::slice::from_ref(sku)).await.map_err(store_failure)?;
@@ -194,7 +191,7 @@ impl StockKeeper {
             if moves.is_empty() {
                 return Ok(item);
             }
-            let cause = (format!("spread:{}", document.seq + 1), crossdock_domain::canonical::hash_of(&moves));
+            let cause = (format!("spread:{}", document.seq + 1), hash_of(&moves));
             let part = Part { stream: stream.clone(), cause, origin };
             let fact = Event::StockSpread { sku: sku.clone(), parts: item.parts };
             self.append(&mut document, &part, (fact, moves)).await?;
@@ -209,13 +206,12 @@ impl StockKeeper {
         part: &Part<'_>,
     ) -> Result<Kept, Failure> {
         let skus: Vec<Sku> = lines.iter().map(|(sku, ..)| sku.clone()).collect();
-        self.items.items_at(&skus, &count.location).await.map_err(store_failure)?;
         for _ in 0..TRIES {
             let mut document = self.load(&part.stream).await?;
             if let Some(kept) = known(&document, part) {
                 return Ok(kept);
             }
-            let items = self.items.items(&skus).await.map_err(store_failure)?;
+            let items = self.items.items_at(&skus, &count.location).await.map_err(store_failure)?;
             let (mut told, mut moves) = (Vec::new(), Vec::new());
             for (sku, units, quarantine) in lines {
                 let item = items.get(sku).ok_or_else(|| Failure::retry(format!("{sku} is not in the catalogue")))?;
@@ -283,10 +279,8 @@ impl StockKeeper {
         part: &Part<'_>,
         (fact, moves): (Event, Vec<StockMove>),
     ) -> Result<bool, Failure> {
-        let mut after = document.clone();
-        after.facts.insert(document.seq + 1, (self.clock.now(), fact.clone()));
         let cause = format!("{}:{}", part.cause.0, part.cause.1);
-        let commit = self.commit_of((document, &after), (&part.stream, cause, part.origin), (vec![fact], moves));
+        let commit = self.commit_of(document, (&part.stream, cause, part.origin), (vec![fact], moves));
         self.write(document, &commit).await
     }
 
@@ -319,10 +313,7 @@ impl StockKeeper {
                 return Ok(document);
             }
             let Some((event, moves)) = decide(&document) else { return Ok(document) };
-            let mut after = document.clone();
-            let probe = self.commit_of((&document, &after), (stream, what.0.to_owned(), what.1), (vec![event], moves));
-            after.apply(&probe);
-            let commit = Commit { due: self.due_of(&after, stream), summary: summary(&after, probe.at), ..probe };
+            let commit = self.commit_of(&document, (stream, what.0.to_owned(), what.1), (vec![event], moves));
             if self.write(&mut document, &commit).await? {
                 return Ok(document);
             }
@@ -341,26 +332,15 @@ impl StockKeeper {
         }
     }
 
-    fn due_of(&self, after: &StockDocument, stream: &str) -> Option<String> {
-        let now = self.clock.now();
-        // The last commit too: whether it was published is looked at once.
-        // Once it was published, nothing is left to be seen to; what a person is waited for is an exception.
-        let patience = if after.is_done() || after.parked.is_some() {
-            SignedDuration::from_mins(2)
-        } else {
-            PATIENCE * (1 << after.reminders.min(6))
-        };
-        Some(due_bucket(now + patience, stream))
-    }
-
+    /// The commit, with when it is looked at again and what the view shows: both follow from the document after it.
     fn commit_of(
         &self,
-        (document, after): (&StockDocument, &StockDocument),
+        document: &StockDocument,
         (stream, cause, origin): (&str, String, &Origin),
         (events, moves): (Vec<Event>, Vec<StockMove>),
     ) -> Commit {
         let now = self.clock.now();
-        Commit {
+        let commit = Commit {
             stream: stream.to_owned(),
             seq: document.seq + 1,
             cause,
@@ -369,11 +349,24 @@ impl StockKeeper {
             correlation_id: document.correlation_id.clone().unwrap_or_else(|| origin.correlation_id.clone()),
             causation_id: origin.causation_id.clone(),
             prev_hash: document.last_hash.clone(),
-            due: self.due_of(after, stream),
-            summary: summary(after, now),
+            due: None,
+            summary: summary(document, now),
             events,
             moves,
-        }
+        };
+        let mut after = document.clone();
+        after.apply(&commit);
+        Commit { due: Some(due_bucket(now + patience(&after), stream)), summary: summary(&after, now), ..commit }
+    }
+}
+
+/// When somebody looks at a document again. Once it was published, nothing is left to be seen to; what a person is
+/// waited for is an exception.
+fn patience(after: &StockDocument) -> SignedDuration {
+    if after.is_done() || after.parked.is_some() {
+        SignedDuration::from_mins(2)
+    } else {
+        PATIENCE * (1 << after.reminders.min(6))
     }
 }
 
@@ -392,7 +385,12 @@ fn summary(document: &StockDocument, now: Timestamp) -> Summary {
 
 /// A document is known by what it says; when it happened, and which ERP is to know of it, may be ours to say.
 fn part<'a>(stream: String, (name, told): (&str, &impl Serialize), origin: &'a Origin) -> Part<'a> {
-    Part { stream, cause: (name.to_owned(), crossdock_domain::canonical::hash_of(told)), origin }
+    Part { stream, cause: (name.to_owned(), hash_of(told)), origin }
+}
+
+fn part_of<'a>(adjustment: &StockAdjustment, origin: &'a Origin) -> Part<'a> {
+    let told = (&adjustment.location, &adjustment.reason, &adjustment.lines);
+    part(format!("inventory#adjustment#{}", adjustment.adjustment_id), ("adjustment", &told), origin)
 }
 
 /// What is known of a part: the same, or another of its name.

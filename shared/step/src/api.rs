@@ -217,6 +217,12 @@ impl Problem {
         Self { retry_after_seconds: Some(2), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail) }
     }
 
+    /// The same, with what went wrong in the log and not in the answer.
+    pub fn unavailable_because(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "the operation could not be done");
+        Self::unavailable()
+    }
+
     /// The HTTP status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
