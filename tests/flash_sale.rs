@@ -95,6 +95,9 @@ impl Items for Contended {
     async fn keep_item(&self, item: &Item) -> Result<(), StoreError> {
         self.memory.keep_item(item).await
     }
+    async fn kits_of(&self, skus: &[Sku]) -> Result<BTreeSet<Sku>, StoreError> {
+        self.memory.kits_of(skus).await
+    }
     async fn open_parts(&self, item: &Item, parts: u16) -> Result<(), StoreError> {
         self.memory.open_parts(item, parts).await
     }

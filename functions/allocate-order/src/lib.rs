@@ -2,11 +2,14 @@
 
 mod shortage;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use crossdock_domain::event::{FailureClass, Parked, WaitsOn};
-use crossdock_domain::sourcing::{Sourcing, seed, source};
+use crossdock_domain::event::{Decision, FailureClass, Parked, WaitsOn};
+use crossdock_domain::inventory::MOST_SKUS_PER_COMMIT;
+use crossdock_domain::item::Item;
+use crossdock_domain::sourcing::{Short, Sourcing, seed, source};
 use crossdock_domain::{Event, LocationId, Order, OrderId, Sku, Task, TaskKind};
 use crossdock_log::{Items, Page, ViewQuery, Views};
 use crossdock_runner::{Directory, Done, Origin, Recorder, Runner, Step, store_failure};
@@ -38,14 +41,17 @@ impl Step for AllocateOrder {
             )
         })?;
         let skus: Vec<Sku> = order.unallocated().filter_map(|(_, line, _)| line.sku.clone()).collect();
-        let items = self.items.items(&skus).await.map_err(store_failure)?;
-        match source(order, &items, &settings) {
-            Sourcing::Promised(decision) => Ok(Done::Decided(decision)),
-            Sourcing::Short { sku, missing, at } => {
+        let items = self.items.items_with_components(&skus).await.map_err(store_failure)?;
+        match source(order, &items, &settings, self.directory.now()) {
+            Sourcing::Promised(decision) => {
+                self.can_be_kept(&decision, &items).await?;
+                Ok(Done::Decided(decision))
+            }
+            Sourcing::Short(short) => {
                 // What waits is counted where it would have come from, also where nothing has ever been.
-                self.items.items_at(&skus, &at).await.map_err(store_failure)?;
-                let part = items.get(&sku).map_or(0, |item| item.part_of(&at, seed(order)));
-                Ok(Done::Decided(backorder(task, (sku, missing), (at, part)).into()))
+                self.items.items_at(&skus, &short.at).await.map_err(store_failure)?;
+                let part = items.get(&short.sku).map_or(0, |item| item.part_of(&short.at, seed(order)));
+                Ok(Done::Decided(backorder(task, short, part).into()))
             }
             Sourcing::Nowhere => Err(Failure::permanent(
                 FailureClass::Missing,
@@ -55,14 +61,38 @@ impl Step for AllocateOrder {
     }
 }
 
-fn backorder(task: &Task, (sku, missing): (Sku, i64), (at, part): (LocationId, u16)) -> Event {
+impl AllocateOrder {
+    /// Makes sure that a kit can be counted where it is promised, where nothing of its own ever lies; and that all of it
+    /// is one transaction.
+    async fn can_be_kept(&self, decision: &Decision, items: &BTreeMap<Sku, Item>) -> Result<(), Failure> {
+        let places: BTreeSet<(&Sku, &LocationId)> =
+            decision.moves.iter().map(|stock| (&stock.sku, &stock.location)).collect();
+        if places.len() > MOST_SKUS_PER_COMMIT {
+            let reason = format!(
+                "the order moves the stock of {} SKUs, counting what kits are made of, and at most {MOST_SKUS_PER_COMMIT} \
+                 can be promised at once: cancel lines of it and order them apart",
+                places.len()
+            );
+            return Err(Failure::permanent(FailureClass::Value, reason));
+        }
+        for (sku, location) in places {
+            if items.get(sku).is_some_and(|item| !item.stock.contains_key(location)) {
+                self.items.open_location(sku, location).await.map_err(store_failure)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn backorder(task: &Task, short: Short, part: u16) -> Event {
     Event::TaskParked(Parked {
         task: task.id.clone(),
         class: FailureClass::Stock,
-        reason: format!("{missing} x {sku} are missing"),
-        waits_on: WaitsOn::Sku(sku),
-        at: Some(at),
+        reason: format!("{} x {} are missing", short.missing, short.sku),
+        waits_on: WaitsOn::Sku(short.sku),
+        at: Some(short.at),
         part,
+        kits: short.kits,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use crossdock_domain::event::{Decision, FailureClass, Parked, WaitsOn};
+use crossdock_domain::event::{Decision, FailureClass, Parked};
 use crossdock_domain::inventory::{StockDocument, StockParked};
 use crossdock_domain::{Attention, Event, Order, OrderId, TaskKind};
 use crossdock_log::{OrderView, People, Views};
@@ -152,14 +152,7 @@ fn give_up(order: &Order, kinds: &[TaskKind]) -> Decision {
     // What is only waited for is not what died.
     let undone = undone.filter(|task| !task.id.kind.is_waited_for() && !order.parked.contains_key(&task.id));
     let park = |task: crossdock_domain::Task| {
-        Event::TaskParked(Parked {
-            task: task.id,
-            class: FailureClass::Exhausted,
-            reason: EXHAUSTED.into(),
-            waits_on: WaitsOn::Operator,
-            at: None,
-            part: 0,
-        })
+        Event::TaskParked(Parked::for_a_person(task.id, FailureClass::Exhausted, EXHAUSTED.into()))
     };
     undone.map(park).collect::<Vec<_>>().into()
 }

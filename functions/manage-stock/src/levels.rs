@@ -1,6 +1,9 @@
 //! What there is of a SKU, and why.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crossdock_domain::item::{Item, Stock, StockMove};
+use crossdock_domain::kit;
 use crossdock_domain::{LocationId, Sku};
 use crossdock_log::{LedgerPage, LedgerRow};
 use crossdock_step::api::{Answer, Problem, Reply, Request};
@@ -16,8 +19,10 @@ impl ManageStock {
     pub(crate) async fn levels(&self, request: &Request) -> Answer {
         self.allowed(request, "inventory:read")?;
         let sku = sku(request)?;
-        let item = self.item(&sku).await?;
-        Ok(Reply::json(StatusCode::OK, &levels_json(&item)))
+        let items = self.items.items_with_components(std::slice::from_ref(&sku)).await;
+        let items = items.map_err(Problem::unavailable_because)?;
+        let item = items.get(&sku).ok_or_else(|| Problem::not_found("item"))?;
+        Ok(Reply::json(StatusCode::OK, &levels_json(item, &items)))
     }
 
     /// The ledger, newest first: each row with what was there after it, reckoned back from what is there now. A page
@@ -45,7 +50,8 @@ impl ManageStock {
     }
 }
 
-fn levels_json(item: &Item) -> Value {
+/// Of a kit, `promisable` is what its components make, and its own numbers what orders have of it.
+fn levels_json(item: &Item, items: &BTreeMap<Sku, Item>) -> Value {
     let level = |(location, stock): (&LocationId, &Stock)| {
         json!({
             "location": location,
@@ -57,23 +63,27 @@ fn levels_json(item: &Item) -> Value {
             "in_transit": stock.in_transit,
             "safety": item.floor(location),
             "available": stock.available - item.floor(location),
-            "promisable": item.promisable(location),
+            "promisable": kit::promisable(item, (location, 0), items),
             "counted_at": stock.counted_at,
-            "storefronts": storefronts(item, location, stock),
+            "storefronts": storefronts((item, items), location, stock),
             "parts": item.parts,
         })
     };
-    let levels: Vec<Value> = item.stock.iter().map(level).collect();
-    json!({ "sku": item.sku, "levels": levels })
+    let nothing = Stock::default();
+    let of_components = item.components.keys().filter_map(|sku| items.get(sku)).flat_map(|item| item.stock.keys());
+    let places: BTreeSet<&LocationId> = item.stock.keys().chain(of_components).collect();
+    let at = |location: &LocationId| item.stock.get(location).unwrap_or(&nothing);
+    let levels: Vec<Value> = places.into_iter().map(|location| level((location, at(location)))).collect();
+    json!({ "sku": item.sku, "components": item.components, "levels": levels })
 }
 
 /// What each storefront shows, and is to show.
-fn storefronts(item: &Item, location: &LocationId, stock: &Stock) -> Vec<Value> {
+fn storefronts((item, items): (&Item, &BTreeMap<Sku, Item>), location: &LocationId, stock: &Stock) -> Vec<Value> {
     let shown = stock.shown.iter().map(|(storefront, shown)| {
         json!({
             "connection": storefront,
             "on_hand_shown": stock.shown_at(storefront),
-            "on_hand_to_show": stock.to_show(storefront, item.floor(location)),
+            "on_hand_to_show": kit::to_show(item, storefront, (location, 0), items),
             "shown_at": shown.at,
         })
     });

@@ -60,12 +60,18 @@ impl ManageStock {
         if caller.connections().is_some() { Err(Problem::not_found("operation")) } else { Ok(caller) }
     }
 
-    /// SKUs that the catalogue does not know: nothing of a document that names one is recorded.
+    /// SKUs that the catalogue does not know, and kits, which have no stock: nothing of a document that names one is
+    /// recorded.
     async fn check_skus(&self, skus: &[Sku]) -> Result<(), Problem> {
         let items = self.items.items(skus).await.map_err(Problem::unavailable_because)?;
         let strangers: Vec<&Sku> = skus.iter().filter(|sku| !items.contains_key(*sku)).collect();
         if strangers.is_empty() {
-            return Ok(());
+            let kit = items.values().find(|item| !item.components.is_empty());
+            return kit.map_or(Ok(()), |kit| {
+                let detail =
+                    format!("{} is a kit: tell of its components; nothing of the document was recorded", kit.sku);
+                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "a-kit", detail))
+            });
         }
         let detail = "the catalogue does not know every SKU of the document; nothing of it was recorded. Add them with PUT \
                       /v1/catalogue/items/{sku}, then send it again";

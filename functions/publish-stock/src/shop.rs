@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crossdock_connectors::{Shown as Answer, StockTarget, Storefront};
 use crossdock_domain::canonical::hash_of;
-use crossdock_domain::item::{Item, Shown};
+use crossdock_domain::item::{Item, Shown, Stock};
+use crossdock_domain::kit;
+use crossdock_domain::settings::SourcingRule;
 use crossdock_domain::{ConnectionId, LocationId, Sku};
 use crossdock_runner::store_failure;
 use crossdock_step::Failure;
@@ -50,27 +52,57 @@ impl PublishStock {
         let Some(settings) = self.directory.channel(storefront).await?.filter(|channel| channel.publish_stock) else {
             return Ok(outcome);
         };
-        let locations: Vec<LocationId> = settings.sourcing.locations.iter().map(|rule| rule.location.clone()).collect();
-        let items = self.items.items(skus).await.map_err(store_failure)?;
-        if items.values().all(|item| levels(item, storefront, &locations).iter().all(is_shown)) {
+        let rules = &settings.sourcing.locations;
+        let locations: Vec<LocationId> = rules.iter().map(|rule| rule.location.clone()).collect();
+        let items = self.concerned(skus, &locations).await?;
+        let levels: Vec<(Level, Option<i64>)> =
+            items.concerned().flat_map(|item| levels(item, storefront, rules, &items.all)).collect();
+        if levels.iter().all(is_shown) {
             return Ok(outcome);
         }
         self.directory.check(storefront).await?;
         let shop = self.storefronts.get(self.directory.outside(storefront, &self.calls).await?)?;
         let visit =
-            Visit { function: self, shop: shop.as_ref(), storefront, locations: &locations, items: &items, tries };
-        match visit.bring(&mut outcome).await {
+            Visit { function: self, shop: shop.as_ref(), storefront, locations: &locations, items: &items.all, tries };
+        match visit.bring(levels, &mut outcome).await {
             Ok(()) => self.directory.went_well(storefront),
             Err(failure) => return Err(self.directory.note(storefront, failure).await),
         }
         Ok(outcome)
     }
+
+    /// What has moved, and the kits of it: of those fewer can be made, or more.
+    async fn concerned(&self, skus: &[Sku], locations: &[LocationId]) -> Result<Concerned, Failure> {
+        let mut skus: BTreeSet<Sku> = skus.iter().cloned().collect();
+        let moved: Vec<Sku> = skus.iter().cloned().collect();
+        skus.extend(self.items.kits_of(&moved).await.map_err(store_failure)?);
+        let asked: Vec<Sku> = skus.iter().cloned().collect();
+        let mut all = self.items.items_with_components(&asked).await.map_err(store_failure)?;
+        for item in all.values_mut().filter(|item| !item.components.is_empty()) {
+            for location in locations.iter().filter(|location| !item.stock.contains_key(location)).collect::<Vec<_>>() {
+                // What is shown of it is noted there.
+                self.items.open_location(&item.sku, location).await.map_err(store_failure)?;
+                item.stock.insert(location.clone(), Stock::default());
+            }
+        }
+        Ok(Concerned { skus, all })
+    }
+}
+
+/// Items that are looked at, and what the kits among them are made of.
+struct Concerned {
+    skus: BTreeSet<Sku>,
+    all: BTreeMap<Sku, Item>,
+}
+
+impl Concerned {
+    fn concerned(&self) -> impl Iterator<Item = &Item> {
+        self.skus.iter().filter_map(|sku| self.all.get(sku))
+    }
 }
 
 impl Visit<'_> {
-    async fn bring(&self, outcome: &mut Outcome) -> Result<(), Failure> {
-        let all = self.items.values().flat_map(|item| levels(item, self.storefront, self.locations));
-        let all: Vec<(Level, Option<i64>)> = all.collect();
+    async fn bring(&self, all: Vec<(Level, Option<i64>)>, outcome: &mut Outcome) -> Result<(), Failure> {
         let expected = self.expected(&all).await?;
         let wanted = all.into_iter().filter_map(|(mut level, _)| {
             level.target.change_from = *expected.get(&(level.target.sku.clone(), level.target.location.clone()))?;
@@ -158,21 +190,34 @@ impl Visit<'_> {
 }
 
 /// What is to be shown of an item, and what is shown as far as we know.
-fn levels(item: &Item, storefront: &ConnectionId, locations: &[LocationId]) -> Vec<(Level, Option<i64>)> {
-    let level = |location: &LocationId| {
+fn levels(
+    item: &Item,
+    storefront: &ConnectionId,
+    rules: &[SourcingRule],
+    items: &BTreeMap<Sku, Item>,
+) -> Vec<(Level, Option<i64>)> {
+    let level = |rule: &SourcingRule| {
+        let location = &rule.location;
         let stock = item.stock.get(location)?;
         let shown = stock.shown_at(storefront);
         let target = StockTarget {
             sku: item.sku.clone(),
             item: item.identities.get(storefront).cloned(),
             location: location.clone(),
-            on_hand: stock.to_show(storefront, item.floor(location)),
+            on_hand: kit::to_show(item, storefront, (location, rule.keep_back), items),
             change_from: shown.unwrap_or(0),
         };
         let told = stock.told.get(storefront).copied().unwrap_or(0);
-        Some((Level { target, told, version: stock.version }, shown))
+        Some((Level { target, told, version: version(item, location, items) }, shown))
     };
-    locations.iter().filter_map(level).collect()
+    rules.iter().filter_map(level).collect()
+}
+
+/// Which state of the stock it is: of a kit that of all its components.
+fn version(item: &Item, location: &LocationId, items: &BTreeMap<Sku, Item>) -> i64 {
+    let components = item.components.keys().filter_map(|sku| items.get(sku));
+    let of = |item: &Item| item.stock.get(location).map_or(0, |stock| stock.version);
+    of(item) + components.map(of).sum::<i64>()
 }
 
 fn is_shown((level, shown): &(Level, Option<i64>)) -> bool {

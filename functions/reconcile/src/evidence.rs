@@ -50,7 +50,7 @@ impl Reconcile {
                 }
                 let Some(orders) = self.holding(&evidence.ledger).await? else { return Ok(None) };
                 evidence.under_way = self.left(question, &orders).await?;
-                evidence.held = Some(orders.iter().map(|order| held(order, question)).collect());
+                evidence.held = Some(orders.iter().flat_map(|order| held(order, question)).collect());
             }
             Role::Erp if item.identities.contains_key(question.system) => {
                 evidence.under_way = self.unposted(question, &rows).await?;
@@ -99,7 +99,7 @@ impl Reconcile {
     /// What the 3PL says has left of these orders, and we have no fact of.
     async fn left(&self, question: &Question<'_>, orders: &[Order]) -> Result<Vec<UnderWay>, Failure> {
         let mut ways = Vec::new();
-        for order in orders.iter().filter(|order| order.holds_of(question.sku, question.location) > 0) {
+        for order in orders.iter().filter(|order| held(order, question).any(|held| held.units > 0)) {
             for number in order.fulfillments.keys() {
                 let is_here = order.allocations.get(number).is_some_and(|at| at.fact.location == *question.location);
                 let Some(reference) = order.reference(&format!("F{number}")).filter(|_| is_here) else { continue };
@@ -148,12 +148,10 @@ fn on_hand(row: &LedgerRow) -> i64 {
     row.moves.iter().map(|stock| stock.on_hand).sum()
 }
 
-fn held(order: &Order, question: &Question<'_>) -> Held {
-    Held {
-        stream: order.id.stream(),
-        channel: order.id.connection.clone(),
-        units: order.holds_of(question.sku, question.location),
-    }
+fn held(order: &Order, question: &Question<'_>) -> impl Iterator<Item = Held> {
+    let stream = order.id.stream();
+    let held = order.holds_of(question.sku, question.location).into_iter();
+    held.map(move |(channel, units)| Held { stream: stream.clone(), channel, units })
 }
 
 /// Whether the ERP has what an order's commit of that time moved.

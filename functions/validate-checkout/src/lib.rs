@@ -41,11 +41,11 @@ impl ValidateCheckout {
         })?;
         let settings = settings.ok_or_else(unknown)?;
         let skus: Vec<Sku> = cart.lines.iter().map(|line| line.sku.clone()).collect();
-        let items = self.items.items(&skus).await;
+        let items = self.items.items_with_components(&skus).await;
         if let Err(error) = &items {
             tracing::error!(%error, %connection, "answering degraded");
         }
-        let answer = validate(&cart, items.as_ref().ok(), &settings);
+        let answer = validate(&cart, items.as_ref().ok(), &settings, self.directory.now());
         tracing::info!(%connection, decision = ?answer.decision, degraded = answer.degraded, "validated");
         Ok(Reply::json(StatusCode::OK, &answer))
     }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::canonical::TenderStatus;
-use crate::event::{Decision, Event, FailureClass, HoldCode, LineQuantity, Parked, Shortage};
+use crate::event::{Allocation, Decision, Event, FailureClass, HoldCode, LineQuantity, Parked, Shortage};
 use crate::ids::Sku;
 use crate::item::{Movement, StockMove, merged};
+use crate::kit::moved;
 use crate::order::{At, Order};
 use crate::outstanding::TaskKind;
 use crate::reversals::{
@@ -270,9 +271,8 @@ pub(crate) fn cancelled_at_storefront(order: &Order, reason: &str, units: &Units
 #[must_use]
 pub fn shortage(order: &Order, found: &Shortage) -> Decision {
     let known = order.allocations.get(&found.number).filter(|_| !order.shortages.contains_key(&found.number));
-    let holds = known.map(|allocation| order.unshipped_of(allocation)).unwrap_or_default();
-    let concerned = holds.iter().any(|line| order.sku(line.line) == Some(&found.sku));
-    if concerned && !order.is_answered(found.number) {
+    let held = known.map_or(0, |known| order.held_in(found.number, &found.sku, &known.fact.location));
+    if held > 0 && !order.is_answered(found.number) {
         Event::ShortageFound(found.clone()).into()
     } else {
         Decision::default()
@@ -295,7 +295,7 @@ pub fn stop_answered(order: &Order, number: u32, stopped: &[(Sku, u32)]) -> Deci
         too_late.insert(line.line, surplus.min(line.quantity));
     }
     let stop = Stop { number, too_late: quantities(&too_late), stopped, answered: true };
-    let moves = freed(order, &allocation.fact.location, &stop.stopped);
+    let moves = freed(order, &allocation.fact, &stop.stopped);
     Decision { events: vec![Event::FulfillmentStopped(stop)], moves }
 }
 
@@ -311,7 +311,7 @@ pub fn stopped_by_3pl(order: &Order, number: u32, stopped: &[(Sku, u32)]) -> Dec
     if stopped.is_empty() {
         return Decision::default();
     }
-    let moves = freed(order, &allocation.fact.location, &stopped);
+    let moves = freed(order, &allocation.fact, &stopped);
     let cancellation = Cancellation {
         number: next(&order.reversals.cancellations),
         by: CancelledBy::Fulfillment,
@@ -342,15 +342,16 @@ fn newly_stopped(order: &Order, number: u32, told: &[(Sku, u32)]) -> (Vec<LineQu
     (stopped, open)
 }
 
-fn freed(order: &Order, location: &crate::ids::LocationId, lines: &[LineQuantity]) -> Vec<StockMove> {
+fn freed(order: &Order, allocation: &Allocation, lines: &[LineQuantity]) -> Vec<StockMove> {
     let moves = lines.iter().filter_map(|line| {
-        Some(StockMove {
+        let sold = StockMove {
             reserved: -i64::from(line.quantity),
             channel: Some(order.id.connection.clone()),
-            ..StockMove::new(Movement::Released, order.sku(line.line)?.clone(), location.clone())
-        })
+            ..StockMove::new(Movement::Released, order.sku(line.line)?.clone(), allocation.location.clone())
+        };
+        Some(moved(&allocation.kits, sold))
     });
-    merged(moves)
+    merged(moves.flatten())
 }
 
 /// Holds that keep nobody from anything once nothing is left to deliver.

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ids::{CountryCode, Sku};
 use crate::item::Item;
+use crate::kit::{self, kits_among, units_in};
 use crate::money::{Currency, Minor};
-use crate::settings::{ChannelSettings, DegradedCheckout, Split};
+use crate::settings::{ChannelSettings, DegradedCheckout, SourcingRule};
+use crate::sourcing::{Want, plan, rules_for};
 
 /// A cart, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +87,13 @@ pub struct LineAnswer {
 
 /// Judges a cart. `items` is `None` when stock and prices could not be read: then the channel's policy answers.
 #[must_use]
-pub fn validate(cart: &Cart, items: Option<&BTreeMap<Sku, Item>>, settings: &ChannelSettings) -> Answer {
+pub fn validate(
+    cart: &Cart,
+    items: Option<&BTreeMap<Sku, Item>>,
+    settings: &ChannelSettings,
+    now: Timestamp,
+) -> Answer {
+    let rules = rules_for(settings, Some(&cart.country), now);
     let mut reasons = cart_reasons(cart, settings);
     let mut lines = Vec::new();
     for (index, line) in cart.lines.iter().enumerate() {
@@ -92,10 +101,12 @@ pub fn validate(cart: &Cart, items: Option<&BTreeMap<Sku, Item>>, settings: &Cha
             let detail = format!("at most {} units per line", settings.limits.quantity_per_line);
             reasons.push(Reason { code: "quantity_limit", detail, line: Some(index) });
         }
-        lines.push(answer_line(cart, (index, line), (items, settings), &mut reasons));
+        lines.push(answer_line(cart, (index, line), (items, settings, &rules), &mut reasons));
     }
-    if items.is_some() {
-        reasons.extend(availability_reasons(cart, &lines));
+    if let Some(items) = items {
+        let alone = availability_reasons(cart, &lines);
+        let together = || together_reasons(cart, &rules, (items, settings));
+        reasons.extend(if alone.is_empty() { together() } else { alone });
     }
     let policy_says_no = items.is_none() && settings.degraded_checkout == DegradedCheckout::Reject;
     let decision = if reasons.is_empty() && !policy_says_no { Verdict::Accept } else { Verdict::Reject };
@@ -122,7 +133,7 @@ fn cart_reasons(cart: &Cart, settings: &ChannelSettings) -> Vec<Reason> {
 fn answer_line(
     cart: &Cart,
     (index, line): (usize, &CartLine),
-    (items, settings): (Option<&BTreeMap<Sku, Item>>, &ChannelSettings),
+    (items, settings, rules): (Option<&BTreeMap<Sku, Item>>, &ChannelSettings, &[&SourcingRule]),
     reasons: &mut Vec<Reason>,
 ) -> LineAnswer {
     let mut answer = LineAnswer {
@@ -136,7 +147,7 @@ fn answer_line(
         reasons.push(Reason { code: "unknown_sku", detail: format!("{} is not sold", line.sku), line: Some(index) });
         return answer;
     };
-    answer.available_to_promise = Some(promisable(item, cart, settings));
+    answer.available_to_promise = Some(promisable(item, (items, settings), rules));
     answer.unit_price_minor = item.prices.get(&cart.currency).copied();
     match answer.unit_price_minor {
         None => reasons.push(Reason {
@@ -154,12 +165,35 @@ fn answer_line(
 }
 
 /// Where an order may not be split, what lies at two places is not one promise.
-fn promisable(item: &Item, cart: &Cart, settings: &ChannelSettings) -> i64 {
-    let locations = settings.locations_for(Some(&cart.country));
-    match settings.sourcing.split {
-        Split::Allowed => item.available_at(locations),
-        Split::Never => locations.map(|location| item.available_at([location])).max().unwrap_or(0),
-    }
+fn promisable(
+    item: &Item,
+    (items, settings): (&BTreeMap<Sku, Item>, &ChannelSettings),
+    rules: &[&SourcingRule],
+) -> i64 {
+    let at = |rule: &&SourcingRule| kit::promisable(item, (&rule.location, rule.keep_back), items);
+    let mut most: Vec<i64> = rules.iter().map(at).collect();
+    most.sort_by_key(|units| std::cmp::Reverse(*units));
+    most.into_iter().take(settings.sourcing.split.most(rules.len())).sum()
+}
+
+/// Lines that could each be promised alone may want the same components, or more locations than an order may ship from:
+/// allocation would plan as this does.
+fn together_reasons(
+    cart: &Cart,
+    rules: &[&SourcingRule],
+    (items, settings): (&BTreeMap<Sku, Item>, &ChannelSettings),
+) -> Vec<Reason> {
+    let want = |(line, of): (usize, &CartLine)| Want { line, sku: of.sku.clone(), quantity: of.quantity };
+    let wants: Vec<Want> = cart.lines.iter().enumerate().map(want).collect();
+    let Err((short, _)) = plan(&wants, rules, (items, settings)) else { return Vec::new() };
+    let kits = kits_among(wants.iter().map(|want| &want.sku), items);
+    let concerned = wants.iter().filter(|want| units_in(&kits, &want.sku, &short) > 0);
+    let reason = |want: &Want| Reason {
+        code: "not_available",
+        detail: format!("not enough of {short} can be promised for all lines together"),
+        line: Some(want.line),
+    };
+    concerned.map(reason).collect()
 }
 
 /// Lines of one SKU share its stock: together they must not ask for more than there is.

@@ -4,28 +4,43 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::canonical::Line;
 use crate::event::WaitsOn;
 use crate::ids::{ConnectionId, LocationId, Sku};
 use crate::item::{Movement, StockMove, merged};
+use crate::kit::units_in;
 use crate::order::Order;
 use crate::outstanding::TaskKind;
 
-/// SKU, location and part of its stock.
-type Place = (Sku, LocationId, u16);
+/// SKU and location.
+type Place = (Sku, LocationId);
 
 type Units = BTreeMap<Place, i64>;
 
 impl Order {
-    /// Units of the SKU that the order waits for, at the location that would have been asked first.
-    fn units_waiting(&self) -> Units {
-        let mut units = Units::new();
+    /// What the order waits for: the SKU of which there is not enough, at the location that would have been asked first;
+    /// of kits that need it, the kits too.
+    fn stock_waiting(&self) -> Vec<StockMove> {
         let parked = self.parked.values().find(|p| p.fact.task.kind == TaskKind::Allocate);
-        let Some(parked) = parked.map(|parked| &parked.fact).filter(|_| self.is_live()) else { return units };
-        let (WaitsOn::Sku(sku), Some(at)) = (&parked.waits_on, &parked.at) else { return units };
-        let missing = self.unallocated().filter(|(_, line, _)| line.sku.as_ref() == Some(sku));
-        let missing: i64 = missing.map(|(_, _, missing)| i64::from(missing)).sum();
-        units.insert((sku.clone(), at.clone(), parked.part), missing);
-        units
+        let Some(parked) = parked.map(|parked| &parked.fact).filter(|_| self.is_live()) else { return Vec::new() };
+        let (WaitsOn::Sku(sku), Some(at)) = (&parked.waits_on, &parked.at) else { return Vec::new() };
+        let wait = |(_, line, missing): (usize, &Line, u32)| {
+            let sold = line.sku.as_ref()?;
+            let units = i64::from(missing) * units_in(&parked.kits, sold, sku);
+            let is_kit = parked.kits.contains_key(sold);
+            let move_of = |sku: &Sku, channel: ConnectionId, waiting| StockMove {
+                waiting,
+                channel: Some(channel),
+                ..StockMove::new(Movement::Waiting, sku.clone(), at.clone())
+            };
+            let own = || self.id.connection.clone();
+            let channel = if is_kit { ConnectionId::kits() } else { own() };
+            let waits = StockMove { part: parked.part, ..move_of(sku, channel, units) };
+            let missing = i64::from(missing);
+            let kit = is_kit.then(|| StockMove { on_hand: missing, ..move_of(sold, own(), missing) });
+            (units > 0).then(|| std::iter::once(waits).chain(kit))
+        };
+        merged(self.unallocated().filter_map(wait).flatten())
     }
 
     /// Units that have left, and of which the storefront will be told and was not yet: it counts them as on hand.
@@ -38,7 +53,7 @@ impl Order {
         for shipment in untold {
             for line in self.to_announce(shipment.fact.number) {
                 if let Some(sku) = self.sku(line.line) {
-                    let key = (sku.clone(), shipment.fact.location.clone(), 0);
+                    let key = (sku.clone(), shipment.fact.location.clone());
                     *units.entry(key).or_default() += i64::from(line.quantity);
                 }
             }
@@ -61,18 +76,11 @@ pub fn following(before: &Order, after: &Order) -> Vec<StockMove> {
     let untold = changes(&before.units_untold(), &after.units_untold()).into_iter().map(|(key, units)| {
         let why = if units > 0 { Movement::Shipped } else { Movement::Told };
         let announced = newly_told.get(&key).copied().unwrap_or(0);
-        let (sku, location, _) = key;
+        let (sku, location) = key;
         StockMove { untold: units, told: announced, channel: Some(told.clone()), ..StockMove::new(why, sku, location) }
     });
-    let waiting =
-        changes(&before.units_waiting(), &after.units_waiting()).into_iter().map(|((sku, location, part), units)| {
-            StockMove {
-                part,
-                waiting: units,
-                channel: Some(after.id.connection.clone()),
-                ..StockMove::new(Movement::Waiting, sku, location)
-            }
-        });
+    let waited = before.stock_waiting().into_iter().map(|stock| stock.times(-1));
+    let waiting = merged(waited.chain(after.stock_waiting())).into_iter().filter(|stock| stock.waiting != 0);
     merged(untold.chain(waiting))
 }
 
@@ -83,7 +91,7 @@ fn newly_told(before: &Order, after: &Order) -> Units {
         let Some(shipment) = before.shipments.get(number) else { continue };
         for line in before.to_announce(*number) {
             if let Some(sku) = before.sku(line.line) {
-                let key = (sku.clone(), shipment.fact.location.clone(), 0);
+                let key = (sku.clone(), shipment.fact.location.clone());
                 *units.entry(key).or_default() += i64::from(line.quantity);
             }
         }

@@ -27,6 +27,7 @@ use crate::event::Event;
 use crate::ids::{ConnectionId, LocationId, OrderId, Sku};
 use crate::inventory::StockDocument;
 use crate::item::{Movement, Stock, StockMove};
+use crate::kit::units_in;
 use crate::order::Order;
 
 /// So many documents that are under way are added up in all combinations; of more, all together only.
@@ -485,7 +486,7 @@ pub fn leaks(stock: &Stock, ledger: &Ledger, held: &[Held], committed: i64) -> B
             reserved - of_channel.map(|order| order.units).sum::<i64>()
         } else {
             // An order whose promise is older than what was read has given back there at most.
-            of_channel.map(|order| (reserved_by(ledger, &order.stream) - order.units).max(0)).sum()
+            of_channel.map(|order| (reserved_by(ledger, order) - order.units).max(0)).sum()
         };
         let units = units.clamp(0, left);
         if units > 0 {
@@ -569,19 +570,30 @@ impl DriftCause {
 }
 
 impl Order {
-    /// Units that the order holds of a SKU at a location.
+    /// Units that the order holds of a SKU at a location, as itself and as a component of kits, each under the name that
+    /// it is counted under.
     #[must_use]
-    pub fn holds_of(&self, sku: &Sku, location: &LocationId) -> i64 {
-        self.allocations.keys().map(|number| self.held_in(*number, sku, location)).sum()
+    pub fn holds_of(&self, sku: &Sku, location: &LocationId) -> [(ConnectionId, i64); 2] {
+        let held = self.allocations.keys().map(|number| self.held_by(*number, sku, location));
+        let (own, in_kits) = held.fold((0, 0), |sum, held| (sum.0 + held.0, sum.1 + held.1));
+        [(self.id.connection.clone(), own), (ConnectionId::kits(), in_kits)]
     }
 
-    /// Units that one allocation holds of a SKU at a location.
+    /// Units that one allocation holds of a SKU at a location, as itself and as a component of kits.
     #[must_use]
     pub fn held_in(&self, number: u32, sku: &Sku, location: &LocationId) -> i64 {
+        let (own, in_kits) = self.held_by(number, sku, location);
+        own + in_kits
+    }
+
+    fn held_by(&self, number: u32, sku: &Sku, location: &LocationId) -> (i64, i64) {
         let here = self.allocations.get(&number).filter(|allocation| allocation.fact.location == *location);
         let lines = here.map(|allocation| self.unshipped_of(allocation)).unwrap_or_default();
-        let of_sku = lines.iter().filter(|line| self.sku(line.line) == Some(sku));
-        of_sku.map(|line| i64::from(line.quantity)).sum()
+        lines.iter().fold((0, 0), |(own, in_kits), line| {
+            let (Some(here), Some(sold)) = (here, self.sku(line.line)) else { return (own, in_kits) };
+            let units = i64::from(line.quantity) * units_in(&here.fact.kits, sold, sku);
+            if here.fact.kits.contains_key(sold) { (own, in_kits + units) } else { (own + units, in_kits) }
+        })
     }
 }
 
@@ -611,8 +623,9 @@ fn total(row: &Row, quantity: Quantity) -> i64 {
     row.moves.iter().map(|stock| of(stock, quantity)).sum()
 }
 
-fn reserved_by(ledger: &Ledger, stream: &str) -> i64 {
-    ledger.rows.iter().filter(|row| row.stream == stream).map(|row| total(row, Quantity::Reserved)).sum()
+fn reserved_by(ledger: &Ledger, held: &Held) -> i64 {
+    let of_order = ledger.rows.iter().filter(|row| row.stream == held.stream).flat_map(|row| &row.moves);
+    of_order.filter(|stock| stock.channel.as_ref() == Some(&held.channel)).map(|stock| stock.reserved).sum()
 }
 
 fn same_way(known: &UnderWay, other: &UnderWay) -> bool {

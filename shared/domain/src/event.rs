@@ -12,6 +12,7 @@ use crate::drift::{DriftDetected, DriftEnded};
 use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix, Sku};
 use crate::inventory::{StockAdjustment, StockCount, StockParked, StockPosted, StockTransfer};
 use crate::item::{Item, Movement, StockMove};
+use crate::kit::Kits;
 use crate::money::Minor;
 use crate::outstanding::TaskId;
 pub use crate::reversals::{
@@ -523,6 +524,14 @@ pub struct Allocation {
     pub location: LocationId,
     /// What.
     pub lines: Vec<LineQuantity>,
+    /// What the kits among it are made of: what leaves, or is given back, is what was promised, whatever becomes of the
+    /// kit in the catalogue.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kits: Kits,
+    /// Until when it has to be handed over to leave on the location's next working day; absent where the location has no
+    /// calendar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_by: Option<Timestamp>,
 }
 
 /// A document in an outside system.
@@ -604,6 +613,17 @@ pub struct Parked {
     /// Where stock is short: in which part of the SKU's stock the order is counted.
     #[serde(default, skip_serializing_if = "crate::item::is_part_0")]
     pub part: u16,
+    /// Where stock is short: what the kits of the order are made of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kits: Kits,
+}
+
+impl Parked {
+    /// A task that waits for somebody to put something right.
+    #[must_use]
+    pub const fn for_a_person(task: TaskId, class: FailureClass, reason: String) -> Self {
+        Self { task, class, reason, waits_on: WaitsOn::Operator, at: None, part: 0, kits: Kits::new() }
+    }
 }
 
 /// Goods that arrived.

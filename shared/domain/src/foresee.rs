@@ -98,9 +98,9 @@ impl Order {
         })?;
         let freed = |line: usize| stopped(self, number, line).saturating_sub(stopped(before, number, line));
         let lines = self.unallocated().map(|(line, _, wanted)| (line, wanted.min(freed(line)))).collect();
-        let location = self.allocations.get(&number)?.fact.location.clone();
-        let allocation = Allocation { number: self.next_allocation(), location, lines: quantities(&lines) };
-        Some(Event::OrderAllocated(allocation))
+        let stopped = &self.allocations.get(&number)?.fact;
+        let (number, lines) = (self.next_allocation(), quantities(&lines));
+        Some(Event::OrderAllocated(Allocation { number, lines, ..stopped.clone() }))
     }
 
     /// What is to be sent again and was not wanted `before`, from where the goods left first.
@@ -108,9 +108,9 @@ impl Order {
         let wanted = |line: usize| self.wanted(line).saturating_sub(before.wanted(line));
         let lines = self.unallocated().map(|(line, _, units)| (line, units.min(wanted(line)))).collect();
         let lines = quantities(&lines);
-        let location = self.shipments.values().next()?.fact.location.clone();
+        let first = &self.allocations.get(&self.shipments.values().next()?.fact.allocation)?.fact;
         let number = self.next_allocation();
-        (!lines.is_empty()).then_some(Event::OrderAllocated(Allocation { number, location, lines }))
+        (!lines.is_empty()).then(|| Event::OrderAllocated(Allocation { number, lines, ..first.clone() }))
     }
 
     /// The arrival of the first return that is waited for.

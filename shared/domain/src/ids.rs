@@ -61,6 +61,15 @@ text_id!(
     ConnectionId, "a connection", "1 to 40 characters of a-z, 0-9 and -",
     |t| (1..=40).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 );
+impl ConnectionId {
+    /// Under this name stands what is promised of a SKU as a part of kits: no storefront takes it off by itself, because
+    /// what was ordered there is the kit. No connection may have it.
+    #[must_use]
+    pub fn kits() -> Self {
+        Self("kits".to_owned())
+    }
+}
+
 text_id!(
     /// The storefront's own identity of an order, in the alphabet that every ERP accepts in a reference.
     ChannelOrderId, "a channel order id", "1 to 20 characters of A-Z, 0-9 and -",

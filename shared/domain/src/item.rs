@@ -30,7 +30,7 @@ pub struct Item {
     /// there. Below zero: so many units may be promised before they are there (a pre-order allowance).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub safety: BTreeMap<LocationId, i64>,
-    /// A kit's components with units of each; empty for anything else. A kit has no stock of its own.
+    /// A kit's components with units of each; empty for anything else ([`crate::kit`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub components: BTreeMap<Sku, u32>,
     /// In how many parts its stock is kept, each a record of its own, so that many buyers of one SKU do not write the
@@ -306,6 +306,20 @@ impl StockMove {
         self.on_hand != 0 || self.quarantine != 0 || self.in_transit != 0 || self.counted_at.is_some()
     }
 
+    /// The same so many times over.
+    pub(crate) fn times(&self, times: i64) -> Self {
+        Self {
+            on_hand: self.on_hand * times,
+            quarantine: self.quarantine * times,
+            in_transit: self.in_transit * times,
+            reserved: self.reserved * times,
+            untold: self.untold * times,
+            told: self.told * times,
+            waiting: self.waiting * times,
+            ..self.clone()
+        }
+    }
+
     /// Whether two moves are one: the same record for the same reason.
     fn belongs_to(&self, other: &Self) -> bool {
         (&self.sku, &self.location, self.part, self.why, &self.channel)
@@ -388,12 +402,6 @@ impl Item {
         self.floor(location).min(0) - self.stock.get(location).map_or(0, |stock| stock.available)
     }
 
-    /// Units that may be promised over the given locations.
-    #[must_use]
-    pub fn available_at<'a>(&self, locations: impl IntoIterator<Item = &'a LocationId>) -> i64 {
-        locations.into_iter().map(|location| self.promisable(location)).sum()
-    }
-
     /// What each part of a location's stock has available, from part 0.
     #[must_use]
     pub fn available_by_part(&self, location: &LocationId) -> Vec<i64> {
@@ -403,11 +411,11 @@ impl Item {
         std::iter::once(main).chain(beyond).collect()
     }
 
-    /// What each part of a location's stock may promise: part 0 keeps the safety stock.
-    fn promisable_by_part(&self, location: &LocationId) -> Vec<i64> {
+    /// What each part of a location's stock may promise: part 0 keeps the safety stock, and what is left to others.
+    fn promisable_by_part(&self, location: &LocationId, keep_back: i64) -> Vec<i64> {
         let mut parts = self.available_by_part(location);
         if let Some(main) = parts.first_mut() {
-            *main -= self.floor(location);
+            *main -= self.floor(location) + keep_back;
         }
         parts.into_iter().map(|units| units.max(0)).collect()
     }
@@ -418,7 +426,7 @@ impl Item {
     pub fn even_out(&self) -> Vec<StockMove> {
         let mut moves = Vec::new();
         for location in self.stock.keys() {
-            let has = self.promisable_by_part(location);
+            let has = self.promisable_by_part(location, 0);
             let count = i64::try_from(has.len()).unwrap_or(1).max(1);
             let share = has.iter().sum::<i64>() / count;
             let change = |part: usize, units: i64| StockMove {
@@ -443,16 +451,12 @@ impl Item {
         u16::try_from(seed % parts as u64).unwrap_or(0)
     }
 
-    /// Promises units at a location to a channel's order: from the part that the order's name points at, and on from
-    /// there as far as one part does not do. What no part has is asked of the part begun with, which refuses it.
+    /// Promises units at a location, of which `keep_back` are left to others: from the part that the order's name points
+    /// at, and on from there as far as one part does not do. What no part has is asked of the part begun with, which
+    /// refuses it.
     #[must_use]
-    pub fn reserve(
-        &self,
-        (location, quantity): (&LocationId, i64),
-        channel: &ConnectionId,
-        seed: u64,
-    ) -> Vec<StockMove> {
-        let parts = self.promisable_by_part(location);
+    pub fn reserve(&self, (location, quantity): (&LocationId, i64), keep_back: i64, seed: u64) -> Vec<StockMove> {
+        let parts = self.promisable_by_part(location, keep_back);
         let first = usize::try_from(seed % parts.len().max(1) as u64).unwrap_or(0);
         // One part that has all of it spares a write; any order of asking is right.
         let whole = (0..parts.len()).map(|n| (first + n) % parts.len()).find(|n| parts.get(*n) >= Some(&quantity));
@@ -472,8 +476,7 @@ impl Item {
         let promise = |(part, units): (usize, i64)| StockMove {
             part: u16::try_from(part).unwrap_or(0),
             reserved: units,
-            channel: Some(channel.clone()),
-            floor: if part == 0 { self.floor(location) } else { 0 },
+            floor: if part == 0 { self.floor(location) + keep_back } else { 0 },
             ..StockMove::new(Movement::Reserved, self.sku.clone(), location.clone())
         };
         merged(taken.into_iter().map(promise))

@@ -5,6 +5,7 @@
 //! plain functions from an order and a command to facts ([`accept`], [`sourcing`], [`shipping`], [`posting`]).
 
 pub mod accept;
+pub mod calendar;
 pub mod cancel;
 pub mod canonical;
 pub mod checkout;
@@ -18,6 +19,7 @@ pub mod ids;
 mod included;
 pub mod inventory;
 pub mod item;
+pub mod kit;
 pub mod money;
 pub mod order;
 pub mod outstanding;

@@ -13,7 +13,9 @@ use crate::commit::{Attention, Commit, Summary, due_bucket};
 use crate::event::{
     Accepted, Allocation, Application, Document, Event, Hold, HoldCode, Parked, Refused, Shipment, Shortage,
 };
-use crate::ids::{CountryCode, OrderId};
+use crate::ids::{CountryCode, OrderId, Sku};
+use crate::item::Item;
+use crate::kit::{Kits, kits_among};
 use crate::outstanding::{TaskId, TaskKind};
 use crate::reversals::Reversals;
 
@@ -289,6 +291,13 @@ impl Order {
     #[must_use]
     pub fn line(&self, index: usize) -> Option<&Line> {
         self.lines().nth(index)
+    }
+
+    /// What the kits of the order are made of: as they were promised, and where they were not, as they are now.
+    pub(crate) fn kits(&self, items: &BTreeMap<Sku, Item>) -> Kits {
+        let mut kits = kits_among(self.lines().filter_map(|line| line.sku.as_ref()), items);
+        kits.extend(self.allocations.values().flat_map(|allocation| allocation.fact.kits.clone()));
+        kits
     }
 
     /// Under which name the people table keeps the recipient: the newest that the storefront has told.

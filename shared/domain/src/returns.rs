@@ -8,6 +8,7 @@ use crate::cancel::{Reason, Units};
 use crate::event::{Decision, Event};
 use crate::ids::{LocationId, Sku};
 use crate::item::{Item, Movement, StockMove, merged};
+use crate::kit;
 use crate::money::Minor;
 use crate::order::Order;
 use crate::reversals::{
@@ -426,7 +427,9 @@ impl Placing<'_> {
 
     fn decision(self, report: &ReturnReport, of_return: Option<u32>, items: &BTreeMap<Sku, Item>) -> Decision {
         let moved = self.lines.iter().chain(&self.unannounced);
-        let moves = merged(moved.filter_map(|line| returning(line, report, items)));
+        let kits = self.order.kits(items);
+        let moves =
+            merged(moved.filter_map(|line| returning(line, report, items)).flat_map(|stock| kit::moved(&kits, stock)));
         let mut events = Vec::new();
         let mut number = next(&self.order.reversals.receipts);
         if of_return.is_some() || !self.lines.is_empty() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::Calendar;
 use crate::event::Disposition;
 use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix, Sku};
 use crate::money::{Currency, Minor};
@@ -138,6 +139,20 @@ pub struct Sourcing {
     /// Whether one order may ship from several locations.
     #[serde(default)]
     pub split: Split,
+    /// Which location is asked first.
+    #[serde(default)]
+    pub prefer: Prefer,
+}
+
+/// Which location is asked first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prefer {
+    /// In the order of the rules.
+    #[default]
+    Priority,
+    /// The one from which it leaves soonest, by the calendars; of several, in the order of the rules.
+    Soonest,
 }
 
 /// One location and whom it serves.
@@ -148,6 +163,16 @@ pub struct SourcingRule {
     /// Countries it ships to; empty means all that the channel serves.
     #[serde(default)]
     pub countries: BTreeSet<CountryCode>,
+    /// Units of each SKU that this channel leaves there to others.
+    #[serde(default, deserialize_with = "not_negative")]
+    pub keep_back: i64,
+    /// When it hands parcels over; absent: always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<Calendar>,
+}
+
+fn not_negative<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    u32::deserialize(deserializer).map(i64::from)
 }
 
 /// Whether one order may ship from several locations.
@@ -159,6 +184,20 @@ pub enum Split {
     Allowed,
     /// All from one location or wait.
     Never,
+    /// From at most so many.
+    AtMost(std::num::NonZeroU8),
+}
+
+impl Split {
+    /// From how many of so many locations an order may ship.
+    #[must_use]
+    pub fn most(self, locations: usize) -> usize {
+        match self {
+            Self::Allowed => locations,
+            Self::Never => 1,
+            Self::AtMost(most) => usize::from(most.get()).min(locations),
+        }
+    }
 }
 
 /// Bounds of one order.
@@ -190,10 +229,10 @@ pub enum DegradedCheckout {
 
 impl ChannelSettings {
     /// Locations that ship to a country, in order of preference.
-    pub fn locations_for(&self, country: Option<&CountryCode>) -> impl Iterator<Item = &LocationId> {
+    pub fn rules_for(&self, country: Option<&CountryCode>) -> impl Iterator<Item = &SourcingRule> {
         let serves = move |rule: &&SourcingRule| {
             rule.countries.is_empty() || country.is_some_and(|c| rule.countries.contains(c))
         };
-        self.sourcing.locations.iter().filter(serves).map(|rule| &rule.location)
+        self.sourcing.locations.iter().filter(serves)
     }
 }

@@ -7,6 +7,7 @@ use crate::canonical::{Line, LineKind};
 use crate::event::{Allocation, Decision, Event, Hold, HoldCode, LineQuantity, Shipment, Tracking};
 use crate::ids::Sku;
 use crate::item::{Movement, StockMove, merged};
+use crate::kit::moved;
 use crate::order::{At, Order};
 
 /// What a 3PL says has left.
@@ -145,7 +146,7 @@ pub fn record_shipment(order: &Order, report: &ShipmentReport) -> Decision {
     let mut decision = Decision::default();
     if !lines.is_empty() {
         let shipment = shipment(order, &allocation.fact, (report, lines));
-        decision.moves = leaving(order, &shipment);
+        decision.moves = leaving(order, &allocation.fact, &shipment);
         decision.events.push(Event::ShipmentRecorded(shipment));
     }
     if !surplus.is_empty() {
@@ -212,16 +213,17 @@ fn shipment(order: &Order, allocation: &Allocation, what: (&ShipmentReport, Vec<
 }
 
 /// Goods that leave are there no more, and promised no more.
-fn leaving(order: &Order, shipment: &Shipment) -> Vec<StockMove> {
+fn leaving(order: &Order, allocation: &Allocation, shipment: &Shipment) -> Vec<StockMove> {
     let moves = shipment.lines.iter().filter_map(|line| {
         let gone = i64::from(line.quantity);
-        Some(StockMove {
+        let sold = StockMove {
             on_hand: -gone,
             reserved: -gone,
             channel: Some(order.id.connection.clone()),
             occurred_at: Some(shipment.shipped_at),
             ..StockMove::new(Movement::Shipped, order.sku(line.line)?.clone(), shipment.location.clone())
-        })
+        };
+        Some(moved(&allocation.kits, sold))
     });
-    merged(moves)
+    merged(moves.flatten())
 }

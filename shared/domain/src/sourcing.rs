@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::event::{Allocation, Decision, Event, LineQuantity};
-use crate::ids::{LocationId, Sku};
-use crate::item::{Item, merged};
+use crate::ids::{ConnectionId, CountryCode, LocationId, Sku};
+use crate::item::{Item, Movement, StockMove, merged};
+use crate::kit::{Kits, kits_among, makeable, moved, scarcest};
 use crate::order::Order;
-use crate::settings::{ChannelSettings, Split};
+use crate::settings::{ChannelSettings, Prefer, SourcingRule};
+
+/// Sets of locations beyond this size are not weighed against each other: each location in turn gives what it has.
+const MOST_WEIGHED: usize = 3;
 
 /// The outcome of sourcing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,17 +20,37 @@ pub enum Sourcing {
     /// All open units are promised: facts and reservations to commit together.
     Promised(Decision),
     /// Not enough of a SKU: the task waits for it.
-    Short {
-        /// The first SKU that is missing.
-        sku: Sku,
-        /// How many units are missing.
-        missing: i64,
-        /// The location that is asked first.
-        at: LocationId,
-    },
+    Short(Short),
     /// No location serves the country.
     Nowhere,
 }
+
+/// Not enough of a SKU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Short {
+    /// The first SKU that is missing; of a kit, the component that is.
+    pub sku: Sku,
+    /// How many units are missing.
+    pub missing: i64,
+    /// The location that is asked first.
+    pub at: LocationId,
+    /// What the kits among the order are made of.
+    pub kits: Kits,
+}
+
+/// One SKU that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// Position of the line.
+    pub line: usize,
+    /// What.
+    pub sku: Sku,
+    /// Units.
+    pub quantity: u32,
+}
+
+/// What each location gives, in the order in which they are asked.
+pub type Plan = Vec<(LocationId, Vec<Want>)>;
 
 /// Stock that this decision may still give away.
 struct Free<'a> {
@@ -33,71 +59,136 @@ struct Free<'a> {
 }
 
 impl Free<'_> {
-    fn at(&self, location: &LocationId, sku: &Sku) -> i64 {
-        let promisable = self.items.get(sku).map_or(0, |item| item.promisable(location));
-        promisable - self.taken.get(&(location.clone(), sku.clone())).copied().unwrap_or(0)
+    fn components(&self, sku: &Sku) -> Option<&BTreeMap<Sku, u32>> {
+        self.items.get(sku).map(|item| &item.components).filter(|components| !components.is_empty())
     }
 
-    fn take(&mut self, location: &LocationId, want: &Want) -> u32 {
-        let quantity = u32::try_from(self.at(location, &want.sku).max(0)).unwrap_or(u32::MAX).min(want.quantity);
-        *self.taken.entry((location.clone(), want.sku.clone())).or_default() += i64::from(quantity);
+    /// Units of a SKU that is no kit.
+    fn of(&self, rule: &SourcingRule, sku: &Sku) -> i64 {
+        let promisable = self.items.get(sku).map_or(0, |item| item.promisable(&rule.location));
+        promisable - rule.keep_back - self.taken.get(&(rule.location.clone(), sku.clone())).copied().unwrap_or(0)
+    }
+
+    fn at(&self, rule: &SourcingRule, sku: &Sku) -> i64 {
+        match self.components(sku) {
+            Some(components) => makeable(components, |component| self.of(rule, component)),
+            None => self.of(rule, sku),
+        }
+    }
+
+    fn take(&mut self, rule: &SourcingRule, want: &Want) -> u32 {
+        let quantity = u32::try_from(self.at(rule, &want.sku).max(0)).unwrap_or(u32::MAX).min(want.quantity);
+        let own = BTreeMap::from([(want.sku.clone(), 1)]);
+        let parts = self.components(&want.sku).unwrap_or(&own).clone();
+        for (sku, units) in parts {
+            *self.taken.entry((rule.location.clone(), sku)).or_default() += i64::from(quantity) * i64::from(units);
+        }
         quantity
     }
-}
 
-#[derive(Clone)]
-struct Want {
-    line: usize,
-    sku: Sku,
-    quantity: u32,
-}
-
-/// Chooses locations for all units of an order that are not promised yet. One location that has everything wins, in
-/// order of preference; otherwise, where splitting is allowed, each location in turn gives what it has. All or
-/// nothing: an order that cannot be promised whole waits for the first SKU that is short.
-#[must_use]
-pub fn source(order: &Order, items: &BTreeMap<Sku, Item>, settings: &ChannelSettings) -> Sourcing {
-    let locations: Vec<&LocationId> = settings.locations_for(order.country()).collect();
-    let wants: Vec<Want> = order
-        .unallocated()
-        .filter_map(|(line, bought, quantity)| Some(Want { line, sku: bought.sku.clone()?, quantity }))
-        .collect();
-    let Some(preferred) = locations.first().map(|location| (*location).clone()) else { return Sourcing::Nowhere };
-    let whole = locations.iter().find_map(|location| split_over(&[location], &wants, items).ok());
-    // No single location has all: the preferred one says what is short where splitting is not allowed.
-    let reach = match settings.sourcing.split {
-        Split::Allowed => locations.as_slice(),
-        Split::Never => locations.get(..1).unwrap_or_default(),
-    };
-    let planned = whole.map_or_else(|| split_over(reach, &wants, items), Ok);
-    match planned {
-        Ok(plan) => Sourcing::Promised(promise(order, plan, items)),
-        Err((sku, missing)) => Sourcing::Short { sku, missing, at: preferred },
+    /// What of a SKU is missing: of a kit the component of which the fewest are left where is asked first.
+    fn missing(&self, first: &SourcingRule, want: &Want) -> (Sku, i64) {
+        let open = i64::from(want.quantity);
+        let scarce = self.components(&want.sku).and_then(|components| scarcest(components, |sku| self.of(first, sku)));
+        let Some((sku, units)) = scarce else { return (want.sku.clone(), open) };
+        (sku.clone(), (open * i64::from(units) - self.of(first, sku).max(0)).max(1))
     }
 }
 
-type Plan = Vec<(LocationId, Vec<Want>)>;
+/// Chooses locations for all units of an order that are not promised yet. All or nothing: an order that cannot be
+/// promised whole waits for the first SKU that is short.
+#[must_use]
+pub fn source(order: &Order, items: &BTreeMap<Sku, Item>, settings: &ChannelSettings, now: Timestamp) -> Sourcing {
+    let rules = rules_for(settings, order.country(), now);
+    let Some(preferred) = rules.first().map(|rule| rule.location.clone()) else { return Sourcing::Nowhere };
+    let wants = order
+        .unallocated()
+        .filter_map(|(line, bought, quantity)| Some(Want { line, sku: bought.sku.clone()?, quantity }));
+    let wants: Vec<Want> = wants.collect();
+    let kits = kits_among(wants.iter().map(|want| &want.sku), items);
+    match plan(&wants, &rules, (items, settings)) {
+        Ok(plan) => Sourcing::Promised(Promise { order, items, kits, rules: &rules, now }.of(plan)),
+        Err((sku, missing)) => Sourcing::Short(Short { sku, missing, at: preferred, kits }),
+    }
+}
 
-fn split_over(locations: &[&LocationId], wants: &[Want], items: &BTreeMap<Sku, Item>) -> Result<Plan, (Sku, i64)> {
+/// The locations that serve a country, the one to be asked first first.
+#[must_use]
+pub fn rules_for<'a>(
+    settings: &'a ChannelSettings,
+    country: Option<&CountryCode>,
+    now: Timestamp,
+) -> Vec<&'a SourcingRule> {
+    let mut rules: Vec<&SourcingRule> = settings.rules_for(country).collect();
+    if settings.sourcing.prefer == Prefer::Soonest {
+        // A location without a calendar always works; one that never does comes last.
+        rules
+            .sort_by_key(|rule| rule.calendar.as_ref().map_or(now, |days| days.ship_by(now).unwrap_or(Timestamp::MAX)));
+    }
+    rules
+}
+
+/// Which location gives what: the fewest parcels, and of as many the locations that are preferred.
+///
+/// # Errors
+/// The first SKU that is short, and by how much.
+pub fn plan(
+    wants: &[Want],
+    rules: &[&SourcingRule],
+    (items, settings): (&BTreeMap<Sku, Item>, &ChannelSettings),
+) -> Result<Plan, (Sku, i64)> {
+    let most = settings.sourcing.split.most(rules.len());
+    for size in 1..=most.min(MOST_WEIGHED) {
+        for chosen in combinations(rules, size) {
+            if let Ok(plan) = taken_from(&chosen, wants, items) {
+                return Ok(plan);
+            }
+        }
+    }
+    // Where one parcel is allowed, the preferred location says what is short.
+    let reach = if most == 1 { rules.get(..1).unwrap_or_default() } else { rules };
+    let plan = taken_from(reach, wants, items)?;
+    match wants.first() {
+        // Enough is there, over more locations than an order may ship from.
+        Some(first) if plan.len() > most => Err((first.sku.clone(), i64::from(first.quantity))),
+        Some(_) | None => Ok(plan),
+    }
+}
+
+/// All ways to choose so many of the rules, in order of preference.
+fn combinations<'a>(rules: &[&'a SourcingRule], size: usize) -> Vec<Vec<&'a SourcingRule>> {
+    if size == 0 {
+        return vec![Vec::new()];
+    }
+    let with = |first: usize| {
+        let rest = combinations(rules.get(first + 1..).unwrap_or_default(), size - 1);
+        rest.into_iter()
+            .filter_map(move |others| Some(std::iter::once(*rules.get(first)?).chain(others).collect::<Vec<_>>()))
+    };
+    (0..rules.len()).flat_map(with).collect()
+}
+
+fn taken_from(rules: &[&SourcingRule], wants: &[Want], items: &BTreeMap<Sku, Item>) -> Result<Plan, (Sku, i64)> {
     let mut free = Free { items, taken: BTreeMap::new() };
     let mut open = wants.to_vec();
     let mut plan = Plan::new();
-    for location in locations {
+    for rule in rules {
         let mut given = Vec::new();
         for want in open.iter_mut().filter(|want| want.quantity > 0) {
-            let quantity = free.take(location, want);
+            let quantity = free.take(rule, want);
             if quantity > 0 {
                 want.quantity -= quantity;
                 given.push(Want { quantity, ..want.clone() });
             }
         }
         if !given.is_empty() {
-            plan.push(((*location).clone(), given));
+            plan.push((rule.location.clone(), given));
         }
     }
-    match open.into_iter().find(|want| want.quantity > 0) {
-        Some(short) => Err((short.sku, i64::from(short.quantity))),
-        None => Ok(plan),
+    match (open.into_iter().find(|want| want.quantity > 0), rules.first()) {
+        (Some(short), Some(first)) => Err(free.missing(first, &short)),
+        (Some(short), None) => Err((short.sku, i64::from(short.quantity))),
+        (None, _) => Ok(plan),
     }
 }
 
@@ -108,20 +199,79 @@ pub fn seed(order: &Order) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-fn promise(order: &Order, plan: Plan, items: &BTreeMap<Sku, Item>) -> Decision {
-    let mut wanted: BTreeMap<(&Sku, &LocationId), i64> = BTreeMap::new();
-    for (location, wants) in &plan {
-        for want in wants {
-            *wanted.entry((&want.sku, location)).or_default() += i64::from(want.quantity);
+/// What becomes of a plan.
+struct Promise<'a> {
+    order: &'a Order,
+    items: &'a BTreeMap<Sku, Item>,
+    kits: Kits,
+    rules: &'a [&'a SourcingRule],
+    now: Timestamp,
+}
+
+impl Promise<'_> {
+    fn of(&self, plan: Plan) -> Decision {
+        let moves = self.moves(&plan);
+        let events = (self.order.next_allocation()..).zip(plan).map(|(number, (location, wants))| {
+            let kits = self.kits.iter().filter(|(kit, _)| wants.iter().any(|want| want.sku == **kit));
+            let kits = kits.map(|(kit, components)| (kit.clone(), components.clone())).collect();
+            let lines = wants.iter().map(|want| LineQuantity { line: want.line, quantity: want.quantity }).collect();
+            let calendar = self.rule(&location).and_then(|rule| rule.calendar.as_ref());
+            let ship_by = calendar.and_then(|calendar| calendar.ship_by(self.now));
+            Event::OrderAllocated(Allocation { number, location, lines, kits, ship_by })
+        });
+        Decision { events: events.collect(), moves }
+    }
+
+    fn rule(&self, location: &LocationId) -> Option<&SourcingRule> {
+        self.rules.iter().copied().find(|rule| rule.location == *location)
+    }
+
+    /// What is promised of each SKU at each location, through kits too.
+    fn moves(&self, plan: &Plan) -> Vec<StockMove> {
+        let promised = plan.iter().flat_map(|(location, wants)| {
+            wants.iter().flat_map(move |want| {
+                let sold = StockMove {
+                    reserved: i64::from(want.quantity),
+                    channel: Some(self.order.id.connection.clone()),
+                    ..StockMove::new(Movement::Reserved, want.sku.clone(), location.clone())
+                };
+                moved(&self.kits, sold)
+            })
+        });
+        let mut by_place: BTreeMap<(Sku, LocationId), Vec<StockMove>> = BTreeMap::new();
+        for stock in merged(promised) {
+            by_place.entry((stock.sku.clone(), stock.location.clone())).or_default().push(stock);
+        }
+        merged(by_place.into_values().flat_map(|moves| self.by_part(moves)))
+    }
+
+    /// The promises of one SKU at one location, each out of the parts of its stock that have it.
+    fn by_part(&self, moves: Vec<StockMove>) -> Vec<StockMove> {
+        let Some(first) = moves.first() else { return moves };
+        let (Some(item), false) = (self.items.get(&first.sku), self.kits.contains_key(&first.sku)) else {
+            return moves;
+        };
+        let keep_back = self.rule(&first.location).map_or(0, |rule| rule.keep_back);
+        let units = moves.iter().map(|stock| stock.reserved).sum();
+        let parts = item.reserve((&first.location, units), keep_back, seed(self.order));
+        let channels = moves.iter().filter_map(|stock| Some((stock.channel.clone()?, stock.reserved)));
+        shared_out(parts, channels.collect())
+    }
+}
+
+/// The parts that stock is taken from, handed out to those for whom it is.
+fn shared_out(parts: Vec<StockMove>, channels: Vec<(ConnectionId, i64)>) -> Vec<StockMove> {
+    let mut open = channels;
+    let mut moves = Vec::new();
+    for part in parts {
+        let mut left = part.reserved;
+        for (channel, units) in &mut open {
+            let given = left.min(*units);
+            if given > 0 {
+                (left, *units) = (left - given, *units - given);
+                moves.push(StockMove { reserved: given, channel: Some(channel.clone()), ..part.clone() });
+            }
         }
     }
-    let moves = wanted.into_iter().filter_map(|((sku, location), quantity)| {
-        Some(items.get(sku)?.reserve((location, quantity), &order.id.connection, seed(order)))
-    });
-    let moves = merged(moves.flatten());
-    let events = (order.next_allocation()..).zip(plan).map(|(number, (location, wants))| {
-        let lines = wants.iter().map(|want| LineQuantity { line: want.line, quantity: want.quantity }).collect();
-        Event::OrderAllocated(Allocation { number, location, lines })
-    });
-    Decision { events: events.collect(), moves }
+    moves
 }

@@ -6,11 +6,12 @@ mod ledger;
 mod memory;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use crossdock_domain::ids::{ConnectionId, LocationId};
 use crossdock_domain::item::{Item, Shown};
+use crossdock_domain::kit::components_beyond;
 use crossdock_domain::{Commit, Recipient, Sku};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -99,9 +100,23 @@ pub trait Items: Send + Sync {
     /// Makes sure that an item has a (possibly zero) stock record at a location.
     async fn open_location(&self, sku: &Sku, location: &LocationId) -> Result<(), StoreError>;
 
-    /// Those of the given SKUs that exist, after stock can move at a location for each of them.
+    /// The kits that some SKUs are components of, or were.
+    async fn kits_of(&self, skus: &[Sku]) -> Result<BTreeSet<Sku>, StoreError>;
+
+    /// Those of the given SKUs that exist, and what the kits among them are made of; a second read only where there are
+    /// kits.
+    async fn items_with_components(&self, skus: &[Sku]) -> Result<BTreeMap<Sku, Item>, StoreError> {
+        let mut items = self.items(skus).await?;
+        let beyond = components_beyond(&items);
+        if !beyond.is_empty() {
+            items.extend(self.items(&beyond).await?);
+        }
+        Ok(items)
+    }
+
+    /// The same, after stock can move at a location for each of them.
     async fn items_at(&self, skus: &[Sku], location: &LocationId) -> Result<BTreeMap<Sku, Item>, StoreError> {
-        let items = self.items(skus).await?;
+        let items = self.items_with_components(skus).await?;
         for (sku, item) in &items {
             if !item.stock.contains_key(location) {
                 self.open_location(sku, location).await?;

@@ -1,6 +1,6 @@
 //! The store in memory, for tests: the same behaviour, and it counts what it is asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -274,6 +274,14 @@ impl Items for Memory {
         known.safety.clone_from(&item.safety);
         known.components.clone_from(&item.components);
         Ok(())
+    }
+
+    async fn kits_of(&self, skus: &[Sku]) -> Result<BTreeSet<Sku>, StoreError> {
+        let mut state = self.state();
+        let is_made_of = |item: &&Item| skus.iter().any(|sku| item.components.contains_key(sku));
+        let kits = state.items.values().filter(is_made_of).map(|item| item.sku.clone()).collect();
+        state.read(&kits, 1);
+        Ok(kits)
     }
 
     async fn open_parts(&self, item: &Item, parts: u16) -> Result<(), StoreError> {

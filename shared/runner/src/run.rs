@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use crossdock_domain::event::{Decision, Parked, WaitsOn};
+use crossdock_domain::event::{Decision, Parked};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::{Event, Order, OrderId, Task, TaskKind};
@@ -151,8 +151,7 @@ impl Runner {
         match performed {
             Ok(done) => self.keep(run, order, (task, done)).await,
             Err(Failure::Permanent { class, reason }) => {
-                let parked =
-                    Parked { task: task.id.clone(), class, reason, waits_on: WaitsOn::Operator, at: None, part: 0 };
+                let parked = Parked::for_a_person(task.id.clone(), class, reason);
                 self.park(run, order, parked).await
             }
             Err(failure) => {

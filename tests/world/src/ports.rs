@@ -1,6 +1,6 @@
 //! The ports of the world, each of which can crash before or after its effect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -154,6 +154,9 @@ impl Items for Store {
     }
     async fn keep_item(&self, item: &Item) -> Result<(), StoreError> {
         self.plan.around(self.memory.keep_item(item)).await
+    }
+    async fn kits_of(&self, skus: &[Sku]) -> Result<BTreeSet<Sku>, StoreError> {
+        self.memory.kits_of(skus).await
     }
     async fn open_parts(&self, item: &Item, parts: u16) -> Result<(), StoreError> {
         self.plan.around(self.memory.open_parts(item, parts)).await

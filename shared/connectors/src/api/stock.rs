@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crossdock_domain::event::{ReceiptLine, StockReceipt};
 use crossdock_domain::ids::{ConnectionId, LocationId};
 use crossdock_domain::inventory::{AdjustedLine, AdjustmentReason, TransferStage};
+use crossdock_domain::kit::MOST_COMPONENTS;
 use crossdock_domain::{Currency, Minor, Sku};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -81,6 +82,8 @@ pub struct ParsedItem {
     pub identities: Option<BTreeMap<ConnectionId, String>>,
     /// Units per location that are promised to nobody; below zero, a pre-order allowance.
     pub safety: Option<BTreeMap<LocationId, i64>>,
+    /// Of a kit, units of each component; empty where it is none any more.
+    pub components: Option<BTreeMap<Sku, u32>>,
 }
 
 /// The body of `POST /v1/inventory/receipts`.
@@ -177,11 +180,16 @@ pub fn parse_transfer(body: &[u8]) -> Result<ParsedTransfer, Vec<Fault>> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse_item(body: &[u8]) -> Result<ParsedItem, Vec<Fault>> {
-    read(body, &["prices_minor", "identities", "safety"], |item| {
+    read(body, &["prices_minor", "identities", "safety", "components"], |item| {
+        let components = item.optional("components", map(units));
+        if components.as_ref().is_some_and(|of| of.len() > MOST_COMPONENTS) {
+            item.complain("components", invalid(format!("must be at most {MOST_COMPONENTS}")));
+        }
         Some(ParsedItem {
             prices: item.optional("prices_minor", map(minor)),
             identities: item.optional("identities", map(text(1, 100))),
             safety: item.optional("safety", map(change)),
+            components,
         })
     })
 }

@@ -76,7 +76,7 @@ fn an_address_that_was_missing_lifts_its_hold_and_says_where_to_send_from() {
     let order = after(&order, told(&order, &moved_to("2 Low Street", "GB", 60)));
     assert!(order.holds.is_empty(), "{:?}", order.holds);
     assert_eq!(order.country().map(ToString::to_string).as_deref(), Some("GB"));
-    assert!(matches!(source(&order, &shop(), &settings()), Sourcing::Promised(_)));
+    assert!(matches!(source(&order, &shop(), &settings(), at(0)), Sourcing::Promised(_)));
 }
 
 #[test]

@@ -283,7 +283,15 @@ fn a_unit_that_is_cancelled_twice_is_one_return_and_one_refund() {
 fn short_of_tees() -> Event {
     let task = TaskId { kind: TaskKind::Allocate, document: "A1".into() };
     let (class, waits_on) = (FailureClass::Stock, WaitsOn::Sku(sku("TEE")));
-    Event::TaskParked(Parked { task, class, reason: "1 x TEE are missing".into(), waits_on, at: None, part: 0 })
+    Event::TaskParked(Parked {
+        task,
+        class,
+        reason: "1 x TEE are missing".into(),
+        waits_on,
+        at: None,
+        part: 0,
+        kits: [].into(),
+    })
 }
 
 /// What is left may be there, or may be of other SKUs: nobody would look before tees arrive.

@@ -3,7 +3,7 @@
 use crossdock_domain::checkout::{Answer, Cart, CartLine, Verdict, validate};
 use crossdock_domain::settings::{ChannelSettings, DegradedCheckout, Split};
 
-use crate::samples::{catalogue, item, minor, settings, shop, sku};
+use crate::samples::{at, catalogue, item, minor, settings, shop, sku};
 
 fn cart(lines: &[(&str, u32, i64)]) -> Cart {
     let lines = lines.iter().map(|(name, quantity, price)| CartLine {
@@ -15,7 +15,7 @@ fn cart(lines: &[(&str, u32, i64)]) -> Cart {
 }
 
 fn judged(cart: &Cart) -> Answer {
-    validate(cart, Some(&shop()), &settings())
+    validate(cart, Some(&shop()), &settings(), at(0))
 }
 
 fn reasons(answer: &Answer) -> Vec<(&'static str, Option<usize>)> {
@@ -37,7 +37,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     items.get_mut(&sku("MUG")).unwrap().prices.clear();
     let mut wrong = cart(&[("GONE", 1, 1000), ("TEE", 100, 998), ("MUG", 1, 990_000)]);
     wrong.country = "US".parse().unwrap();
-    let answer = validate(&wrong, Some(&items), &settings());
+    let answer = validate(&wrong, Some(&items), &settings(), at(0));
     assert_eq!(answer.decision, Verdict::Reject);
     let expected = [
         ("country_not_served", None),
@@ -73,9 +73,9 @@ fn lines_of_one_sku_share_its_stock() {
 fn only_stock_of_locations_that_serve_the_country_counts() {
     let items = catalogue([item("TEE", &[("LON1", 3), ("MAN1", 4), ("PAR1", 50)])]);
     let mut cart = cart(&[("TEE", 7, 1000)]);
-    assert_eq!(validate(&cart, Some(&items), &settings()).lines[0].available_to_promise, Some(7));
+    assert_eq!(validate(&cart, Some(&items), &settings(), at(0)).lines[0].available_to_promise, Some(7));
     cart.country = "DE".parse().unwrap();
-    let answer = validate(&cart, Some(&items), &settings());
+    let answer = validate(&cart, Some(&items), &settings(), at(0));
     assert_eq!(answer.lines[0].available_to_promise, Some(4));
     assert_eq!(reasons(&answer), [("not_available", Some(0))]);
 }
@@ -85,7 +85,7 @@ fn where_an_order_ships_from_one_place_the_stock_of_two_does_not_add_up() {
     let items = catalogue([item("TEE", &[("LON1", 3), ("MAN1", 4)])]);
     let mut settings = settings();
     settings.sourcing.split = Split::Never;
-    let answer = validate(&cart(&[("TEE", 5, 1000)]), Some(&items), &settings);
+    let answer = validate(&cart(&[("TEE", 5, 1000)]), Some(&items), &settings, at(0));
     assert_eq!(answer.lines[0].available_to_promise, Some(4));
     assert_eq!(reasons(&answer), [("not_available", Some(0))]);
 }
@@ -95,7 +95,7 @@ fn a_location_below_zero_takes_nothing_from_another() {
     let mut items = catalogue([item("TEE", &[("LON1", 5), ("MAN1", 0)])]);
     let stock = &mut items.get_mut(&sku("TEE")).unwrap().stock;
     stock.get_mut(&"MAN1".parse().unwrap()).unwrap().available = -3;
-    let answer = validate(&cart(&[("TEE", 5, 1000)]), Some(&items), &settings());
+    let answer = validate(&cart(&[("TEE", 5, 1000)]), Some(&items), &settings(), at(0));
     assert_eq!(answer.decision, Verdict::Accept);
 }
 
@@ -103,10 +103,10 @@ fn a_location_below_zero_takes_nothing_from_another() {
 fn while_stock_cannot_be_read_the_policy_answers() {
     let rejecting = ChannelSettings { degraded_checkout: DegradedCheckout::Reject, ..settings() };
     let fine = cart(&[("TEE", 2, 1000)]);
-    let answer = validate(&fine, None, &settings());
+    let answer = validate(&fine, None, &settings(), at(0));
     assert_eq!((answer.decision, answer.degraded, reasons(&answer)), (Verdict::Accept, true, vec![]));
     assert_eq!((answer.lines[0].available_to_promise, answer.lines[0].unit_price_minor), (None, None));
-    let answer = validate(&fine, None, &rejecting);
+    let answer = validate(&fine, None, &rejecting, at(0));
     assert_eq!((answer.decision, answer.degraded), (Verdict::Reject, true));
 }
 
@@ -114,7 +114,7 @@ fn while_stock_cannot_be_read_the_policy_answers() {
 fn what_needs_no_stock_is_judged_even_then() {
     let mut wrong = cart(&[("TEE", 100, 1000)]);
     wrong.country = "US".parse().unwrap();
-    let answer = validate(&wrong, None, &settings());
+    let answer = validate(&wrong, None, &settings(), at(0));
     assert_eq!(answer.decision, Verdict::Reject);
     assert_eq!(reasons(&answer), [("country_not_served", None), ("quantity_limit", Some(0))]);
 }

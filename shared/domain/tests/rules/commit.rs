@@ -89,6 +89,7 @@ fn every_event() -> Vec<Event> {
         waits_on,
         at: None,
         part: 0,
+        kits: [].into(),
     };
     let receipt = json!({ "receipt_id": "R-1", "location": "LON1", "lines": [{ "sku": "TEE", "quantity": 3 }] });
     let application =

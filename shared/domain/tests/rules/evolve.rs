@@ -26,6 +26,7 @@ fn parked(task: TaskId, waits_on: WaitsOn) -> Event {
         waits_on,
         at: None,
         part: 0,
+        kits: [].into(),
     })
 }
 

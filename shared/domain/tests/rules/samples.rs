@@ -181,7 +181,13 @@ pub fn units(lines: &[(usize, u32)]) -> Vec<LineQuantity> {
 }
 
 pub fn allocated(number: u32, location: &str, lines: &[(usize, u32)]) -> Event {
-    Event::OrderAllocated(Allocation { number, location: location.parse().unwrap(), lines: units(lines) })
+    Event::OrderAllocated(Allocation {
+        number,
+        location: location.parse().unwrap(),
+        lines: units(lines),
+        kits: [].into(),
+        ship_by: None,
+    })
 }
 
 pub fn shipped(number: u32, allocation: u32, lines: &[(usize, u32)]) -> Event {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crossdock_domain::event::Decision;
 use crossdock_domain::item::Item;
-use crossdock_domain::settings::{ChannelSettings, Split};
-use crossdock_domain::sourcing::{Sourcing, source};
+use crossdock_domain::settings::{ChannelSettings, Sourcing as SourcingRules, Split};
+use crossdock_domain::sourcing::{Short, Sourcing, source as source_at};
 use crossdock_domain::{CanonicalOrder, Event, Line, Order, Sku};
 use proptest::prelude::*;
+use serde_json::json;
 
 use crate::samples::{accepted, allocated, at, catalogue, given, item, line, moved_at, moves, settings, sku, unpaid};
 
@@ -15,11 +16,19 @@ fn ordered(lines: Vec<Line>) -> Order {
     given([accepted(unpaid(lines, Vec::new()))])
 }
 
+fn source(order: &Order, items: &BTreeMap<Sku, Item>, settings: &ChannelSettings) -> Sourcing {
+    source_at(order, items, settings, at(0))
+}
+
 fn promised(outcome: Sourcing) -> Decision {
     match outcome {
         Sourcing::Promised(decision) => decision,
-        Sourcing::Short { .. } | Sourcing::Nowhere => panic!("{outcome:?}"),
+        Sourcing::Short(_) | Sourcing::Nowhere => panic!("{outcome:?}"),
     }
+}
+
+fn missing(name: &str, missing: i64) -> Sourcing {
+    Sourcing::Short(Short { sku: sku(name), missing, at: "LON1".parse().unwrap(), kits: [].into() })
 }
 
 fn never_split() -> ChannelSettings {
@@ -61,7 +70,7 @@ fn where_splitting_is_not_allowed_the_order_waits_for_the_preferred_location() {
     let order = ordered(vec![line("TEE", 5, 1000)]);
     let items = catalogue([item("TEE", &[("LON1", 3), ("MAN1", 4)])]);
     let outcome = source(&order, &items, &never_split());
-    assert_eq!(outcome, Sourcing::Short { sku: sku("TEE"), missing: 2, at: "LON1".parse().unwrap() });
+    assert_eq!(outcome, missing("TEE", 2));
     let items = catalogue([item("TEE", &[("LON1", 3), ("MAN1", 5)])]);
     let decision = promised(source(&order, &items, &never_split()));
     assert_eq!(decision.events, [allocated(1, "MAN1", &[(0, 5)])]);
@@ -71,10 +80,7 @@ fn where_splitting_is_not_allowed_the_order_waits_for_the_preferred_location() {
 fn an_order_that_cannot_be_promised_whole_reserves_nothing() {
     let order = ordered(vec![line("TEE", 1, 1000), line("MUG", 3, 500)]);
     let items = catalogue([item("TEE", &[("LON1", 9)]), item("MUG", &[("LON1", 1), ("MAN1", 1)])]);
-    assert_eq!(
-        source(&order, &items, &settings()),
-        Sourcing::Short { sku: sku("MUG"), missing: 1, at: "LON1".parse().unwrap() }
-    );
+    assert_eq!(source(&order, &items, &settings()), missing("MUG", 1));
 }
 
 #[test]
@@ -97,10 +103,7 @@ fn a_location_ships_only_to_its_countries() {
 fn lines_of_one_sku_share_its_stock() {
     let order = ordered(vec![line("TEE", 2, 1000), line("TEE", 2, 900)]);
     let items = |units| catalogue([item("TEE", &[("LON1", units)])]);
-    assert_eq!(
-        source(&order, &items(3), &settings()),
-        Sourcing::Short { sku: sku("TEE"), missing: 1, at: "LON1".parse().unwrap() }
-    );
+    assert_eq!(source(&order, &items(3), &settings()), missing("TEE", 1));
     let decision = promised(source(&order, &items(4), &settings()));
     assert_eq!(decision.moves.len(), 1, "a transaction may touch an item only once");
     assert_eq!(decision.moves[0].available(), -4);
@@ -170,7 +173,7 @@ proptest! {
                 let (places, most) = (decision.events.len(), if split { 2 } else { 1 });
                 prop_assert!(places <= most);
             }
-            Sourcing::Short { sku, missing, .. } => {
+            Sourcing::Short(Short { sku, missing, .. }) => {
                 prop_assert!(missing > 0);
                 let wanted: i64 = order.goods().filter(|(_, line)| line.sku.as_ref() == Some(&sku)).map(|(_, line)| i64::from(line.quantity)).sum();
                 let enough = total_available(&items, &sku) >= wanted;
@@ -179,4 +182,169 @@ proptest! {
             Sourcing::Nowhere => prop_assert!(false, "London serves Great Britain"),
         }
     }
+}
+
+/// A set of two tees and a mug.
+fn with_set(items: impl IntoIterator<Item = Item>) -> BTreeMap<Sku, Item> {
+    let components = [(sku("TEE"), 2), (sku("MUG"), 1)].into();
+    catalogue(items.into_iter().chain([Item { components, ..Item::new(sku("SET")) }]))
+}
+
+fn short(outcome: Sourcing) -> (String, i64) {
+    match outcome {
+        Sourcing::Short(short) => (short.sku.to_string(), short.missing),
+        Sourcing::Promised(_) | Sourcing::Nowhere => panic!("{outcome:?}"),
+    }
+}
+
+fn at_most(places: u8) -> ChannelSettings {
+    let mut settings = settings();
+    settings.sourcing.split = Split::AtMost(places.try_into().unwrap());
+    settings
+}
+
+/// What moves, by SKU and by whose it is: units reserved, and units there.
+fn by_channel(decision: &Decision) -> Vec<(String, String, i64, i64)> {
+    let told = |stock: &crossdock_domain::item::StockMove| {
+        let channel = stock.channel.as_ref().map(ToString::to_string).unwrap_or_default();
+        (stock.sku.to_string(), channel, stock.reserved, stock.on_hand)
+    };
+    let mut all: Vec<_> = decision.moves.iter().map(told).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_kit_is_promised_out_of_its_components() {
+    let order = ordered(vec![line("SET", 2, 3000), line("TEE", 1, 1000)]);
+    let items = with_set([item("TEE", &[("LON1", 5)]), item("MUG", &[("LON1", 2)])]);
+    let decision = promised(source(&order, &items, &settings()));
+    let Event::OrderAllocated(allocation) = &decision.events[0] else { panic!("{decision:?}") };
+    assert_eq!((allocation.lines.len(), allocation.kits[&sku("SET")][&sku("TEE")]), (2, 2));
+    let moved =
+        [("MUG", "kits", 2, 0), ("SET", "shopify-uk", 2, 2), ("TEE", "kits", 4, 0), ("TEE", "shopify-uk", 1, 0)];
+    let moved = moved.map(|(name, channel, reserved, on_hand)| (name.into(), channel.into(), reserved, on_hand));
+    assert_eq!(by_channel(&decision), moved);
+}
+
+#[test]
+fn of_a_kit_the_component_that_is_missing_is_waited_for() {
+    let order = ordered(vec![line("SET", 3, 3000)]);
+    let items = |tees, mugs| with_set([item("TEE", &[("LON1", tees)]), item("MUG", &[("LON1", mugs)])]);
+    assert_eq!(short(source(&order, &items(4, 9), &settings())), ("TEE".into(), 2));
+    assert_eq!(short(source(&order, &items(9, 1), &settings())), ("MUG".into(), 2));
+    let both = ordered(vec![line("TEE", 2, 1000), line("SET", 1, 3000)]);
+    assert_eq!(short(source(&both, &items(3, 9), &settings())), ("TEE".into(), 1), "tees are promised once");
+    promised(source(&both, &items(4, 1), &settings()));
+}
+
+#[test]
+fn a_kit_is_put_together_at_one_place() {
+    let order = ordered(vec![line("SET", 1, 3000)]);
+    let apart = with_set([item("TEE", &[("LON1", 2)]), item("MUG", &[("MAN1", 5)])]);
+    assert_eq!(short(source(&order, &apart, &settings())), ("MUG".into(), 1));
+    let two = ordered(vec![line("SET", 2, 3000)]);
+    let each = with_set([item("TEE", &[("LON1", 2), ("MAN1", 2)]), item("MUG", &[("LON1", 5), ("MAN1", 5)])]);
+    let decision = promised(source(&two, &each, &settings()));
+    assert_eq!(decision.events.len(), 2, "one kit from each");
+}
+
+#[test]
+fn kits_and_their_components_come_out_of_several_parts() {
+    let order = ordered(vec![line("SET", 2, 3000), line("TEE", 3, 1000)]);
+    let mut tee = item("TEE", &[("LON1", 3)]);
+    tee.parts = 3;
+    let part = |units| [("LON1".parse().unwrap(), crossdock_domain::item::Stock::of(units))].into();
+    let tee = tee.with_parts([part(2), part(2)]);
+    let decision = promised(source(&order, &with_set([tee, item("MUG", &[("LON1", 2)])]), &settings()));
+    let mut tees: BTreeMap<u16, i64> = BTreeMap::new();
+    for stock in decision.moves.iter().filter(|stock| stock.sku.as_str() == "TEE") {
+        *tees.entry(stock.part).or_default() += stock.reserved;
+    }
+    assert_eq!(tees, BTreeMap::from([(0, 3), (1, 2), (2, 2)]), "no part gives more than it has");
+}
+
+#[test]
+fn an_order_ships_from_at_most_so_many_places() {
+    let order = ordered(vec![line("TEE", 6, 1000)]);
+    let mut three = settings();
+    let places = ["LON1", "MAN1", "LEE1"].map(|name| json!({ "location": name }));
+    three.sourcing.locations = serde_json::from_value(json!(places)).unwrap();
+    let items = |london, manchester, leeds| {
+        catalogue([item("TEE", &[("LON1", london), ("MAN1", manchester), ("LEE1", leeds)])])
+    };
+    let limited = |most| ChannelSettings {
+        sourcing: SourcingRules { split: at_most(most).sourcing.split, ..three.sourcing.clone() },
+        ..three.clone()
+    };
+    let places = |outcome| promised(outcome).events.len();
+    assert_eq!(places(source(&order, &items(2, 2, 2), &limited(3))), 3);
+    short(source(&order, &items(2, 2, 2), &limited(2)));
+    // The fewest parcels, though the preferred location has some.
+    let decision = promised(source(&order, &items(1, 3, 3), &limited(3)));
+    assert_eq!(decision.events, [allocated(1, "MAN1", &[(0, 3)]), allocated(2, "LEE1", &[(0, 3)])]);
+    assert_eq!(places(source(&order, &items(0, 0, 6), &limited(1))), 1);
+}
+
+#[test]
+fn a_channel_leaves_units_to_others() {
+    let mut modest = settings();
+    for rule in &mut modest.sourcing.locations {
+        rule.keep_back = 3;
+    }
+    let items = catalogue([item("TEE", &[("LON1", 5), ("MAN1", 3)])]);
+    let decision = promised(source(&ordered(vec![line("TEE", 2, 1000)]), &items, &modest));
+    assert_eq!(decision.moves[0].floor, 3, "another channel may take it meanwhile");
+    assert_eq!(short(source(&ordered(vec![line("TEE", 3, 1000)]), &items, &modest)), ("TEE".into(), 1));
+    promised(source(&ordered(vec![line("TEE", 8, 1000)]), &items, &settings()));
+}
+
+/// London is open from Monday to Friday until three; Manchester on Saturdays too.
+fn with_calendars(prefer: &str) -> ChannelSettings {
+    let mut settings = settings();
+    let days = |closed: &[&str]| json!({ "time_zone": "Europe/London", "cut_off": "15:00", "closed": closed, "holidays": ["2026-12-25"] });
+    settings.sourcing = serde_json::from_value(json!({
+        "locations": [
+            { "location": "LON1", "calendar": days(&["saturday", "sunday"]) },
+            { "location": "MAN1", "calendar": days(&["sunday"]) },
+        ],
+        "prefer": prefer,
+    }))
+    .unwrap();
+    settings
+}
+
+#[test]
+fn what_is_allocated_before_the_cut_off_leaves_the_same_day() {
+    let order = ordered(vec![line("TEE", 1, 1000)]);
+    let items = catalogue([item("TEE", &[("LON1", 5), ("MAN1", 5)])]);
+    let chosen = |prefer: &str, now: &str| {
+        let decision = promised(source_at(&order, &items, &with_calendars(prefer), now.parse().unwrap()));
+        let Event::OrderAllocated(allocation) = &decision.events[0] else { panic!("{decision:?}") };
+        (allocation.location.to_string(), allocation.ship_by.unwrap().to_string())
+    };
+    let expect = |prefer, now, location: &str, ship_by: &str| {
+        assert_eq!(chosen(prefer, now), (location.into(), ship_by.into()), "{prefer} at {now}")
+    };
+    // A Friday in winter, until three and after it.
+    expect("priority", "2026-11-27T15:00:00Z", "LON1", "2026-11-27T15:00:00Z");
+    expect("priority", "2026-11-27T15:00:01Z", "LON1", "2026-11-30T15:00:00Z");
+    expect("soonest", "2026-11-27T15:00:01Z", "MAN1", "2026-11-28T15:00:00Z");
+    expect("soonest", "2026-11-27T14:00:00Z", "LON1", "2026-11-27T15:00:00Z");
+    // Christmas is a Friday; in summer three is two by Greenwich.
+    expect("soonest", "2026-12-24T16:00:00Z", "MAN1", "2026-12-26T15:00:00Z");
+    expect("priority", "2026-07-01T13:59:00Z", "LON1", "2026-07-01T14:00:00Z");
+    expect("priority", "2026-07-01T14:01:00Z", "LON1", "2026-07-02T14:00:00Z");
+}
+
+#[test]
+fn a_calendar_of_nowhere_and_a_limit_of_nothing_are_refused() {
+    let rule = |calendar: serde_json::Value| json!({ "locations": [{ "location": "LON1", "calendar": calendar }] });
+    let read = |value| serde_json::from_value::<SourcingRules>(value).map(|_| ()).map_err(|error| error.to_string());
+    let zone = |name: &str| rule(json!({ "time_zone": name, "cut_off": "15:00" }));
+    assert_eq!(read(zone("Europe/London")), Ok(()));
+    assert!(read(zone("Europe/Atlantis")).unwrap_err().contains("Atlantis"));
+    assert!(read(json!({ "locations": [], "split": { "at_most": 0 } })).is_err());
+    assert!(read(json!({ "locations": [{ "location": "LON1", "keep_back": -1 }] })).is_err());
+    assert_eq!(read(json!({ "locations": [], "split": { "at_most": 2 } })), Ok(()));
 }

@@ -80,7 +80,8 @@ impl Shelf {
     /// A buyer: promised only what may be, and never below the floor.
     fn promise(&mut self, units: i64) {
         let promisable = self.item.promisable(&place(LONDON));
-        let moves = self.item.reserve((&place(LONDON), units), &web(), 7);
+        let moves = self.item.reserve((&place(LONDON), units), 0, 7).into_iter();
+        let moves: Vec<StockMove> = moves.map(|stock| StockMove { channel: Some(web()), ..stock }).collect();
         let taken: i64 = moves.iter().map(|stock| stock.reserved).sum();
         assert_eq!(taken, units, "a promise is for what was asked");
         let fits = moves.iter().all(|stock| self.stock().available + stock.available() >= stock.floor);
@@ -208,7 +209,7 @@ proptest! {
         let item = item.with_parts(beyond.collect::<Vec<_>>());
         let has = item.available_by_part(&place(LONDON));
         prop_assert_eq!(has.iter().sum::<i64>(), item.stock[&place(LONDON)].available);
-        let moves = item.reserve((&place(LONDON), units), &web(), seed);
+        let moves = item.reserve((&place(LONDON), units), 0, seed);
         prop_assert_eq!(moves.iter().map(|stock| stock.reserved).sum::<i64>(), units);
         let fits = moves.iter().all(|stock| has[usize::from(stock.part)] - stock.reserved >= stock.floor);
         let together: i64 = has[1..].iter().sum::<i64>() + (main - safety).max(0);

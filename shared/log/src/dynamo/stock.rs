@@ -30,6 +30,16 @@ fn key_of(sku: &Sku, part: u16) -> String {
     if part == 0 { sku.to_string() } else { format!("{sku}\u{1}{part}") }
 }
 
+/// The kits that a SKU is a component of: a record of its own, which is no item.
+#[derive(Deserialize)]
+struct PartOf {
+    kits: BTreeSet<Sku>,
+}
+
+fn key_of_kits(component: &Sku) -> String {
+    format!("{component}\u{1}kits")
+}
+
 /// What a commit's stock adds to its transaction: one update per record, because a transaction may touch a record only
 /// once, and one row per ledger.
 pub(super) fn writes(tables: &Tables, commit: &Commit) -> Result<Vec<TransactWriteItem>, StoreError> {
@@ -172,6 +182,13 @@ impl Dynamo {
         rows.map(|row| parse::<Part>(row, "BatchGetItem").map(|part| (part.sku.clone(), part))).collect()
     }
 
+    async fn note_kit(&self, component: &Sku, kit: &Sku) -> Result<(), StoreError> {
+        let update = self.client.update_item().table_name(&self.tables.items);
+        let update = update.key("sku", text(key_of_kits(component))).update_expression("ADD kits :kit");
+        let update = update.expression_attribute_values(":kit", AttributeValue::Ss(vec![kit.to_string()]));
+        update.send().await.map(|_| ()).map_err(|error| store_error("UpdateItem", &error))
+    }
+
     async fn open_record(&self, key: &str, locations: &[&LocationId]) -> Result<(), StoreError> {
         let update = self.client.update_item().table_name(&self.tables.items).key("sku", text(key));
         let update = update.update_expression("SET #stock = if_not_exists(#stock, :nothing)");
@@ -247,8 +264,19 @@ impl Items for Dynamo {
             update = update.expression_attribute_values(format!(":f{n}"), value);
             sets.push(format!("#f{n} = :f{n}"));
         }
+        // Before the kit itself: whoever sees the kit finds it by its components.
+        for component in item.components.keys() {
+            self.note_kit(component, &item.sku).await?;
+        }
         let update = update.update_expression(format!("SET {}", sets.join(", ")));
         update.send().await.map(|_| ()).map_err(|error| store_error("UpdateItem", &error))
+    }
+
+    async fn kits_of(&self, skus: &[Sku]) -> Result<BTreeSet<Sku>, StoreError> {
+        let keys: Vec<String> = skus.iter().map(key_of_kits).collect();
+        let rows = self.rows_of_items(&keys).await?.into_iter();
+        let kits = rows.map(|row| parse::<PartOf>(row, "BatchGetItem").map(|part| part.kits));
+        Ok(kits.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     async fn open_parts(&self, item: &Item, parts: u16) -> Result<(), StoreError> {

@@ -115,18 +115,17 @@ pub async fn stock_in_parts_is_one_number(subject: &Subject) {
     let tee = subject.store.items(&[sku("TEE"), sku("MUG")]).await.unwrap().remove(&sku("TEE")).unwrap();
     assert_eq!((tee.stock[&place("LON1")].available, tee.stock[&place("MAN1")].available), (10, 2));
     assert_eq!(tee.spread[&place("LON1")].iter().map(|part| part.available).collect::<Vec<_>>(), [3, 3]);
-    let channel = "shopify-uk".parse().unwrap();
     let from = |seed, units| {
-        let moves = tee.reserve((&place("LON1"), units), &channel, seed);
+        let moves = tee.reserve((&place("LON1"), units), 0, seed);
         moves.iter().map(|stock| (stock.part, stock.reserved)).collect::<Vec<_>>()
     };
     assert_eq!((from(0, 4), from(1, 3), from(2, 3)), (vec![(0, 4)], vec![(1, 3)], vec![(2, 3)]));
     assert_eq!(from(2, 4), [(0, 4)], "one part that has all is enough");
     assert_eq!(from(1, 9), [(1, 3), (2, 3), (0, 3)], "no part has all, together they do");
-    let all = tee.reserve((&place("LON1"), 10), &channel, 1);
+    let all = tee.reserve((&place("LON1"), 10), 0, 1);
     subject.store.append(&moving(commit(2), &all)).await.unwrap();
     assert_eq!(stock(subject, "TEE", "LON1").await.available, 0);
-    let more = tee.reserve((&place("LON1"), 1), &channel, 2);
+    let more = tee.reserve((&place("LON1"), 1), 0, 2);
     assert_eq!(subject.store.append(&moving(commit(3), &more)).await, Err(AppendError::StockShort));
     subject.store.open_parts(&tee, 2).await.unwrap();
     let tee = subject.store.items(&[sku("TEE")]).await.unwrap().remove(&sku("TEE")).unwrap();

@@ -4,10 +4,11 @@ use crossdock_domain::event::{FailureClass, Parked, WaitsOn};
 use crossdock_domain::shipping::{ShipmentReport, record_shipment};
 use crossdock_domain::{Event, Hold, HoldCode, Minor, Sku, Task, TaskKind, Tender, TenderStatus};
 
+use super::generate::SKUS;
 use super::shop::captured;
 use super::taken_back;
 use super::world::{Flight, World};
-use crate::samples::{at, tender};
+use crate::samples::{at, sku, tender};
 
 type Action = fn(&mut World, usize);
 
@@ -122,8 +123,7 @@ impl World {
         for _ in 0..self.order.parked.len() {
             release(self, 0);
         }
-        let missing: Vec<Sku> = self.order.unallocated().filter_map(|(_, line, _)| line.sku.clone()).collect();
-        for which in 0..missing.len() {
+        for which in 0..missing(self).len() {
             restock(self, which);
         }
     }
@@ -241,7 +241,15 @@ fn park(world: &mut World, which: usize) {
     let Some(task) = pick(&world.order.outstanding(), which) else { return };
     if !world.order.parked.contains_key(&task.id) {
         let (task, class, waits_on) = (task.id, FailureClass::Exhausted, WaitsOn::Operator);
-        let parked = Parked { task: task.clone(), class, reason: "it died".into(), waits_on, at: None, part: 0 };
+        let parked = Parked {
+            task: task.clone(),
+            class,
+            reason: "it died".into(),
+            waits_on,
+            at: None,
+            part: 0,
+            kits: [].into(),
+        };
         world.record(&format!("park:{task}:{}", world.order.seq), Event::TaskParked(parked).into());
     }
 }
@@ -274,15 +282,21 @@ fn claim(world: &mut World, which: usize) {
     }
 }
 
-/// Five of one SKU arrive in London, and whoever waited for it goes on.
+/// What may be missing of what is not promised yet.
+fn missing(world: &World) -> Vec<Sku> {
+    let sold = world.order.unallocated().filter_map(|(_, line, _)| line.sku.clone());
+    sold.flat_map(|sold| world.parts_of(&sold)).collect()
+}
+
+/// Nine of one SKU arrive in London, and whoever waited for it goes on.
 fn restock(world: &mut World, which: usize) {
-    let skus: Vec<Sku> = world.stock.keys().cloned().collect();
-    let missing: Vec<Sku> = world.order.unallocated().filter_map(|(_, line, _)| line.sku.clone()).collect();
+    let skus = SKUS.iter().flat_map(|name| world.parts_of(&sku(name))).collect::<Vec<Sku>>();
+    let missing = missing(world);
     let Some(sku) = pick(if missing.is_empty() { &skus } else { &missing }, which) else { return };
     let london = world.stock.get_mut(&sku).unwrap().stock.get_mut(&"LON1".parse().unwrap()).unwrap();
-    london.on_hand += 5;
-    london.available += 5;
-    *world.arrived.entry(sku.clone()).or_default() += 5;
+    london.on_hand += 9;
+    london.available += 9;
+    *world.arrived.entry(sku.clone()).or_default() += 9;
     let waits = |parked: &Parked| parked.waits_on == WaitsOn::Sku(sku.clone());
     let waiting: Vec<_> = world
         .order

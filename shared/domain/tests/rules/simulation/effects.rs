@@ -1,7 +1,7 @@
 //! What the steps do outside, and the facts that come of it.
 
 use crossdock_domain::event::{Application, CreditApplication, Document, FailureClass, Parked, WaitsOn};
-use crossdock_domain::sourcing::{Sourcing, source};
+use crossdock_domain::sourcing::{Short, Sourcing, source};
 use crossdock_domain::{Event, Minor, Order, Sku, Task, TaskKind};
 
 use super::taken_back::decide;
@@ -304,15 +304,14 @@ impl World {
     }
 
     fn allocate(&mut self, task: &Task) {
-        match source(&self.order, &self.stock, &settings()) {
+        match source(&self.order, &self.stock, &settings(), self.now()) {
             Sourcing::Promised(decision) => {
                 self.record(&format!("task:{}", task.id), decision);
             }
-            Sourcing::Short { sku, missing, at } => {
+            Sourcing::Short(Short { sku, missing, at, kits }) => {
                 let reason = format!("{missing} x {sku} are missing");
-                let (task, waits_on) = (task.id.clone(), WaitsOn::Sku(sku));
-                let parked =
-                    Parked { task: task.clone(), class: FailureClass::Stock, reason, waits_on, at: Some(at), part: 0 };
+                let (task, class, waits_on) = (task.id.clone(), FailureClass::Stock, WaitsOn::Sku(sku));
+                let parked = Parked { task: task.clone(), class, reason, waits_on, at: Some(at), part: 0, kits };
                 self.record(&format!("park:{task}:{}", self.order.seq), Event::TaskParked(parked).into());
             }
             Sourcing::Nowhere => unreachable!("London serves Great Britain"),

@@ -6,7 +6,11 @@ use proptest::prelude::*;
 use super::actions::{ACTIONS, ORDINARY};
 use crate::samples::{at, charge, line, minor, sku, tender, unpaid};
 
-pub const SKUS: [&str; 3] = ["TEE", "MUG", "CAP"];
+/// What is sold; a `SET` is a kit.
+pub const SKUS: [&str; 3] = ["TEE", "MUG", "SET"];
+
+/// What a `SET` is made of.
+pub const SET: [(&str, u32); 2] = [("TEE", 2), ("MUG", 1)];
 
 /// What is done and to what, one choice after the other; nothing is taken back.
 pub fn any_play() -> impl Strategy<Value = Vec<u16>> {

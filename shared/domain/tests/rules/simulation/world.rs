@@ -6,6 +6,7 @@ use crossdock_domain::accept::{Context, storefront_order};
 use crossdock_domain::demand::following;
 use crossdock_domain::event::{Decision, Disposition, IssuedRefund};
 use crossdock_domain::item::{Item, Stock, StockMove};
+use crossdock_domain::kit::{kits_among, units_in};
 use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::reversals::RefundOrigin;
 use crossdock_domain::sales::SalesReport;
@@ -16,10 +17,10 @@ use jiff::Timestamp;
 use super::actions::ACTIONS;
 use super::books::Books;
 use super::effects::{content, depends_on_what_is_left};
-use super::generate::SKUS;
+use super::generate::SET;
 use super::shop::{Shop, captured};
 use super::taken_back::Back;
-use crate::samples::{at, catalogue, inbound, item, order_id, settings, tender};
+use crate::samples::{at, catalogue, inbound, item, order_id, settings, sku, tender};
 
 /// What exists outside under one of our references.
 pub struct Outside {
@@ -79,7 +80,9 @@ pub struct World {
 impl World {
     /// A world in which a storefront has just taken an order; there is not always enough in stock for it.
     pub fn new(order: CanonicalOrder) -> Self {
-        let stock = catalogue(SKUS.map(|name| item(name, &[("LON1", 1), ("MAN1", 2)])));
+        let mut stock = catalogue(["TEE", "MUG"].map(|name| item(name, &[("LON1", 1), ("MAN1", 2)])));
+        let components = SET.map(|(name, units)| (sku(name), units)).into();
+        stock.insert(sku("SET"), Item { components, ..item("SET", &[("LON1", 0), ("MAN1", 0)]) });
         let tells_sums = order.total.get() % 2 == 0;
         let mut world = Self {
             order: Order::new(order_id()),
@@ -286,16 +289,25 @@ impl World {
 
     fn check_reservations(&self) {
         for item in self.stock.values() {
-            let lines = self.order.goods().filter(|(_, line)| line.sku.as_ref() == Some(&item.sku));
             let (mut owed, mut shipped) = (0, 0);
-            for (index, _) in lines {
-                shipped += i64::from(self.order.shipped(index));
-                owed += i64::from(self.order.allocated(index)) - i64::from(self.order.shipped(index));
+            for (index, line) in self.order.goods() {
+                let units = self.units_in(line.sku.as_ref().unwrap(), &item.sku);
+                shipped += units * i64::from(self.order.shipped(index));
+                owed += units * (i64::from(self.order.allocated(index)) - i64::from(self.order.shipped(index)));
             }
             let (restocked, quarantined) =
                 (self.returned(&item.sku, Disposition::Restock), self.returned(&item.sku, Disposition::Quarantine));
             let sum = |of: fn(&Stock) -> i64| -> i64 { item.stock.values().map(of).sum() };
             let (on_hand, available) = (sum(|stock| stock.on_hand), sum(|stock| stock.available));
+            if !item.components.is_empty() {
+                let waiting = sum(|stock| stock.waiting.values().sum());
+                assert_eq!(
+                    (on_hand - available, available),
+                    (owed, waiting),
+                    "a kit is there as far as orders have it"
+                );
+                continue;
+            }
             assert_eq!(
                 on_hand - available,
                 owed + quarantined,
@@ -310,7 +322,18 @@ impl World {
     /// Units of a SKU that came back in this state, as the facts tell it.
     fn returned(&self, sku: &Sku, disposition: Disposition) -> i64 {
         let lines = self.order.reversals.receipts.values().flat_map(|receipt| &receipt.fact.lines);
-        lines.filter(|of| (&of.sku, of.disposition) == (sku, disposition)).map(|of| i64::from(of.quantity)).sum()
+        let lines = lines.filter(|of| of.disposition == disposition);
+        lines.map(|of| self.units_in(&of.sku, sku) * i64::from(of.quantity)).sum()
+    }
+
+    fn units_in(&self, sold: &Sku, sku: &Sku) -> i64 {
+        units_in(&kits_among([sold], &self.stock), sold, sku) + i64::from(sold == sku && sold.as_str() == "SET")
+    }
+
+    /// What is there by itself of something that is sold.
+    pub(super) fn parts_of(&self, sold: &Sku) -> Vec<Sku> {
+        let components: Vec<Sku> = self.stock[sold].components.keys().cloned().collect();
+        if components.is_empty() { vec![sold.clone()] } else { components }
     }
 }
 
