@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crossdock_domain::Sku;
 use crossdock_domain::event::Event;
 use crossdock_domain::ids::LocationId;
-use crossdock_domain::item::Movement;
+use crossdock_domain::item::{Item, Movement};
 use crossdock_domain::order::Status;
 use crossdock_world::World;
 use serde_json::Value;
@@ -124,7 +124,7 @@ fn told_of_stock(event: &Event) -> Vec<(String, String, i64)> {
 /// On hand is what was there, came and came back, less what left; what may be promised is that less what is reserved or
 /// in quarantine; neither is ever below zero.
 pub fn assert_stock(world: &World) {
-    let mut on_hand: BTreeMap<(String, String), i64> = world
+    let mut on_hand: Places = world
         .opening()
         .iter()
         .map(|((sku, location), units)| ((sku.to_string(), location.to_string()), *units))
@@ -141,7 +141,7 @@ pub fn assert_stock(world: &World) {
             *on_hand.entry((stock.sku.to_string(), stock.location.to_string())).or_default() += stock.on_hand;
         }
     }
-    let mut quarantined: BTreeMap<(String, String), i64> = BTreeMap::new();
+    let mut quarantined = Places::new();
     for (place, units, action) in crate::settled::come_back(world) {
         if action != "Dispose" {
             *on_hand.entry(place.clone()).or_default() += units;
@@ -150,7 +150,7 @@ pub fn assert_stock(world: &World) {
             *quarantined.entry(place).or_default() += units;
         }
     }
-    let mut reserved: BTreeMap<(String, String), i64> = BTreeMap::new();
+    let mut reserved = Places::new();
     for order in rows(&world.shipbob.documents(), "orders") {
         for shipment in rows(order, "shipments").filter(|shipment| !shipment["shipped_at"].is_null()) {
             for product in rows(shipment, "products") {
@@ -167,12 +167,20 @@ pub fn assert_stock(world: &World) {
             }
         }
     }
-    for item in world.store.all_items().values() {
+    let items = world.store.all_items();
+    for units in [&mut on_hand, &mut quarantined, &mut reserved] {
+        *units = in_components(units, &items);
+    }
+    for item in items.values() {
         for (location, stock) in &item.stock {
             let place = (item.sku.to_string(), location.to_string());
-            let expected = on_hand.get(&place).copied().unwrap_or(0);
-            let taken = |from: &BTreeMap<(String, String), i64>| from.get(&place).copied().unwrap_or(0);
-            let free = expected - taken(&quarantined) - taken(&reserved);
+            let of = |from: &Places| from.get(&place).copied().unwrap_or(0);
+            let (mut expected, mut free) = (of(&on_hand), of(&on_hand) - of(&quarantined) - of(&reserved));
+            if !item.components.is_empty() {
+                // Of a kit there is what orders have of it.
+                free = stock.waiting.values().sum();
+                expected = free + of(&reserved);
+            }
             assert!(stock.on_hand >= 0 && stock.available >= 0, "{place:?} is below zero: {stock:?}");
             assert_eq!(
                 (stock.on_hand, stock.available),
@@ -182,4 +190,19 @@ pub fn assert_stock(world: &World) {
             );
         }
     }
+}
+
+/// Units by SKU and location.
+type Places = BTreeMap<(String, String), i64>;
+
+/// What is there, or promised, of kits is there of their components too.
+fn in_components(units: &Places, items: &BTreeMap<Sku, Item>) -> Places {
+    let mut all = units.clone();
+    for ((sku, location), units) in units {
+        let components = items.get(&sku.parse::<Sku>().unwrap()).map(|item| &item.components).into_iter().flatten();
+        for (component, each) in components {
+            *all.entry((component.to_string(), location.clone())).or_default() += units * i64::from(*each);
+        }
+    }
+    all
 }

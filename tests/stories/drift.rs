@@ -7,7 +7,7 @@ use crossdock_world::{Phase, Style, World};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::acts::{configure, goes_its_way, one_mug, place, ship_all};
+use crate::acts::{configure, fault, goes_its_way, one_mug, place, ship_all};
 use crate::telling::{run, told, told_with_deaths};
 
 const MUG: &str = "MUG-WHT";
@@ -395,4 +395,74 @@ fn causes_are_told_apart_on_the_wire() {
     for (cause, name) in all {
         assert_eq!(json!(cause), json!(name));
     }
+}
+
+/// What somebody asks to be compared is a fact, is compared at once and answered; what is asked again is not.
+#[test]
+fn whoever_asks_has_stock_compared_and_is_answered() {
+    for style in [Style::Calm, Style::Doubled, Style::Shuffled(1), Style::Stormy(3)] {
+        let story = async |world: &mut World| {
+            opens(world);
+            at_the_shelf(world, -2);
+            let asked = json!({ "reconciliation_id": "R-1", "skus": [MUG, "CAP-RED"] });
+            let reply = world.ask_to_reconcile(&asked).await;
+            assert_eq!((reply.status, reply.json()["status"].as_str()), (202, Some("requested")), "{}", reply.body);
+            world.settle().await;
+            let told = world.reconciliation("R-1").await.json();
+            assert_eq!(told["status"], "finished", "{style:?}: {told}\n{}", world.transcript.join("\n"));
+            let found = &told["found"];
+            assert_eq!((&found["drifts"], &found["units"], &found["complete"]), (&json!(1), &json!(2), &json!(true)));
+            assert_eq!(found["drifting"], json!([MUG]));
+            let again = world.ask_to_reconcile(&asked).await;
+            assert_eq!((again.status, again.json()), (200, told), "{style:?}");
+            world.settle().await;
+            assert_eq!(recorded(world), ["shipbob on_hand manual_change -2"], "{style:?}");
+        };
+        told(story, style);
+    }
+}
+
+#[test]
+fn a_reconciliation_that_dies_is_taken_up_again() {
+    let story = async |world: &mut World| {
+        opens(world);
+        at_the_shelf(world, -2);
+        world.plan.from_here();
+        while world.ask_to_reconcile(&json!({ "reconciliation_id": "R-1", "skus": [MUG] })).await.status != 202 {}
+        world.settle().await;
+    };
+    let look = |world: &World, how: &str| {
+        let asked = &world.store.streams()["inventory#reconciliation#R-1"];
+        let answers = asked.iter().flat_map(|commit| &commit.events);
+        let answers = answers.filter(|event| matches!(event, Event::ReconciliationFinished(found) if found.complete));
+        assert_eq!(answers.count(), 1, "{how}: {asked:?}");
+        assert_eq!(recorded(world), ["shipbob on_hand manual_change -2"], "{how}");
+    };
+    told_with_deaths(story, &[Phase::Before, Phase::After], look);
+}
+
+#[test]
+fn a_system_that_does_not_answer_is_said_to_whoever_asks() {
+    run(async {
+        let mut world = World::new(crossdock_world::WorldOptions::default());
+        opens(&world);
+        world.shipbob.add_fault(fault("GET /", "status:503", 50));
+        world.ask_to_reconcile(&json!({ "reconciliation_id": "R-1" })).await;
+        world.settle().await;
+        let told = world.reconciliation("R-1").await.json();
+        assert_eq!((&told["status"], &told["found"]["complete"]), (&json!("finished"), &json!(false)), "{told}");
+        assert!(told["found"]["failure"].is_string(), "{told}");
+        let wrong = [
+            json!({}),
+            json!({ "reconciliation_id": "R 1" }),
+            json!({ "reconciliation_id": "R-2", "skus": [] }),
+            json!({ "reconciliation_id": "R-2", "skus": [""] }),
+            json!({ "reconciliation_id": "R-1", "skus": [MUG] }),
+        ];
+        for body in wrong {
+            let reply = world.ask_to_reconcile(&body).await;
+            assert!(matches!(reply.status, 400 | 422), "{body}: {}", reply.body);
+        }
+        assert_eq!(world.reconciliation("R-2").await.status, 404);
+    });
 }

@@ -23,6 +23,7 @@ mod erp;
 mod exchanges;
 mod foretold;
 mod holds;
+mod kits;
 mod levels;
 mod month;
 mod ordinary;

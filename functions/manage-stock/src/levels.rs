@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crossdock_domain::item::{Item, Stock, StockMove};
 use crossdock_domain::kit;
-use crossdock_domain::{LocationId, Sku};
+use crossdock_domain::settings::SourcingRule;
+use crossdock_domain::{ConnectionId, LocationId, Sku};
 use crossdock_log::{LedgerPage, LedgerRow};
 use crossdock_step::api::{Answer, Problem, Reply, Request};
 use http::StatusCode;
@@ -22,7 +23,19 @@ impl ManageStock {
         let items = self.items.items_with_components(std::slice::from_ref(&sku)).await;
         let items = items.map_err(Problem::unavailable_because)?;
         let item = items.get(&sku).ok_or_else(|| Problem::not_found("item"))?;
-        Ok(Reply::json(StatusCode::OK, &levels_json(item, &items)))
+        let rules = self.rules_of_storefronts(item).await?;
+        Ok(Reply::json(StatusCode::OK, &levels_json(&Shelf { item, items: &items, rules: &rules })))
+    }
+
+    /// Where the storefronts that are shown the item sell from.
+    async fn rules_of_storefronts(&self, item: &Item) -> Result<Rules, Problem> {
+        let shown: BTreeSet<&ConnectionId> = item.stock.values().flat_map(|stock| stock.shown.keys()).collect();
+        let mut rules = Rules::new();
+        for storefront in shown {
+            let settings = self.directory.channel(storefront).await.map_err(Problem::unavailable_because)?;
+            rules.insert(storefront.clone(), settings.map(|known| known.sourcing.locations).unwrap_or_default());
+        }
+        Ok(rules)
     }
 
     /// The ledger, newest first: each row with what was there after it, reckoned back from what is there now. A page
@@ -50,8 +63,19 @@ impl ManageStock {
     }
 }
 
+/// Locations that each storefront sells from.
+type Rules = BTreeMap<ConnectionId, Vec<SourcingRule>>;
+
+/// An item, what it is made of, and who sells it.
+struct Shelf<'a> {
+    item: &'a Item,
+    items: &'a BTreeMap<Sku, Item>,
+    rules: &'a Rules,
+}
+
 /// Of a kit, `promisable` is what its components make, and its own numbers what orders have of it.
-fn levels_json(item: &Item, items: &BTreeMap<Sku, Item>) -> Value {
+fn levels_json(shelf: &Shelf<'_>) -> Value {
+    let (item, items) = (shelf.item, shelf.items);
     let level = |(location, stock): (&LocationId, &Stock)| {
         json!({
             "location": location,
@@ -65,7 +89,7 @@ fn levels_json(item: &Item, items: &BTreeMap<Sku, Item>) -> Value {
             "available": stock.available - item.floor(location),
             "promisable": kit::promisable(item, (location, 0), items),
             "counted_at": stock.counted_at,
-            "storefronts": storefronts((item, items), location, stock),
+            "storefronts": storefronts(shelf, location, stock),
             "parts": item.parts,
         })
     };
@@ -78,12 +102,14 @@ fn levels_json(item: &Item, items: &BTreeMap<Sku, Item>) -> Value {
 }
 
 /// What each storefront shows, and is to show.
-fn storefronts((item, items): (&Item, &BTreeMap<Sku, Item>), location: &LocationId, stock: &Stock) -> Vec<Value> {
+fn storefronts(shelf: &Shelf<'_>, location: &LocationId, stock: &Stock) -> Vec<Value> {
     let shown = stock.shown.iter().map(|(storefront, shown)| {
+        let rule = shelf.rules.get(storefront).into_iter().flatten().find(|rule| rule.location == *location);
+        let keep_back = rule.map_or(0, |rule| rule.keep_back);
         json!({
             "connection": storefront,
             "on_hand_shown": stock.shown_at(storefront),
-            "on_hand_to_show": kit::to_show(item, storefront, (location, 0), items),
+            "on_hand_to_show": kit::to_show(shelf.item, storefront, (location, keep_back), shelf.items),
             "shown_at": shown.at,
         })
     });

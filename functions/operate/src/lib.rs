@@ -1,6 +1,7 @@
-//! What a person on call does: see what needs attention, retry it, and tell Crossdock that stock has arrived.
+//! What a person on call does: see what needs attention, retry it, and have stock compared.
 
 mod exceptions;
+mod reconciliations;
 mod retry;
 
 use std::sync::Arc;
@@ -46,6 +47,8 @@ impl Operate {
             ("GET", "/ops/exceptions") => self.list_exceptions(request).await,
             ("POST", "/ops/exceptions/{exception_id}/retry") => self.retry_exception(request).await,
             ("POST", "/ops/exceptions/{exception_id}/decline") => self.decline_exception(request).await,
+            ("POST", "/ops/reconciliations") => self.request_reconciliation(request).await,
+            ("GET", "/ops/reconciliations/{reconciliation_id}") => self.read_reconciliation(request).await,
             _ => Err(Problem::not_found("operation")),
         }
     }

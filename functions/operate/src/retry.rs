@@ -23,7 +23,7 @@ fn unknown() -> Problem {
     Problem::not_found("exception")
 }
 
-fn origin(request: &Request, caller: &Caller) -> Origin {
+pub(crate) fn origin(request: &Request, caller: &Caller) -> Origin {
     Origin {
         actor: format!("operator:{}", caller.name),
         correlation_id: request.correlation_id.clone(),

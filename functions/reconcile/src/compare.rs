@@ -35,6 +35,8 @@ pub(crate) struct Question<'a> {
     pub(crate) location: &'a LocationId,
     pub(crate) reported: Reported,
     pub(crate) policy: Policy,
+    /// Of a storefront: units that its channel leaves there to others.
+    pub(crate) keep_back: i64,
 }
 
 /// A level with our side of it as it was looked at.
@@ -55,7 +57,7 @@ impl Question<'_> {
             // A storefront finds an item by its SKU as well.
             is_mapped: self.role == Role::Storefront || item.identities.contains_key(self.system),
             stock,
-            floor: item.floor(self.location),
+            floor: item.floor(self.location) + self.keep_back,
             ledger: &evidence.ledger,
             under_way: &evidence.under_way,
             held: evidence.held.as_deref(),
@@ -107,7 +109,8 @@ impl Reconcile {
         let here = levels.iter().filter(|((sku, _), _)| skus.contains(sku));
         let questions = here.clone().map(|((sku, location), reported)| {
             let role = Role::Fulfillment;
-            let question = Question { system: fulfillment, role, sku, location, reported: *reported, policy };
+            let question =
+                Question { system: fulfillment, role, sku, location, reported: *reported, policy, keep_back: 0 };
             (question, items.get(sku))
         });
         self.look_at_all(questions.collect(), report).await?;
@@ -144,7 +147,10 @@ impl Reconcile {
                 continue;
             }
             let reported = Reported { on_hand: on_hand.unwrap_or(0), quarantine: None, committed: None, as_of };
-            questions.push((Question { system: erp, role: Role::Erp, sku, location, reported, policy }, Some(item)));
+            questions.push((
+                Question { system: erp, role: Role::Erp, sku, location, reported, policy, keep_back: 0 },
+                Some(item),
+            ));
         }
         self.look_at_all(questions, report).await
     }
@@ -152,12 +158,13 @@ impl Reconcile {
     async fn shop(&self, items: &BTreeMap<Sku, Item>, report: &mut Report) -> Result<(), Failure> {
         let (shop, policy) = (&self.systems.storefront, self.systems.policy(&self.systems.storefront).await?);
         let as_of = self.now();
-        let Some((locations, told)) = self.systems.in_shop(items).await? else { return Ok(()) };
+        let Some((rules, told)) = self.systems.in_shop(items).await? else { return Ok(()) };
         let told: BTreeMap<(Sku, LocationId), i64> =
             told.into_iter().map(|level| ((level.sku, level.location), level.on_hand)).collect();
         let mut questions = Vec::new();
         for (sku, item) in items {
-            for (location, stock) in item.stock.iter().filter(|(location, _)| locations.contains(location)) {
+            for (location, stock) in &item.stock {
+                let Some(rule) = rules.iter().find(|rule| rule.location == *location) else { continue };
                 let Some(on_hand) = told.get(&(sku.clone(), location.clone())).copied() else {
                     report.exclude(sku.as_str(), "the storefront does not stock it there");
                     continue;
@@ -167,7 +174,8 @@ impl Reconcile {
                     continue;
                 }
                 let reported = Reported { on_hand, quarantine: None, committed: None, as_of };
-                let question = Question { system: shop, role: Role::Storefront, sku, location, reported, policy };
+                let (role, keep_back) = (Role::Storefront, rule.keep_back);
+                let question = Question { system: shop, role, sku, location, reported, policy, keep_back };
                 questions.push((question, Some(item)));
             }
         }

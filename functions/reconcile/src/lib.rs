@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crossdock_connectors::StockPage;
-use crossdock_domain::Sku;
 use crossdock_domain::event::FailureClass;
+use crossdock_domain::inventory::{MOST_SKUS_TOLD, ReconciliationFinished, StockDocument};
+use crossdock_domain::{Event, Sku};
 use crossdock_log::{Items, Markers};
 use crossdock_runner::{Recorder, StockKeeper, store_failure};
 use crossdock_step::telemetry::metric;
@@ -80,41 +81,67 @@ impl Report {
         self.repaired += part.repaired;
     }
 
+    fn excluded(&self) -> BTreeSet<&str> {
+        self.excluded.iter().map(|(sku, _)| sku.as_str()).collect()
+    }
+
     pub(crate) fn exclude(&mut self, sku: &str, why: &'static str) {
         self.excluded.insert((sku.to_owned(), why));
     }
 }
 
 impl Reconcile {
-    /// Compares everything from where the last run ended, or the SKUs that the event names as `skus`.
+    /// Compares everything from where the last run ended; or what somebody has asked for, who is answered in the same
+    /// stream; or the SKUs that the event names as `skus`.
     ///
     /// # Errors
     /// The store does not answer, or an outside system does not; what was found until then is recorded.
     pub async fn handle(&self, event: Value, deadline: Timestamp) -> Result<Report, Failure> {
-        let asked = asked(&event)?;
-        let mut report = Report::default();
-        let outcome = self.walk(asked.as_ref(), deadline, &mut report).await;
-        self.tell(&report, asked.is_none());
-        outcome?;
-        match report.failure.take() {
-            Some(failure) => Err(failure),
-            None => Ok(report),
+        let asked = Asked::read(&event)?;
+        if let Asked::For { stream, .. } = &asked
+            && self.keeper.load(stream).await?.finished().is_some()
+        {
+            return Ok(Report::default());
         }
+        let mut report = Report::default();
+        let outcome = self.walk(&asked, deadline, &mut report).await;
+        self.tell(&report, asked == Asked::AsScheduled);
+        let failure = outcome.err().or_else(|| report.failure.take());
+        if let Asked::For { stream, .. } = &asked {
+            self.answer(stream, &report, failure.as_ref()).await?;
+        }
+        failure.map_or(Ok(report), Err)
+    }
+
+    /// Tells whoever has asked.
+    async fn answer(&self, stream: &str, report: &Report, failure: Option<&Failure>) -> Result<(), Failure> {
+        let document = self.keeper.load(stream).await?;
+        let finished = ReconciliationFinished {
+            compared: report.compared,
+            pending: report.pending,
+            drifts: report.drifts,
+            units: report.units,
+            repaired: report.repaired,
+            excluded: report.excluded().len(),
+            drifting: report.skus.iter().take(MOST_SKUS_TOLD).cloned().collect(),
+            complete: report.finished && failure.is_none(),
+            failure: failure.map(ToString::to_string),
+        };
+        let decide =
+            |known: &StockDocument| known.finished().is_none().then(|| Event::ReconciliationFinished(finished.clone()));
+        self.keeper.note(stream, ("finished", &compare::origin(&document)), decide).await.map(|_| ())
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.recorder.clock().now()
     }
 
-    async fn walk(
-        &self,
-        asked: Option<&BTreeSet<Sku>>,
-        deadline: Timestamp,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
+    async fn walk(&self, asked: &Asked, deadline: Timestamp, report: &mut Report) -> Result<(), Failure> {
         let mut after = match asked {
-            None => self.markers.marker(CURSOR).await.map_err(store_failure)?.filter(|page| !page.is_empty()),
-            Some(_) => None,
+            Asked::AsScheduled => {
+                self.markers.marker(CURSOR).await.map_err(store_failure)?.filter(|page| !page.is_empty())
+            }
+            Asked::Of(_) | Asked::For { .. } => None,
         };
         while self.now() + RESERVE < deadline {
             let page = match self.systems.page(after.as_deref()).await {
@@ -125,7 +152,7 @@ impl Reconcile {
                     return Err(failure);
                 }
             };
-            if !self.compare_page(&page, (asked, deadline), report).await? {
+            if !self.compare_page(&page, (asked.skus(), deadline), report).await? {
                 return Ok(());
             }
             let StockPage { next, strangers, .. } = page;
@@ -142,15 +169,15 @@ impl Reconcile {
         Ok(())
     }
 
-    async fn remember(&self, asked: Option<&BTreeSet<Sku>>, page: Option<&str>) -> Result<(), Failure> {
-        match page.filter(|_| asked.is_none()) {
+    async fn remember(&self, asked: &Asked, page: Option<&str>) -> Result<(), Failure> {
+        match page.filter(|_| *asked == Asked::AsScheduled) {
             Some(page) => self.markers.set_marker(CURSOR, page).await.map_err(store_failure),
             None => Ok(()),
         }
     }
 
     fn tell(&self, report: &Report, is_scheduled: bool) {
-        let excluded: BTreeSet<&str> = report.excluded.iter().map(|(sku, _)| sku.as_str()).collect();
+        let excluded = report.excluded();
         if is_scheduled {
             let counts = [
                 ("InventoryDriftUnits", usize::try_from(report.units).unwrap_or(usize::MAX)),
@@ -174,10 +201,44 @@ impl Reconcile {
     }
 }
 
-/// The SKUs that an event names; none: all. A schedule's event names none.
-fn asked(event: &Value) -> Result<Option<BTreeSet<Sku>>, Failure> {
-    let Some(skus) = event.get("skus") else { return Ok(None) };
-    serde_json::from_value(skus.clone()).map(Some).map_err(|error| {
-        Failure::permanent(FailureClass::Value, format!("skus is no list of SKUs: {error}; leave it out for all"))
-    })
+/// What is to be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Asked {
+    /// Everything, from where the last run ended.
+    AsScheduled,
+    /// These SKUs.
+    Of(BTreeSet<Sku>),
+    /// What a request names: some SKUs, or all.
+    For {
+        /// The request's stream.
+        stream: String,
+        /// Which.
+        skus: Option<BTreeSet<Sku>>,
+    },
+}
+
+impl Asked {
+    /// A schedule's event names nothing.
+    fn read(event: &Value) -> Result<Self, Failure> {
+        let skus = |named: Option<&Value>| {
+            let named = named.filter(|skus| !skus.is_null()).map(|skus| serde_json::from_value(skus.clone()));
+            named.transpose().map_err(|error| {
+                let reason = format!("skus is no list of SKUs: {error}; leave it out for all");
+                Failure::permanent(FailureClass::Value, reason)
+            })
+        };
+        if let Some(stream) = event.pointer("/detail/metadata/stream").and_then(Value::as_str) {
+            let skus = skus(event.pointer("/detail/data/skus"))?;
+            return Ok(Self::For { stream: stream.to_owned(), skus });
+        }
+        Ok(skus(event.get("skus"))?.map_or(Self::AsScheduled, Self::Of))
+    }
+
+    const fn skus(&self) -> Option<&BTreeSet<Sku>> {
+        match self {
+            Self::AsScheduled => None,
+            Self::Of(skus) => Some(skus),
+            Self::For { skus, .. } => skus.as_ref(),
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossdock_connectors::{Erp, ErpStock, Fulfillment, ShownStock, StockPage, Storefront};
 use crossdock_domain::item::Item;
+use crossdock_domain::settings::SourcingRule;
 use crossdock_domain::shipping::ShipmentReport;
 use crossdock_domain::{ConnectionId, LocationId, Sku};
 use crossdock_runner::{Calls, Connectors, Directory};
@@ -108,12 +109,13 @@ impl Systems {
     pub(crate) async fn in_shop(
         &self,
         items: &BTreeMap<Sku, Item>,
-    ) -> Result<Option<(Vec<LocationId>, Vec<ShownStock>)>, Failure> {
+    ) -> Result<Option<(Vec<SourcingRule>, Vec<ShownStock>)>, Failure> {
         let Some(settings) = self.directory.channel(&self.storefront).await?.filter(|channel| channel.publish_stock)
         else {
             return Ok(None);
         };
-        let locations: Vec<LocationId> = settings.sourcing.locations.into_iter().map(|rule| rule.location).collect();
+        let rules = settings.sourcing.locations;
+        let locations: Vec<LocationId> = rules.iter().map(|rule| rule.location.clone()).collect();
         let asked: Vec<(Sku, Option<String>)> =
             items.iter().map(|(sku, item)| (sku.clone(), item.identities.get(&self.storefront).cloned())).collect();
         if asked.is_empty() || locations.is_empty() {
@@ -122,6 +124,6 @@ impl Systems {
         self.directory.check(&self.storefront).await?;
         let shop = self.storefronts.get(self.directory.outside(&self.storefront, &self.calls).await?)?;
         let shown = self.went(&self.storefront, shop.stock(&asked, &locations).await).await?;
-        Ok(Some((locations, shown)))
+        Ok(Some((rules, shown)))
     }
 }

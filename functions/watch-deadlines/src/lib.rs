@@ -139,17 +139,21 @@ impl WatchDeadlines {
         Ok(triggered)
     }
 
-    /// A document of stock: it is published again, which harms nobody; and what its ERP does not have yet is taken up
-    /// again.
+    /// A document of stock: it is published again, which harms nobody; and what its ERP does not have yet, or what was to
+    /// be compared and was not, is taken up again.
     async fn look_at_document(&self, stream: &str) -> Result<usize, Failure> {
         self.republish(stream, 0).await?;
         let document = self.keeper.load(stream).await?;
         let open = document.to_post().first().map(|open| open.erp.clone()).filter(|_| document.parked.is_none());
-        let Some(erp) = open else { return Ok(0) };
+        let unanswered = document.requested().filter(|_| document.finished().is_none());
+        let again = match (open, unanswered) {
+            (Some(erp), _) => Event::StockReleased { erp },
+            (None, Some((_, asked))) => Event::ReconciliationRequested(asked.clone()),
+            (None, None) => return Ok(0),
+        };
         let origin = Origin::following("watch-deadlines", document.correlation_id.as_ref(), None);
         let cause = format!("due:{}", document.seq);
-        let decide =
-            |known: &StockDocument| (known.seq == document.seq).then(|| Event::StockReleased { erp: erp.clone() });
+        let decide = |known: &StockDocument| (known.seq == document.seq).then(|| again.clone());
         self.keeper.note(stream, (&cause, &origin), decide).await?;
         Ok(1)
     }

@@ -27,7 +27,7 @@ use self::body::{
 pub use self::body::{Fault, FaultKind, MAX_BODY_BYTES};
 pub use self::stock::{
     ParsedAdjustment, ParsedCount, ParsedItem, ParsedTransfer, parse_adjustment, parse_count, parse_item, parse_parts,
-    parse_receipt, parse_transfer,
+    parse_receipt, parse_reconciliation, parse_transfer,
 };
 
 /// An order that a caller brought.

@@ -10,7 +10,10 @@ use crate::canonical::{CanonicalOrder, Tender};
 use crate::disputes::{Dispute, DisputeEnd};
 use crate::drift::{DriftDetected, DriftEnded};
 use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix, Sku};
-use crate::inventory::{StockAdjustment, StockCount, StockParked, StockPosted, StockTransfer};
+use crate::inventory::{
+    ReconciliationFinished, ReconciliationRequested, StockAdjustment, StockCount, StockParked, StockPosted,
+    StockTransfer,
+};
 use crate::item::{Item, Movement, StockMove};
 use crate::kit::Kits;
 use crate::money::Minor;
@@ -353,6 +356,12 @@ pub enum Event {
     /// It is again, or was made to be.
     #[serde(rename = "InventoryDriftEnded.v1")]
     InventoryDriftEnded(DriftEnded),
+    /// Somebody wants stock to be compared with the other systems now.
+    #[serde(rename = "ReconciliationRequested.v1")]
+    ReconciliationRequested(ReconciliationRequested),
+    /// It was.
+    #[serde(rename = "ReconciliationFinished.v1")]
+    ReconciliationFinished(ReconciliationFinished),
     /// So many units of an allocation are not there: a count or an adjustment says so.
     #[serde(rename = "ShortageFound.v1")]
     ShortageFound(Shortage),
@@ -772,6 +781,8 @@ impl Event {
             Self::StockAdjusted(_) => "StockAdjusted.v1",
             Self::StockTransferred(_) => "StockTransferred.v1",
             Self::StockPosted(_) => "StockPosted.v1",
+            Self::ReconciliationRequested(_) => "ReconciliationRequested.v1",
+            Self::ReconciliationFinished(_) => "ReconciliationFinished.v1",
             Self::StockParked(_) => "StockParked.v1",
             Self::StockReleased { .. } => "StockReleased.v1",
             Self::StockSpread { .. } => "StockSpread.v1",
@@ -783,7 +794,7 @@ impl Event {
     }
 
     /// The type names this version writes.
-    pub const TYPES: [&'static str; 59] = [
+    pub const TYPES: [&'static str; 61] = [
         "OrderAccepted.v1",
         "OrderRefused.v1",
         "OrderHeld.v1",
@@ -808,6 +819,8 @@ impl Event {
         "StockAdjusted.v1",
         "StockTransferred.v1",
         "StockPosted.v1",
+        "ReconciliationRequested.v1",
+        "ReconciliationFinished.v1",
         "StockParked.v1",
         "StockReleased.v1",
         "StockSpread.v1",

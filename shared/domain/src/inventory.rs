@@ -156,6 +156,43 @@ pub struct StockParked {
     pub reason: String,
 }
 
+/// Somebody wants stock to be compared with the other systems now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconciliationRequested {
+    /// Its identity at whoever asks.
+    pub reconciliation_id: String,
+    /// Of which SKUs; absent: of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skus: Option<BTreeSet<Sku>>,
+}
+
+/// Stock was compared with the other systems, because somebody wanted it. Each drift is a fact of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconciliationFinished {
+    /// Levels that were compared, quantity by quantity.
+    pub compared: usize,
+    /// Of them: differences that are on their way.
+    pub pending: usize,
+    /// Of them: drifts.
+    pub drifts: usize,
+    /// By how many units in all, whatever the sign.
+    pub units: u64,
+    /// Drifts that were repaired.
+    pub repaired: usize,
+    /// SKUs of which something could not be compared.
+    pub excluded: usize,
+    /// SKUs that drift; of more than [`MOST_SKUS_TOLD`] the first.
+    pub drifting: BTreeSet<Sku>,
+    /// Whether all that was asked for was compared: a run ends in time, and a system may not answer.
+    pub complete: bool,
+    /// Why not, where a system was the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// So many drifting SKUs are told of one reconciliation by name; the drifts themselves are all recorded.
+pub const MOST_SKUS_TOLD: usize = 100;
+
 /// What is to be posted of a document of stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToPost<'a> {
@@ -212,6 +249,8 @@ impl StockDocument {
             } else if let Event::StockReleased { .. } = event {
                 self.parked = None;
                 self.reminders += 1;
+            } else if self.requested().is_some() && matches!(event, Event::ReconciliationRequested(_)) {
+                self.reminders += 1;
             } else {
                 self.facts.insert(commit.seq, (commit.at, event.clone()));
             }
@@ -240,7 +279,23 @@ impl StockDocument {
     /// Whether nobody has to look at it again.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.to_post().is_empty()
+        self.to_post().is_empty() && (self.requested().is_none() || self.finished().is_some())
+    }
+
+    /// What was asked to be compared, and when, where that is what the document is about.
+    #[must_use]
+    pub fn requested(&self) -> Option<(Timestamp, &ReconciliationRequested)> {
+        self.facts.values().find_map(|(at, fact)| {
+            if let Event::ReconciliationRequested(requested) = fact { Some((*at, requested)) } else { None }
+        })
+    }
+
+    /// What was found, and when.
+    #[must_use]
+    pub fn finished(&self) -> Option<(Timestamp, &ReconciliationFinished)> {
+        self.facts.values().find_map(|(at, fact)| {
+            if let Event::ReconciliationFinished(finished) = fact { Some((*at, finished)) } else { None }
+        })
     }
 }
 

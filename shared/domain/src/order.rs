@@ -229,6 +229,8 @@ impl Order {
             | Event::StockAdjusted(_)
             | Event::StockTransferred(_)
             | Event::StockPosted(_)
+            | Event::ReconciliationRequested(_)
+            | Event::ReconciliationFinished(_)
             | Event::StockParked(_)
             | Event::StockSpread { .. }
             | Event::InventoryDriftDetected(_)

@@ -241,6 +241,18 @@ impl World {
         self.call(Some(EVERYBODY), &call.at(&[("exception_id", exception_id)])).await
     }
 
+    /// Sends `POST /v1/ops/reconciliations`.
+    pub async fn ask_to_reconcile(&mut self, request: &Value) -> Reply {
+        let body = request.to_string();
+        self.call(Some(EVERYBODY), &Call::post("/ops/reconciliations", body.as_bytes())).await
+    }
+
+    /// Asks `GET /v1/ops/reconciliations/{reconciliation_id}`.
+    pub async fn reconciliation(&mut self, id: &str) -> Reply {
+        let call = Call::get("/ops/reconciliations/{reconciliation_id}");
+        self.call(Some(EVERYBODY), &call.at(&[("reconciliation_id", id)])).await
+    }
+
     /// Sends `POST /v1/inventory/receipts`.
     pub async fn receive_stock(&mut self, receipt: &Value) -> Reply {
         let body = receipt.to_string();

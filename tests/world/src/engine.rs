@@ -99,7 +99,7 @@ pub struct World {
     style: Style,
     random: fastrand::Rng,
     stream: VecDeque<Commit>,
-    direct: VecDeque<Value>,
+    direct: VecDeque<(String, Value)>,
     queues: BTreeMap<String, Vec<QueueMessage>>,
     webhooks: VecDeque<(&'static str, Delivery)>,
     messages: u64,
@@ -443,7 +443,7 @@ impl World {
                     self.traffic.messages.fetch_add(1, Ordering::SeqCst);
                     self.enqueue(&queue, &event.to_string(), (SignedDuration::ZERO, copies));
                 }
-                Target::Function(_) => self.direct.extend(std::iter::repeat_n(event.clone(), copies)),
+                Target::Function(name) => self.direct.extend(std::iter::repeat_n((name, event.clone()), copies)),
             }
         }
     }
@@ -498,11 +498,16 @@ impl World {
 
     /// A rule's direct call: tried once and forgotten when it fails, as the local engine does; the deadline heals it.
     async fn invoke(&mut self, index: usize) {
-        let Some(event) = self.direct.remove(index) else { return };
+        let Some((name, event)) = self.direct.remove(index) else { return };
         let functions = self.functions.clone();
         let deadline = self.clock.now() + SignedDuration::from_secs(30);
-        if let Some(Err(failure)) = self.survive(functions.allocate_order.handle(&event, deadline)).await {
-            self.transcript.push(format!("allocate-order: {failure}"));
+        let outcome = match name.as_str() {
+            "Reconcile" => self.survive(functions.reconcile.handle(event, deadline)).await.map(|done| done.map(|_| ())),
+            "AllocateOrder" => self.survive(functions.allocate_order.handle(&event, deadline)).await,
+            other => panic!("nobody calls {other} in this world"),
+        };
+        if let Some(Err(failure)) = outcome {
+            self.transcript.push(format!("{name}: {failure}"));
         }
     }
 

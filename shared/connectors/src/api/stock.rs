@@ -1,11 +1,11 @@
 //! Documents of stock, and items of the catalogue, as callers bring them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use crossdock_domain::event::{ReceiptLine, StockReceipt};
 use crossdock_domain::ids::{ConnectionId, LocationId};
-use crossdock_domain::inventory::{AdjustedLine, AdjustmentReason, TransferStage};
+use crossdock_domain::inventory::{AdjustedLine, AdjustmentReason, ReconciliationRequested, TransferStage};
 use crossdock_domain::kit::MOST_COMPONENTS;
 use crossdock_domain::{Currency, Minor, Sku};
 use jiff::Timestamp;
@@ -24,6 +24,9 @@ const MAX_COUNTED: usize = 1000;
 
 /// A SKU's stock is kept in at most so many parts: a buyer reads them all, and evening them out is one transaction.
 const MAX_PARTS: u64 = 32;
+
+/// SKUs that one reconciliation is asked for by name.
+const MAX_RECONCILED: usize = 100;
 
 /// The most units that one line counts or changes.
 const MAX_UNITS: i64 = 10_000_000;
@@ -192,6 +195,26 @@ pub fn parse_item(body: &[u8]) -> Result<ParsedItem, Vec<Fault>> {
             components,
         })
     })
+}
+
+/// The body of `POST /v1/ops/reconciliations`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_reconciliation(body: &[u8]) -> Result<ReconciliationRequested, Vec<Fault>> {
+    read(body, &["reconciliation_id", "skus"], |told| {
+        let reconciliation_id = told.required("reconciliation_id", document_id);
+        let skus = told.optional("skus", skus);
+        Some(ReconciliationRequested { reconciliation_id: reconciliation_id?, skus })
+    })
+}
+
+fn skus(value: &Value) -> Result<BTreeSet<Sku>, Wrong> {
+    let all = value.as_array().ok_or_else(|| shape("must be a list of SKUs"))?;
+    if !(1..=MAX_RECONCILED).contains(&all.len()) {
+        return Err(invalid(format!("must be 1 to {MAX_RECONCILED} SKUs; leave it out for all")));
+    }
+    all.iter().map(parsed::<Sku>).collect()
 }
 
 /// The body of `POST /v1/inventory/items/{sku}/parts`: in how many parts its stock is to be kept.

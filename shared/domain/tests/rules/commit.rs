@@ -140,6 +140,13 @@ fn every_document_of_stock() -> Vec<Event> {
             "lines": [{ "sku": "TEE", "quantity": 1 }] }),
         ),
         ("StockPosted", json!({ "of": 1, "document": paper })),
+        ("ReconciliationRequested", json!({ "reconciliation_id": "R-1", "skus": ["TEE"] })),
+        ("ReconciliationRequested", json!({ "reconciliation_id": "R-2" })),
+        (
+            "ReconciliationFinished",
+            json!({ "compared": 3, "pending": 1, "drifts": 1, "units": 2, "repaired": 1, "excluded": 0,
+                    "drifting": ["TEE"], "complete": false, "failure": "the ERP did not answer" }),
+        ),
         ("StockParked", json!({ "erp": "netsuite", "class": "mapping", "reason": "TEE has no identity in netsuite" })),
         ("StockReleased", json!({ "erp": "netsuite" })),
         ("StockSpread", json!({ "sku": "TEE", "parts": 8 })),

@@ -322,6 +322,8 @@ fn subject(event: &Event) -> String {
         | Event::StockAdjusted(_)
         | Event::StockTransferred(_)
         | Event::StockPosted(_)
+        | Event::ReconciliationRequested(_)
+        | Event::ReconciliationFinished(_)
         | Event::StockParked(_)
         | Event::StockReleased { .. }
         | Event::InventoryDriftDetected(_)
