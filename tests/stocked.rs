@@ -137,3 +137,59 @@ fn a_flash_sale_sells_exactly_what_is_there() {
         );
     });
 }
+
+/// How many changes there are: `CROSSDOCK_BURST`.
+fn burst() -> usize {
+    std::env::var("CROSSDOCK_BURST").ok().and_then(|burst| burst.parse().ok()).unwrap_or(200)
+}
+
+/// Calls that set stock at the shop.
+async fn stock_calls(stack: &Stack) -> usize {
+    let requests = stack.sandbox("shopify-uk", "/_sandbox/requests").await;
+    let all = requests.as_array().or_else(|| requests["requests"].as_array()).cloned().unwrap_or_default();
+    all.iter().filter(|request| request.to_string().contains("inventorySetQuantities(")).count()
+}
+
+async fn shop_shows(stack: &Stack, sku: &str, location: &str) -> Option<i64> {
+    let documents = stack.sandbox("shopify-uk", "/_sandbox/documents").await;
+    let levels = documents["inventory"].as_array()?;
+    let level = levels.iter().find(|level| level["sku"] == sku && level["location"] == location)?;
+    level["on_hand"].as_i64()
+}
+
+/// Hundreds of changes of one SKU at once are a handful of calls, and the shop shows the last value soon. Prints how many
+/// and how soon.
+#[test]
+#[ignore = "needs the stack: cargo local test"]
+fn a_burst_of_changes_is_a_handful_of_calls_and_shown_soon() {
+    const SKU: &str = "POSTER-A2";
+    runtime().block_on(async {
+        let stack = Stack::open();
+        stack.configure("shopify-uk", |settings| settings["channel"]["publish_stock"] = json!(true)).await;
+        let none = json!({ "sku": SKU, "location": "MAN1", "on_hand": 0 });
+        stack.act("shopify-uk", &json!({ "set_inventory": none })).await;
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let (run, changes, before) = (unique("B"), burst(), stock_calls(&stack).await);
+        let begun = std::time::Instant::now();
+        let told = (0..changes).map(|n| {
+            let (stack, id) = (&stack, format!("{run}-{n}"));
+            async move {
+                let found = json!({ "adjustment_id": id, "location": "MAN1", "reason": "found",
+                                    "lines": [{ "sku": SKU, "on_hand": 1 }] });
+                tell(stack, "adjustments", &found).await;
+            }
+        });
+        futures_util::stream::iter(told).buffer_unordered(32).collect::<Vec<()>>().await;
+        let told_at = std::time::Instant::now();
+        let there = level(&stack, SKU, "MAN1").await["on_hand"].as_i64().unwrap();
+        stack
+            .wait("the shop shows the last value", Duration::from_secs(120), async |stack| {
+                (shop_shows(stack, SKU, "MAN1").await? == there).then_some(())
+            })
+            .await;
+        let (lag, calls) = (told_at.elapsed(), stock_calls(&stack).await - before);
+        println!("{changes} changes in {:.1?}: {calls} calls, the last value shown {lag:.1?} after it", told_at - begun);
+        assert!(calls <= changes / 5, "{calls} calls for {changes} changes");
+        stack.configure("shopify-uk", |settings| settings["channel"]["publish_stock"] = json!(false)).await;
+    });
+}

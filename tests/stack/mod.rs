@@ -85,6 +85,36 @@ impl Stack {
         self.send((method, &url), &headers, body.map(|body| body.to_string().into_bytes())).await
     }
 
+    /// Changes the settings of a connection. Functions that have read them know the old ones for some seconds more.
+    pub async fn configure(&self, connection: &str, change: impl Fn(&mut Value)) {
+        let table = self.text("/tables/connections");
+        let key = json!({ "connection": { "S": connection } });
+        let row = self.dynamodb("GetItem", &json!({ "TableName": table, "Key": key })).await;
+        let mut settings: Value = serde_json::from_str(row["Item"]["settings"]["S"].as_str().unwrap()).unwrap();
+        change(&mut settings);
+        let update = json!({
+            "TableName": table, "Key": key, "UpdateExpression": "SET settings = :settings",
+            "ExpressionAttributeValues": { ":settings": { "S": settings.to_string() } },
+        });
+        self.dynamodb("UpdateItem", &update).await;
+    }
+
+    /// One request to the local DynamoDB, which checks no signature.
+    async fn dynamodb(&self, operation: &str, input: &Value) -> Value {
+        let scope = format!("test/20260101/{}/dynamodb/aws4_request", self.text("/aws/region"));
+        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
+        let headers = [
+            ("content-type", "application/x-amz-json-1.0".to_owned()),
+            ("x-amz-target", format!("DynamoDB_20120810.{operation}")),
+            ("authorization", signed),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value));
+        let body = input.to_string().into_bytes();
+        let answer = self.send((Method::POST, &self.text("/aws/endpoint")), &headers, Some(body)).await;
+        assert!(answer.status.is_success(), "{operation}: {}", answer.body);
+        answer.json()
+    }
+
     /// Reads one order.
     pub async fn order(&self, order_id: &str) -> Value {
         self.api((Method::GET, &format!("/orders/{order_id}")), &[], None).await.json()

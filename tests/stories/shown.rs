@@ -103,6 +103,31 @@ fn an_order_that_nobody_has_told_us_of_is_not_sold_again() {
     });
 }
 
+/// What can wait leaves the shop's budget of calls to what cannot: with less than half of it left, stock is shown later.
+#[test]
+fn orders_and_refunds_go_before_stock() {
+    run(async {
+        let mut world = World::new(WorldOptions::default());
+        open(&mut world, 100).await;
+        adjust(&mut world, "A-0", -1).await;
+        world.settle().await;
+        let before = calls(&world);
+        // Another app's process is busy; the first call finds out.
+        world.shopify.act(json!({ "drain_bucket": { "points": 400 } })).unwrap();
+        adjust(&mut world, "A-1", -1).await;
+        world.moves(50).await;
+        let first = calls(&world);
+        assert_eq!(first, before + 1);
+        for n in 2..20 {
+            adjust(&mut world, &format!("A-{n}"), -1).await;
+            world.moves(20).await;
+        }
+        assert_eq!(calls(&world), first, "it waits until the bucket is half full");
+        world.settle().await;
+        assert_eq!((shop(&world), calls(&world)), ((80, 80, 0), first + 1), "and then shows the last value");
+    });
+}
+
 /// Two hundred changes of one SKU in a burst are a handful of calls, and the last value is shown.
 #[test]
 fn a_burst_is_a_handful_of_calls() {

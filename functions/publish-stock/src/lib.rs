@@ -113,7 +113,8 @@ impl PublishStock {
         let (again, wait) = match outcome {
             Ok(outcome) => {
                 self.measure(job, &outcome);
-                (outcome.again, AGAIN)
+                let busy = outcome.not_before.map(|until| until.duration_since(self.clock.now()));
+                (outcome.again, busy.map_or(AGAIN, |wait| wait.max(SignedDuration::from_secs(1))))
             }
             Err(Failure::Paused { until, .. }) => {
                 (skus.iter().cloned().collect(), until.duration_since(self.clock.now()).max(AGAIN))

@@ -10,6 +10,7 @@ use crossdock_domain::settings::SourcingRule;
 use crossdock_domain::{ConnectionId, LocationId, Sku};
 use crossdock_runner::store_failure;
 use crossdock_step::Failure;
+use jiff::Timestamp;
 
 use crate::PublishStock;
 
@@ -24,6 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) shown: usize,
     /// SKUs that have to be looked at again.
     pub(crate) again: BTreeSet<Sku>,
+    /// Not before then, where the storefront is busy with what cannot wait.
+    pub(crate) not_before: Option<Timestamp>,
 }
 
 /// A level that is to be shown.
@@ -62,6 +65,13 @@ impl PublishStock {
         }
         self.directory.check(storefront).await?;
         let shop = self.storefronts.get(self.directory.outside(storefront, &self.calls).await?)?;
+        if let Some(until) = shop.busy_until() {
+            // Orders, refunds and announcements go first.
+            outcome.again =
+                levels.iter().filter(|level| !is_shown(level)).map(|(it, _)| it.target.sku.clone()).collect();
+            outcome.not_before = Some(until);
+            return Ok(outcome);
+        }
         let visit =
             Visit { function: self, shop: shop.as_ref(), storefront, locations: &locations, items: &items.all, tries };
         match visit.bring(levels, &mut outcome).await {

@@ -380,6 +380,12 @@ pub trait Storefront: Send + Sync {
     async fn show_stock(&self, key: &str, _targets: &[StockTarget]) -> Result<Vec<Shown>, Failure> {
         Err(unsupported("showing stock", key))
     }
+
+    /// Until when what can wait should leave the storefront's budget of calls to what cannot, as far as the last answer
+    /// has said; `None`: there is room.
+    fn busy_until(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// Money to be paid back.

@@ -1,6 +1,6 @@
 //! One GraphQL call: the token, the answer, and which refusals are worth a second token.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use crossdock_domain::event::FailureClass;
@@ -34,18 +34,33 @@ pub(super) struct Client {
     http: Arc<dyn Http>,
     secrets: Arc<dyn Secrets>,
     clock: Clock,
+    /// Until when the bucket of points is less than half full, as the last answer tells it.
+    busy_until: Mutex<Option<Timestamp>>,
 }
 
 impl Client {
     pub(super) fn new(outside: Outside) -> Result<Self, Failure> {
         let config = Config::read(&outside.settings)?;
         let Outside { connection, http, secrets, clock, .. } = outside;
-        Ok(Self { config, connection, http, secrets, clock })
+        Ok(Self { config, connection, http, secrets, clock, busy_until: Mutex::default() })
     }
 
     /// The time.
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Until when what can wait should leave the bucket to what cannot.
+    pub(super) fn busy_until(&self) -> Option<Timestamp> {
+        let until = *self.busy_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.filter(|until| *until > self.now())
+    }
+
+    /// All apps' processes pay from one bucket, and every answer says what is left of it.
+    fn note_budget(&self, answer: &http::Response<Bytes>) {
+        let Ok(body) = serde_json::from_slice::<Value>(answer.body()) else { return };
+        let until = below_half(&body).map(|wait| self.now() + wait);
+        *self.busy_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 
     /// Runs a document and reads its data.
@@ -71,6 +86,7 @@ impl Client {
         let request = self.request(secret, body)?;
         let answer = self.http.send(request).await?;
         self.check_version(answer.headers());
+        self.note_budget(&answer);
         Ok(read(&answer, self.clock.now()))
     }
 
@@ -153,6 +169,15 @@ fn throttled(body: &Value) -> Option<SignedDuration> {
         _ => 2,
     };
     Some(SignedDuration::from_secs(seconds).min(LONGEST_WAIT))
+}
+
+/// How long until the bucket is half full again; `None`: it is.
+fn below_half(body: &Value) -> Option<SignedDuration> {
+    let status = body.pointer("/extensions/cost/throttleStatus")?;
+    let number = |name: &str| status.get(name).and_then(whole);
+    let (most, available, rate) = (number("maximumAvailable")?, number("currentlyAvailable")?, number("restoreRate")?);
+    let missing = most / 2 - available;
+    (missing > 0 && rate > 0).then(|| SignedDuration::from_secs(seconds_for(missing, rate)).min(LONGEST_WAIT))
 }
 
 /// Rounded up, and at least one: a pause of nothing is no pause.

@@ -184,6 +184,10 @@ impl Storefront for Shopify {
     async fn show_stock(&self, key: &str, targets: &[StockTarget]) -> Result<Vec<Shown>, Failure> {
         self.set_stock(key, targets).await
     }
+
+    fn busy_until(&self) -> Option<Timestamp> {
+        self.client.busy_until()
+    }
 }
 
 impl Shopify {
