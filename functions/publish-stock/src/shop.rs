@@ -8,6 +8,7 @@ use crossdock_domain::item::{Item, Shown};
 use crossdock_domain::{ConnectionId, LocationId, Sku};
 use crossdock_runner::store_failure;
 use crossdock_step::Failure;
+use jiff::Timestamp;
 
 use crate::PublishStock;
 
@@ -52,7 +53,8 @@ impl PublishStock {
         };
         let locations: Vec<LocationId> = settings.sourcing.locations.iter().map(|rule| rule.location.clone()).collect();
         let items = self.items.items(skus).await.map_err(store_failure)?;
-        if items.values().all(|item| levels(item, storefront, &locations).iter().all(is_shown)) {
+        let now = self.clock.now();
+        if items.values().all(|item| levels(item, (storefront, now), &locations).iter().all(is_shown)) {
             return Ok(outcome);
         }
         self.directory.check(storefront).await?;
@@ -69,7 +71,8 @@ impl PublishStock {
 
 impl Visit<'_> {
     async fn bring(&self, outcome: &mut Outcome) -> Result<(), Failure> {
-        let all = self.items.values().flat_map(|item| levels(item, self.storefront, self.locations));
+        let now = self.function.clock.now();
+        let all = self.items.values().flat_map(|item| levels(item, (self.storefront, now), self.locations));
         let all: Vec<(Level, Option<i64>)> = all.collect();
         let expected = self.expected(&all).await?;
         let wanted = all.into_iter().filter_map(|(mut level, _)| {
@@ -102,8 +105,10 @@ impl Visit<'_> {
         if strange.is_empty() {
             return Ok(expected);
         }
+        let now = self.function.clock.now();
         let identity = |sku: Sku| {
-            let known = self.items.get(&sku).and_then(|item| item.identities.get(self.storefront)).cloned();
+            let known = self.items.get(&sku).and_then(|item| item.identities.at(self.storefront, now));
+            let known = known.map(str::to_owned);
             (sku, known)
         };
         let asked: Vec<_> = strange.into_iter().map(identity).collect();
@@ -158,13 +163,17 @@ impl Visit<'_> {
 }
 
 /// What is to be shown of an item, and what is shown as far as we know.
-fn levels(item: &Item, storefront: &ConnectionId, locations: &[LocationId]) -> Vec<(Level, Option<i64>)> {
+fn levels(
+    item: &Item,
+    (storefront, now): (&ConnectionId, Timestamp),
+    locations: &[LocationId],
+) -> Vec<(Level, Option<i64>)> {
     let level = |location: &LocationId| {
         let stock = item.stock.get(location)?;
         let shown = stock.shown_at(storefront);
         let target = StockTarget {
             sku: item.sku.clone(),
-            item: item.identities.get(storefront).cloned(),
+            item: item.identities.at(storefront, now).map(str::to_owned),
             location: location.clone(),
             on_hand: stock.to_show(storefront, item.floor(location)),
             change_from: shown.unwrap_or(0),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::{CanonicalOrder, Tender};
+use crate::catalogue::{ItemKept, ItemRefused};
 use crate::disputes::{Dispute, DisputeEnd};
 use crate::drift::{DriftDetected, DriftEnded};
 use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix, Sku};
@@ -352,6 +353,12 @@ pub enum Event {
     /// It is again, or was made to be.
     #[serde(rename = "InventoryDriftEnded.v1")]
     InventoryDriftEnded(DriftEnded),
+    /// An item of the ERP cannot be kept in the catalogue.
+    #[serde(rename = "CatalogueItemRefused.v1")]
+    CatalogueItemRefused(ItemRefused),
+    /// An item of the ERP is a SKU of the catalogue from now on.
+    #[serde(rename = "CatalogueItemKept.v1")]
+    CatalogueItemKept(ItemKept),
     /// So many units of an allocation are not there: a count or an adjustment says so.
     #[serde(rename = "ShortageFound.v1")]
     ShortageFound(Shortage),
@@ -757,13 +764,15 @@ impl Event {
             Self::StockSpread { .. } => "StockSpread.v1",
             Self::InventoryDriftDetected(_) => "InventoryDriftDetected.v1",
             Self::InventoryDriftEnded(_) => "InventoryDriftEnded.v1",
+            Self::CatalogueItemRefused(_) => "CatalogueItemRefused.v1",
+            Self::CatalogueItemKept(_) => "CatalogueItemKept.v1",
             Self::ShortageFound(_) => "ShortageFound.v1",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
 
     /// The type names this version writes.
-    pub const TYPES: [&'static str; 59] = [
+    pub const TYPES: [&'static str; 61] = [
         "OrderAccepted.v1",
         "OrderRefused.v1",
         "OrderHeld.v1",
@@ -793,6 +802,8 @@ impl Event {
         "StockSpread.v1",
         "InventoryDriftDetected.v1",
         "InventoryDriftEnded.v1",
+        "CatalogueItemRefused.v1",
+        "CatalogueItemKept.v1",
         "ShortageFound.v1",
         "OrderCancelled.v1",
         "FulfillmentStopped.v1",

@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod cancel;
 pub mod canonical;
+pub mod catalogue;
 pub mod checkout;
 pub mod commit;
 pub mod demand;
@@ -14,6 +15,7 @@ pub mod disputes;
 pub mod drift;
 pub mod event;
 pub mod foresee;
+pub mod identities;
 pub mod ids;
 mod included;
 pub mod inventory;
