@@ -46,7 +46,7 @@ impl ManageStock {
         Ok(Reply::json(status, &body))
     }
 
-    /// What is not said stays as it is; what is said replaces what was.
+    /// What is not said stays as it is, also of a system that is not spoken of; what is said replaces what was.
     async fn keep(&self, sku: &Sku, told: &ParsedItem) -> Result<(Item, bool), Problem> {
         for _ in 0..TRIES {
             let known = self.items.items(std::slice::from_ref(sku)).await.map_err(Problem::unavailable_because)?;
@@ -54,7 +54,7 @@ impl ManageStock {
             let is_new = known.is_none();
             let mut item = known.unwrap_or_else(|| Item::new(sku.clone()));
             item.prices = told.prices.clone().unwrap_or(item.prices);
-            item.identities = told.identities.clone().unwrap_or(item.identities);
+            item.identities = item.identities.told(told.identities.clone().unwrap_or_default());
             item.safety = told.safety.clone().unwrap_or(item.safety);
             if self.items.keep_item(&item).await.map_err(Problem::unavailable_because)? {
                 return Ok((item, is_new));

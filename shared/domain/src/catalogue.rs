@@ -242,7 +242,14 @@ pub fn skus_in_question(order: &Order) -> Vec<Sku> {
 /// again. Whatever else it waits for stays.
 #[must_use]
 pub fn taken_up(order: &Order, context: Context<'_>, now: Timestamp) -> Decision {
-    let mut codes = liftable_holds(order, None, context);
+    let routes = &context.settings.routes;
+    // A SKU that was unknown may still be unmapped: nothing goes on halfway.
+    let is_known = |sku: &Sku| {
+        let item = context.items.get(sku);
+        item.is_some_and(|item| [&routes.fulfillment, &routes.erp].iter().all(|to| item.identities.is_known(to)))
+    };
+    let all_known = order.goods().filter_map(|(_, line)| line.sku.as_ref()).all(is_known);
+    let mut codes = if all_known { liftable_holds(order, None, context) } else { Vec::new() };
     codes.retain(|code| matches!(code, HoldCode::UnknownSku | HoldCode::Unmapped));
     let lifted = (!codes.is_empty()).then_some(Event::OrderReleased { codes });
     let parked = order.parked.values().filter(|parked| is_mapped(&parked.fact.reason, context.items, now));

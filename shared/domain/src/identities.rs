@@ -80,6 +80,15 @@ impl Identities {
         self.0.entry(connection.clone()).or_default().0.insert(from, id.to_owned());
     }
 
+    /// These identities, but in the systems that somebody has spoken of what was said: nothing, where it is called nothing
+    /// there any more.
+    #[must_use]
+    pub fn told(mut self, said: Self) -> Self {
+        self.0.extend(said.0);
+        self.0.retain(|_, known| !known.0.is_empty());
+        self
+    }
+
     /// The systems that know the item, now or then.
     pub fn connections(&self) -> impl Iterator<Item = &ConnectionId> {
         self.0.keys()

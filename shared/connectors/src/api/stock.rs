@@ -203,7 +203,7 @@ pub fn parse_parts(body: &[u8]) -> Result<u16, Vec<Fault>> {
     read(body, &["parts"], |told| told.required("parts", parts))
 }
 
-/// Identities by connection: one for good, or several with the moment from which each holds.
+/// Identities by connection: one for good, or several with the moment from which each holds; an empty list: none.
 fn identities(value: &Value) -> Result<Identities, Wrong> {
     let told: BTreeMap<ConnectionId, Vec<Dated>> = map(dated)(value)?;
     Ok(told.into_iter().collect())
@@ -213,8 +213,8 @@ fn dated(value: &Value) -> Result<Vec<Dated>, Wrong> {
     let Some(entries) = value.as_array() else {
         return Ok(vec![Dated { from: None, id: text(1, 100)(value)? }]);
     };
-    if !(1..=MAX_IDENTITIES).contains(&entries.len()) {
-        return Err(invalid(format!("must be a text, or a list of 1 to {MAX_IDENTITIES} entries")));
+    if entries.len() > MAX_IDENTITIES {
+        return Err(invalid(format!("must be a text, or a list of at most {MAX_IDENTITIES} entries")));
     }
     let all = entries.iter().map(dated_entry).collect::<Result<Vec<_>, _>>()?;
     let moments: BTreeSet<Option<Timestamp>> = all.iter().map(|entry| entry.from).collect();
