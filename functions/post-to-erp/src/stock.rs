@@ -84,9 +84,7 @@ impl PostStock {
         };
         let draft = open.draft(header).ok_or_else(|| gone(stream))?;
         let posted = match &draft {
-            Draft::Stock(draft) => {
-                erp.post_stock(draft, &self.identities(open, &skus(&draft.lines)).await?).await?
-            }
+            Draft::Stock(draft) => erp.post_stock(draft, &self.identities(open, &skus(&draft.lines)).await?).await?,
             Draft::Transfer(draft) => {
                 erp.post_transfer(draft, &self.identities(open, &skus(&draft.lines)).await?).await?
             }

@@ -116,8 +116,7 @@ impl Systems {
         let locations: Vec<LocationId> = settings.sourcing.locations.into_iter().map(|rule| rule.location).collect();
         let now = self.directory.now();
         let identity = |item: &Item| item.identities.at(&self.storefront, now).map(str::to_owned);
-        let asked: Vec<(Sku, Option<String>)> =
-            items.iter().map(|(sku, item)| (sku.clone(), identity(item))).collect();
+        let asked: Vec<(Sku, Option<String>)> = items.iter().map(|(sku, item)| (sku.clone(), identity(item))).collect();
         if asked.is_empty() || locations.is_empty() {
             return Ok(None);
         }

@@ -23,8 +23,10 @@ pub(crate) fn word(erp: &ConnectionId, item: CatalogueItem) -> Result<Word, Faul
     let mut components: BTreeMap<Sku, u32> = BTreeMap::new();
     for (component, units) in &item.components {
         let Ok(component) = component.parse::<Sku>() else {
-            let reason =
-                format!("a component of {erp}'s kit {} has a SKU that cannot be used; correct that item there", item.id);
+            let reason = format!(
+                "a component of {erp}'s kit {} has a SKU that cannot be used; correct that item there",
+                item.id
+            );
             return Err(item.faulty(FailureClass::Value, reason));
         };
         let sum = components.entry(component).or_default();

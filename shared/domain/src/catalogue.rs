@@ -168,9 +168,10 @@ pub fn holds(document: &StockDocument, sku: &Sku) -> bool {
 /// The SKU that an item of the ERP is.
 #[must_use]
 pub fn held(document: &StockDocument) -> Option<&Sku> {
-    let kept = document.facts.values().rev().find_map(|(_, fact)| {
-        if let Event::CatalogueItemKept(kept) = fact { Some(kept.sku.as_ref()) } else { None }
-    });
+    let kept =
+        document.facts.values().rev().find_map(|(_, fact)| {
+            if let Event::CatalogueItemKept(kept) = fact { Some(kept.sku.as_ref()) } else { None }
+        });
     kept.flatten()
 }
 
