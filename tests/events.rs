@@ -202,7 +202,7 @@ async fn stock_is_told_of(world: &mut World) {
         .await;
     world.settle().await;
     world.keep_item("SCARF-NEW", &json!({ "identities": { "netsuite": "501" } })).await;
-    assert_eq!(world.retry("stock:GR-2").await.status, 202);
+    world.settle().await;
     assert_eq!(world.spread("SCARF-NEW", 2).await.status, 200);
     let line = json!({ "sku": "MUG-WHT", "quantity": 2, "price": "12.00" });
     world
@@ -214,6 +214,16 @@ async fn stock_is_told_of(world: &mut World) {
         json!({ "count_id": "C-2", "location": "LON1", "counted_at": world.clock.now(), "lines": lines("MUG-WHT", 0) });
     assert_eq!(world.tell_stock("counts", &counted).await.status, 201);
     world.settle().await;
+}
+
+/// The ERP has a SKU twice, and one of the two gets another.
+async fn a_catalogue(world: &mut World) {
+    for sku in ["CAP-RED", "CAP-BLUE"] {
+        world.netsuite.act(json!({ "set_item": { "id": 777, "sku": sku, "price": { "GBP": "9.00" } } })).unwrap();
+        assert!(world.sync_catalogue(&json!({ "full": true })).await.is_some(), "{}", world.transcript.join("\n"));
+        world.settle().await;
+        world.clock.pass(SignedDuration::from_mins(1));
+    }
 }
 
 /// An order that waits for stock, is overdue, goes all the way in two parcels; one that is held; and a refusal.
@@ -308,6 +318,7 @@ fn what_whole_lives_put_on_the_bus_is_what_the_schemas_say() {
         some_lives(&mut world).await;
         some_reversals(&mut world).await;
         a_drift(&mut world).await;
+        a_catalogue(&mut world).await;
     });
     let mut seen = BTreeSet::new();
     for entry in world.store.streams().values().flatten().flat_map(bus_entries) {

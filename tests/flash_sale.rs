@@ -92,7 +92,7 @@ impl Items for Contended {
     async fn ledger(&self, sku: &Sku, location: &LocationId, page: &LedgerPage) -> Result<LedgerRows, StoreError> {
         self.memory.ledger(sku, location, page).await
     }
-    async fn keep_item(&self, item: &Item) -> Result<(), StoreError> {
+    async fn keep_item(&self, item: &Item) -> Result<bool, StoreError> {
         self.memory.keep_item(item).await
     }
     async fn kits_of(&self, skus: &[Sku]) -> Result<BTreeSet<Sku>, StoreError> {

@@ -188,7 +188,10 @@ fn a_burst_of_changes_is_a_handful_of_calls_and_shown_soon() {
             })
             .await;
         let (lag, calls) = (told_at.elapsed(), stock_calls(&stack).await - before);
-        println!("{changes} changes in {:.1?}: {calls} calls, the last value shown {lag:.1?} after it", told_at - begun);
+        println!(
+            "{changes} changes in {:.1?}: {calls} calls, the last value shown {lag:.1?} after it",
+            told_at - begun
+        );
         assert!(calls <= changes / 5, "{calls} calls for {changes} changes");
         stack.configure("shopify-uk", |settings| settings["channel"]["publish_stock"] = json!(false)).await;
     });

@@ -14,6 +14,7 @@ mod cancellations;
 mod cancelled_elsewhere;
 mod cancelling_refused;
 mod cancelling_twice;
+mod catalogue;
 mod changes;
 mod crowd;
 mod deaths;

@@ -2,40 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use crossdock_connectors::api::{parse_item, parse_parts};
+use crossdock_connectors::api::{ParsedItem, parse_item, parse_parts};
 use crossdock_domain::Sku;
+use crossdock_domain::identities::Identities;
 use crossdock_domain::item::Item;
 use crossdock_runner::faults;
 use crossdock_step::api::{Answer, Problem, Reply, Request};
 use http::StatusCode;
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::{ManageStock, origin, sku};
+
+/// How often an item is read again when others were faster.
+const TRIES: u32 = 12;
+
+/// A caller waits: what waits for the item is taken up for so long.
+const TAKE_UP: SignedDuration = SignedDuration::from_secs(3);
 
 impl ManageStock {
     pub(crate) async fn keep_item(&self, request: &Request) -> Answer {
         self.allowed(request, "catalogue:write")?;
         let sku = sku(request)?;
         let told = parse_item(&request.body).map_err(|found| faults::problem(&found))?;
-        for connection in told.identities.iter().flatten().map(|(connection, _)| connection) {
+        for connection in told.identities.iter().flat_map(Identities::connections) {
             if self.directory.find(connection).await.map_err(Problem::unavailable_because)?.is_none() {
                 let detail = format!("{connection} is not configured, so that no identity there can be used");
                 return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail));
             }
         }
-        let known =
-            self.items.items(std::slice::from_ref(&sku)).await.map_err(Problem::unavailable_because)?.remove(&sku);
-        let is_new = known.is_none();
-        let mut item = known.unwrap_or_else(|| Item::new(sku));
-        // What is not said stays as it is; what is said replaces what was.
-        item.prices = told.prices.unwrap_or(item.prices);
-        item.identities = told.identities.unwrap_or(item.identities);
-        item.safety = told.safety.unwrap_or(item.safety);
-        if let Some(components) = told.components.filter(|told| *told != item.components) {
-            self.check_kit(&item, &components).await?;
-            item.components = components;
+        let (item, is_new) = self.keep(&sku, &told).await?;
+        // What the caller asked for is done; what waits for it is taken up later where it is not now.
+        let until = self.clock.now() + TAKE_UP;
+        match self.unmapped.take_up("manage-stock", until).await {
+            Ok(taken_up) => tracing::info!(sku = %item.sku, taken_up, "an item was kept"),
+            Err(failure) => tracing::warn!(sku = %item.sku, %failure, "what waits for an item was not taken up"),
         }
-        self.items.keep_item(&item).await.map_err(Problem::unavailable_because)?;
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
         let body = json!({
             "sku": item.sku,
@@ -72,6 +74,27 @@ impl ManageStock {
             Some(kit) => refuse(format!("{sku} is a component of {}, and a kit is made of no kits", kit.sku)),
             None => Ok(()),
         }
+    }
+
+    /// What is not said stays as it is, also of a system that is not spoken of; what is said replaces what was.
+    async fn keep(&self, sku: &Sku, told: &ParsedItem) -> Result<(Item, bool), Problem> {
+        for _ in 0..TRIES {
+            let known = self.items.items(std::slice::from_ref(sku)).await.map_err(Problem::unavailable_because)?;
+            let known = known.into_values().next();
+            let is_new = known.is_none();
+            let mut item = known.unwrap_or_else(|| Item::new(sku.clone()));
+            item.prices = told.prices.clone().unwrap_or(item.prices);
+            item.identities = item.identities.told(told.identities.clone().unwrap_or_default());
+            item.safety = told.safety.clone().unwrap_or(item.safety);
+            if let Some(components) = told.components.as_ref().filter(|told| **told != item.components) {
+                self.check_kit(&item, components).await?;
+                item.components = components.clone();
+            }
+            if self.items.keep_item(&item).await.map_err(Problem::unavailable_because)? {
+                return Ok((item, is_new));
+            }
+        }
+        Err(Problem::unavailable_because("others keep changing the item"))
     }
 
     /// Keeps a SKU's stock in several parts, so that many buyers at once do not write the same record; asked again, it

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use crossdock_domain::{ConnectionId, LocationId, Sku};
 use crossdock_log::Items;
-use crossdock_runner::{Directory, Origin, StockKeeper};
+use crossdock_runner::{Directory, Origin, StockKeeper, Unmapped};
 use crossdock_step::Clock;
 use crossdock_step::api::{Answer, Caller, Problem, Request, respond};
 use http::StatusCode;
@@ -28,6 +28,8 @@ pub struct ManageStock {
     pub clock: Clock,
     /// The ERP that is to know of what comes in and of differences.
     pub erp: ConnectionId,
+    /// What waits for a SKU to be known.
+    pub unmapped: Unmapped,
 }
 
 impl ManageStock {

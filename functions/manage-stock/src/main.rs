@@ -14,6 +14,7 @@ async fn main() -> Result<(), Error> {
         directory: wiring.directory(),
         clock: wiring.clock.clone(),
         erp: wiring.connection("ERP_CONNECTION")?,
+        unmapped: wiring.unmapped(),
     };
     run(service_fn(|event: LambdaEvent<ApiGatewayProxyRequest>| async move {
         Ok::<_, Error>(function.handle(event.payload).await)

@@ -97,7 +97,7 @@ fn actions(exception: &Attention) -> Vec<String> {
         ("change", _) => &["do what the reason says, then retry", "decline to leave the order as it was sent"],
         ("refund", "to_pay") => &["pay it, then tell of it"],
         ("refund", "refused") => &["retry to pay it again", "pay the same amount another way at the storefront"],
-        ("refund" | "books" | "dispute" | "order", _) => &["do what the reason says: it ends by itself"],
+        ("refund" | "books" | "dispute" | "order" | "catalogue", _) => &["do what the reason says: it ends by itself"],
         _ => &["remove the cause, then retry"],
     };
     words.iter().map(|word| (*word).to_owned()).collect()

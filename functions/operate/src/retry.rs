@@ -114,6 +114,9 @@ impl Operate {
         let stream = stock_stream(id).ok_or_else(unknown)?;
         let document = self.keeper.load(&stream).await.map_err(Problem::unavailable_because)?;
         let Some((parked, _)) = &document.parked else {
+            if let Some((refused, _)) = document.refused.filter(|(refused, _)| caller.reaches(refused.erp.as_str())) {
+                return Err(nothing_to_retry(refused.reason));
+            }
             return Err(if document.seq == 0 { unknown() } else { nothing_to_retry("it is posted, or on its way") });
         };
         if !caller.reaches(parked.erp.as_str()) {

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use crossdock_connectors::{ApplicationDraft, Erp, Posted};
 use crossdock_domain::event::{Application, CreditApplication, Document, FailureClass};
+use crossdock_domain::identities::unmapped;
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::item::Item;
 use crossdock_domain::{Event, Order, Sku, Task, TaskKind};
 use crossdock_log::Items;
 use crossdock_runner::{Calls, Connectors, Directory, Done, Step, store_failure};
 use crossdock_step::Failure;
+use jiff::Timestamp;
 
 pub use self::stock::PostStock;
 
@@ -89,27 +91,30 @@ impl PostToErp {
         self.identities(order, &skus).await
     }
 
+    /// The sales order is of the moment of acceptance: posted late, or amended later, it names the same items.
     async fn identities(&self, order: &Order, skus: &[Sku]) -> Result<BTreeMap<Sku, String>, Failure> {
-        let Some(erp) = route(order) else { return Ok(BTreeMap::new()) };
+        let Some(accepted) = &order.accepted else { return Ok(BTreeMap::new()) };
         let items = self.items.items(skus).await.map_err(store_failure)?;
-        identities(&items, &erp, skus)
+        let moments = [accepted.at, self.directory.now()];
+        identities(&items, (&accepted.fact.routes.erp, &moments), skus)
     }
 }
 
-/// Identities of all of these SKUs in an ERP.
+/// Identities of all of these SKUs in an ERP at the first of the moments at which it has one: what was mapped only
+/// after the document's own moment is better than nothing.
 pub(crate) fn identities(
     items: &BTreeMap<Sku, Item>,
-    erp: &ConnectionId,
+    (erp, moments): (&ConnectionId, &[Timestamp]),
     skus: &[Sku],
 ) -> Result<BTreeMap<Sku, String>, Failure> {
     let identity = |sku: &Sku| {
-        let known = items.get(sku).and_then(|item| item.identities.get(erp)).cloned();
+        let known = items.get(sku).and_then(|item| moments.iter().find_map(|at| item.identities.at(erp, *at)));
         let unmapped = || {
-            let reason =
-                format!("{sku} has no identity in {erp}: map it (PUT /v1/catalogue/items/{{sku}}), then retry");
+            let unmapped = unmapped(sku, erp);
+            let reason = format!("{unmapped}: map it (PUT /v1/catalogue/items/{{sku}}), then retry");
             Failure::permanent(FailureClass::Mapping, reason)
         };
-        known.map(|identity| (sku.clone(), identity)).ok_or_else(unmapped)
+        known.map(|identity| (sku.clone(), identity.to_owned())).ok_or_else(unmapped)
     };
     skus.iter().map(identity).collect()
 }

@@ -84,19 +84,17 @@ impl PostStock {
         };
         let draft = open.draft(header).ok_or_else(|| gone(stream))?;
         let posted = match &draft {
-            Draft::Stock(draft) => {
-                erp.post_stock(draft, &self.identities(open.erp, &skus(&draft.lines)).await?).await?
-            }
+            Draft::Stock(draft) => erp.post_stock(draft, &self.identities(open, &skus(&draft.lines)).await?).await?,
             Draft::Transfer(draft) => {
-                erp.post_transfer(draft, &self.identities(open.erp, &skus(&draft.lines)).await?).await?
+                erp.post_transfer(draft, &self.identities(open, &skus(&draft.lines)).await?).await?
             }
         };
         Ok(told(posted, open.erp, reference))
     }
 
-    async fn identities(&self, erp: &ConnectionId, skus: &[Sku]) -> Result<BTreeMap<Sku, String>, Failure> {
+    async fn identities(&self, open: &ToPost<'_>, skus: &[Sku]) -> Result<BTreeMap<Sku, String>, Failure> {
         let items = self.items.items(skus).await.map_err(store_failure)?;
-        crate::identities(&items, erp, skus)
+        crate::identities(&items, (open.erp, &[open.at, self.directory.now()]), skus)
     }
 }
 

@@ -58,8 +58,9 @@ impl PublishStock {
         let rules = &settings.sourcing.locations;
         let locations: Vec<LocationId> = rules.iter().map(|rule| rule.location.clone()).collect();
         let items = self.concerned(skus, &locations).await?;
+        let now = self.clock.now();
         let levels: Vec<(Level, Option<i64>)> =
-            items.concerned().flat_map(|item| levels(item, storefront, rules, &items.all)).collect();
+            items.concerned().flat_map(|item| levels(item, (storefront, now), rules, &items.all)).collect();
         if levels.iter().all(is_shown) {
             return Ok(outcome);
         }
@@ -144,8 +145,10 @@ impl Visit<'_> {
         if strange.is_empty() {
             return Ok(expected);
         }
+        let now = self.function.clock.now();
         let identity = |sku: Sku| {
-            let known = self.items.get(&sku).and_then(|item| item.identities.get(self.storefront)).cloned();
+            let known = self.items.get(&sku).and_then(|item| item.identities.at(self.storefront, now));
+            let known = known.map(str::to_owned);
             (sku, known)
         };
         let asked: Vec<_> = strange.into_iter().map(identity).collect();
@@ -202,7 +205,7 @@ impl Visit<'_> {
 /// What is to be shown of an item, and what is shown as far as we know.
 fn levels(
     item: &Item,
-    storefront: &ConnectionId,
+    (storefront, now): (&ConnectionId, Timestamp),
     rules: &[SourcingRule],
     items: &BTreeMap<Sku, Item>,
 ) -> Vec<(Level, Option<i64>)> {
@@ -212,7 +215,7 @@ fn levels(
         let shown = stock.shown_at(storefront);
         let target = StockTarget {
             sku: item.sku.clone(),
-            item: item.identities.get(storefront).cloned(),
+            item: item.identities.at(storefront, now).map(str::to_owned),
             location: location.clone(),
             on_hand: kit::to_show(item, storefront, (location, rule.keep_back), items),
             change_from: shown.unwrap_or(0),

@@ -55,7 +55,7 @@ impl Question<'_> {
     fn findings(&self, ours: Option<(&Item, &Stock)>, evidence: &Evidence) -> Vec<(Quantity, Finding)> {
         let known = ours.map(|(item, stock)| Known {
             // A storefront finds an item by its SKU as well.
-            is_mapped: self.role == Role::Storefront || item.identities.contains_key(self.system),
+            is_mapped: self.role == Role::Storefront || item.identities.is_known(self.system),
             stock,
             floor: item.floor(self.location) + self.keep_back,
             ledger: &evidence.ledger,
@@ -133,8 +133,9 @@ impl Reconcile {
         report: &mut Report,
     ) -> Result<(), Failure> {
         let (erp, policy) = (&self.systems.erp, self.systems.policy(&self.systems.erp).await?);
-        let known = items.iter().filter_map(|(sku, item)| Some((sku.clone(), item.identities.get(erp)?.clone())));
         let as_of = self.now();
+        let known =
+            items.iter().filter_map(|(sku, item)| Some((sku.clone(), item.identities.at(erp, as_of)?.to_owned())));
         let told = self.systems.in_erp(&known.collect()).await?;
         let told: BTreeMap<(Sku, LocationId), i64> =
             told.into_iter().map(|level| ((level.sku, level.location), level.on_hand)).collect();
@@ -142,7 +143,7 @@ impl Reconcile {
         for (sku, location) in places {
             let Some(item) = items.get(sku) else { continue };
             let on_hand = told.get(&(sku.clone(), location.clone())).copied();
-            if on_hand.is_none() && item.identities.contains_key(erp) {
+            if on_hand.is_none() && item.identities.is_known(erp) {
                 report.exclude(sku.as_str(), "the ERP keeps no stock of it there");
                 continue;
             }

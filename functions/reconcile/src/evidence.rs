@@ -52,7 +52,7 @@ impl Reconcile {
                 evidence.under_way = self.left(question, &orders).await?;
                 evidence.held = Some(orders.iter().flat_map(|order| held(order, question)).collect());
             }
-            Role::Erp if item.identities.contains_key(question.system) => {
+            Role::Erp if item.identities.is_known(question.system) => {
                 evidence.under_way = self.unposted(question, &rows).await?;
             }
             Role::Erp | Role::Storefront => {}

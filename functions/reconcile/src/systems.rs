@@ -116,8 +116,9 @@ impl Systems {
         };
         let rules = settings.sourcing.locations;
         let locations: Vec<LocationId> = rules.iter().map(|rule| rule.location.clone()).collect();
-        let asked: Vec<(Sku, Option<String>)> =
-            items.iter().map(|(sku, item)| (sku.clone(), item.identities.get(&self.storefront).cloned())).collect();
+        let now = self.directory.now();
+        let identity = |item: &Item| item.identities.at(&self.storefront, now).map(str::to_owned);
+        let asked: Vec<(Sku, Option<String>)> = items.iter().map(|(sku, item)| (sku.clone(), identity(item))).collect();
         if asked.is_empty() || locations.is_empty() {
             return Ok(None);
         }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use crossdock_connectors::{Fulfillment, FulfillmentLine, FulfillmentRequest, ReturnNotice};
 use crossdock_domain::cancel::stop_answered;
 use crossdock_domain::event::{Document, FailureClass, LineQuantity, Shipment};
+use crossdock_domain::identities::unmapped;
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::returns::record_return;
 use crossdock_domain::shipping::record_shipment;
@@ -188,14 +189,13 @@ impl RequestFulfillment {
     ) -> Result<Vec<FulfillmentLine>, Failure> {
         let skus: Vec<Sku> = quantities.iter().filter_map(|line| order.sku(line.line).cloned()).collect();
         let items = self.items.items(&skus).await.map_err(store_failure)?;
+        let now = self.directory.now();
         let mut lines: Vec<FulfillmentLine> = Vec::new();
         for (quantity, sku) in quantities.iter().filter_map(|line| Some((line.quantity, order.sku(line.line)?))) {
-            let identity = items.get(sku).and_then(|item| item.identities.get(system)).cloned();
-            let item = identity.ok_or_else(|| {
-                Failure::permanent(
-                    FailureClass::Mapping,
-                    format!("{sku} has no identity in {system}: map it, then retry"),
-                )
+            let identity = items.get(sku).and_then(|item| item.identities.at(system, now));
+            let item = identity.map(str::to_owned).ok_or_else(|| {
+                let reason = format!("{}: map it, then retry", unmapped(sku, system));
+                Failure::permanent(FailureClass::Mapping, reason)
             })?;
             // Two order lines of one SKU are one line for the warehouse.
             match lines.iter_mut().find(|line| line.sku == *sku) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crossdock_domain::event::FailureClass;
 use crossdock_domain::{Currency, Minor};
 use jiff::Timestamp;
 
@@ -10,6 +11,8 @@ use jiff::Timestamp;
 pub struct CataloguePage {
     /// Items that have changed.
     pub items: Vec<CatalogueItem>,
+    /// Of them: those that the ERP tells in a way that cannot be kept.
+    pub faulty: Vec<FaultyItem>,
     /// What to ask for the next page with; `None` on the last one.
     pub next: Option<String>,
 }
@@ -32,4 +35,30 @@ pub struct CatalogueItem {
     pub components: Vec<(String, u32)>,
     /// When it was last changed.
     pub changed_at: Timestamp,
+}
+
+/// An item that the ERP tells in a way that cannot be kept. The others are none the worse for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultyItem {
+    /// Its identity in the ERP.
+    pub id: String,
+    /// The SKU, as the ERP writes it, if it has one.
+    pub sku: Option<String>,
+    /// Whether it is sold.
+    pub active: bool,
+    /// The class of failure.
+    pub class: FailureClass,
+    /// What is wrong, and what to do there.
+    pub reason: String,
+    /// When it was last changed.
+    pub changed_at: Timestamp,
+}
+
+impl CatalogueItem {
+    /// The item as one that cannot be kept.
+    #[must_use]
+    pub fn faulty(self, class: FailureClass, reason: String) -> FaultyItem {
+        let Self { id, sku, active, changed_at, .. } = self;
+        FaultyItem { id, sku: Some(sku).filter(|sku| !sku.is_empty()), active, class, reason, changed_at }
+    }
 }

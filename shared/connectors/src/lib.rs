@@ -33,7 +33,7 @@ use crossdock_step::outbound::Http;
 use crossdock_step::{Clock, Failure, Secrets};
 use jiff::Timestamp;
 
-pub use catalogued::{CatalogueItem, CataloguePage};
+pub use catalogued::{CatalogueItem, CataloguePage, FaultyItem};
 pub use counted::{CountedStock, ErpStock, StockPage};
 pub use stock::{Shown, ShownStock, StockTarget};
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::canonical::{CanonicalOrder, Charge, ChargeKind, Line, LineKind, Recipient, Tender, TenderStatus};
 use crate::event::{Accepted, Decision, Edit, Event, Hold, HoldCode, Refused, RefusedChange};
+use crate::identities;
 use crate::ids::Sku;
 use crate::item::Item;
 use crate::money::Minor;
@@ -168,8 +169,8 @@ fn line_concerns(line: &Line, context: Context<'_>) -> Option<Hold> {
         return Some(Hold::new(HoldCode::UnknownSku, format!("{sku} is not in the catalogue")));
     };
     let routes = &context.settings.routes;
-    let unmapped = [&routes.fulfillment, &routes.erp].into_iter().find(|to| !item.identities.contains_key(*to))?;
-    Some(Hold::new(HoldCode::Unmapped, format!("{sku} has no identity in {unmapped}")))
+    let unmapped = [&routes.fulfillment, &routes.erp].into_iter().find(|to| !item.identities.is_known(to))?;
+    Some(Hold::new(HoldCode::Unmapped, identities::unmapped(sku, unmapped)))
 }
 
 fn accepted(inbound: &Inbound, context: Context<'_>, request_hash: Option<String>) -> Event {

@@ -143,7 +143,8 @@ fn answer_line(
         unit_price_minor: None,
     };
     let Some(items) = items else { return answer };
-    let Some(item) = items.get(&line.sku) else {
+    // What the ERP sells no more, a cart cannot buy; orders that are there go on.
+    let Some(item) = items.get(&line.sku).filter(|item| !item.inactive) else {
         reasons.push(Reason { code: "unknown_sku", detail: format!("{} is not sold", line.sku), line: Some(index) });
         return answer;
     };

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::{CanonicalOrder, Tender};
+use crate::catalogue::{ItemKept, ItemRefused};
 use crate::disputes::{Dispute, DisputeEnd};
 use crate::drift::{DriftDetected, DriftEnded};
 use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix, Sku};
@@ -362,6 +363,12 @@ pub enum Event {
     /// It was.
     #[serde(rename = "ReconciliationFinished.v1")]
     ReconciliationFinished(ReconciliationFinished),
+    /// An item of the ERP cannot be kept in the catalogue.
+    #[serde(rename = "CatalogueItemRefused.v1")]
+    CatalogueItemRefused(ItemRefused),
+    /// An item of the ERP is a SKU of the catalogue from now on.
+    #[serde(rename = "CatalogueItemKept.v1")]
+    CatalogueItemKept(ItemKept),
     /// So many units of an allocation are not there: a count or an adjustment says so.
     #[serde(rename = "ShortageFound.v1")]
     ShortageFound(Shortage),
@@ -788,13 +795,15 @@ impl Event {
             Self::StockSpread { .. } => "StockSpread.v1",
             Self::InventoryDriftDetected(_) => "InventoryDriftDetected.v1",
             Self::InventoryDriftEnded(_) => "InventoryDriftEnded.v1",
+            Self::CatalogueItemRefused(_) => "CatalogueItemRefused.v1",
+            Self::CatalogueItemKept(_) => "CatalogueItemKept.v1",
             Self::ShortageFound(_) => "ShortageFound.v1",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
 
     /// The type names this version writes.
-    pub const TYPES: [&'static str; 61] = [
+    pub const TYPES: [&'static str; 63] = [
         "OrderAccepted.v1",
         "OrderRefused.v1",
         "OrderHeld.v1",
@@ -826,6 +835,8 @@ impl Event {
         "StockSpread.v1",
         "InventoryDriftDetected.v1",
         "InventoryDriftEnded.v1",
+        "CatalogueItemRefused.v1",
+        "CatalogueItemKept.v1",
         "ShortageFound.v1",
         "OrderCancelled.v1",
         "FulfillmentStopped.v1",

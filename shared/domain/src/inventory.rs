@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::catalogue::ItemRefused;
 use crate::commit::Commit;
 use crate::event::{Document, Event, FailureClass, ReceiptLine, StockReceipt};
 use crate::ids::{ConnectionId, LocationId, Sku};
@@ -224,6 +225,8 @@ pub struct StockDocument {
     pub reminders: u32,
     /// Why nobody posts it, and since when.
     pub parked: Option<(StockParked, Timestamp)>,
+    /// Of an item of an ERP: why it cannot be kept, and since when.
+    pub refused: Option<(ItemRefused, Timestamp)>,
 }
 
 impl StockDocument {
@@ -252,6 +255,11 @@ impl StockDocument {
             } else if self.requested().is_some() && matches!(event, Event::ReconciliationRequested(_)) {
                 self.reminders += 1;
             } else {
+                if let Event::CatalogueItemRefused(refused) = event {
+                    self.refused = Some((refused.clone(), commit.at));
+                } else if let Event::CatalogueItemKept(_) = event {
+                    self.refused = None;
+                }
                 self.facts.insert(commit.seq, (commit.at, event.clone()));
             }
         }

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::catalogue::Told;
+use crate::identities::Identities;
 use crate::ids::{ConnectionId, LocationId, Sku};
 use crate::money::{Currency, Minor};
 
@@ -20,9 +22,9 @@ pub struct Item {
     /// Price of one unit per currency, as the price list of the channel has it.
     #[serde(default)]
     pub prices: BTreeMap<Currency, Minor>,
-    /// The item's identity in each outside system, by connection.
+    /// The item's identities in each outside system, by connection.
     #[serde(default)]
-    pub identities: BTreeMap<ConnectionId, String>,
+    pub identities: Identities,
     /// Stock per location, over all parts of a location's stock.
     #[serde(default)]
     pub stock: BTreeMap<LocationId, Stock>,
@@ -33,6 +35,15 @@ pub struct Item {
     /// A kit's components with units of each; empty for anything else ([`crate::kit`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub components: BTreeMap<Sku, u32>,
+    /// The ERP sells it no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inactive: bool,
+    /// Which item of the ERP it is by the ERP's own word, and what that word was of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
+    /// How often its catalogue data was kept: who has read another number has read something else.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: i64,
     /// In how many parts its stock is kept, each a record of its own, so that many buyers of one SKU do not write the
     /// same record. Part 0 is this record.
     #[serde(default = "one", skip_serializing_if = "is_one")]
@@ -354,14 +365,17 @@ pub fn merged(moves: impl Iterator<Item = StockMove>) -> Vec<StockMove> {
 impl Item {
     /// An item of the catalogue of which nothing is known but its SKU.
     #[must_use]
-    pub const fn new(sku: Sku) -> Self {
+    pub fn new(sku: Sku) -> Self {
         Self {
             sku,
             prices: BTreeMap::new(),
-            identities: BTreeMap::new(),
+            identities: Identities::default(),
             stock: BTreeMap::new(),
             safety: BTreeMap::new(),
             components: BTreeMap::new(),
+            inactive: false,
+            told: None,
+            revision: 0,
             parts: 1,
             spread: BTreeMap::new(),
         }

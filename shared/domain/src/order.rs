@@ -235,6 +235,8 @@ impl Order {
             | Event::StockSpread { .. }
             | Event::InventoryDriftDetected(_)
             | Event::InventoryDriftEnded(_)
+            | Event::CatalogueItemRefused(_)
+            | Event::CatalogueItemKept(_)
             | Event::StockReleased { .. } => {}
             Event::TaskClaimed { .. }
             | Event::TaskParked(_)

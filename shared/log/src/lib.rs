@@ -86,8 +86,9 @@ pub trait Items: Send + Sync {
     /// What has moved of a SKU at a location, newest first; strongly consistent.
     async fn ledger(&self, sku: &Sku, location: &LocationId, page: &LedgerPage) -> Result<LedgerRows, StoreError>;
 
-    /// Keeps an item's catalogue data (prices, identities, rules), and leaves its stock alone.
-    async fn keep_item(&self, item: &Item) -> Result<(), StoreError>;
+    /// Keeps an item's catalogue data (prices, identities, rules), and leaves its stock alone. Whether it was kept: not
+    /// where somebody else has kept it since it was read (`revision`), whose word would be lost.
+    async fn keep_item(&self, item: &Item) -> Result<bool, StoreError>;
 
     /// Keeps a SKU's stock in so many parts from now on; each has a record at every location that the item has. What
     /// is in them moves by commits.

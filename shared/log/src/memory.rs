@@ -265,15 +265,21 @@ impl Items for Memory {
         Ok(page_of(rows, page, false))
     }
 
-    async fn keep_item(&self, item: &Item) -> Result<(), StoreError> {
+    async fn keep_item(&self, item: &Item) -> Result<bool, StoreError> {
         let mut state = self.state();
         state.write(item);
+        if state.items.get(&item.sku).map_or(0, |known| known.revision) != item.revision {
+            return Ok(false);
+        }
         let known = state.items.entry(item.sku.clone()).or_insert_with(|| Item::new(item.sku.clone()));
         known.prices.clone_from(&item.prices);
         known.identities.clone_from(&item.identities);
         known.safety.clone_from(&item.safety);
         known.components.clone_from(&item.components);
-        Ok(())
+        known.inactive = item.inactive;
+        known.told.clone_from(&item.told);
+        known.revision += 1;
+        Ok(true)
     }
 
     async fn kits_of(&self, skus: &[Sku]) -> Result<BTreeSet<Sku>, StoreError> {

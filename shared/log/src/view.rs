@@ -120,6 +120,8 @@ impl OrderView {
         let erp = commit.events.iter().find_map(|event| match event {
             Event::StockParked(parked) => Some(parked.erp.to_string()),
             Event::StockReleased { erp } => Some(erp.to_string()),
+            Event::CatalogueItemRefused(refused) => Some(refused.erp.to_string()),
+            Event::CatalogueItemKept(kept) => Some(kept.erp.to_string()),
             _ => None,
         })?;
         Some(Self::row(erp, stock_exception(&commit.stream)?, commit))

@@ -65,7 +65,8 @@ contract! {
         stock_in_parts_is_one_number, the_catalogue_leaves_stock_alone, what_a_storefront_shows_is_remembered;
     people: a_recipient_is_found_by_the_hash_of_its_content, a_recipient_is_found_in_its_own_stream_only,
         a_delivery_is_kept_until_somebody_has_dealt_with_it, the_log_knows_nobody_by_name;
-    items: items_are_read_as_they_were_written, more_items_than_one_request_takes, no_items_are_asked_for_and_none_come;
+    items: items_are_read_as_they_were_written, more_items_than_one_request_takes, no_items_are_asked_for_and_none_come,
+        whoever_has_read_an_older_item_keeps_nothing;
     connections: a_connection_is_read_as_it_was_configured, a_connection_that_is_not_configured_is_not_there,
         a_pause_is_seen_and_ended, the_longest_pause_wins, a_pause_that_goes_on_keeps_its_beginning,
         a_pause_after_a_pause_begins_anew, whoever_is_not_configured_is_not_paused;

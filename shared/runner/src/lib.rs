@@ -9,6 +9,7 @@ pub mod inbound;
 mod publication;
 mod run;
 mod stock;
+mod unmapped;
 pub mod wiring;
 
 pub use commit::{CommitError, Committed, Origin, Recorder, store_failure};
@@ -16,3 +17,4 @@ pub use directory::{Calls, Connectors, Directory};
 pub use publication::{bus_entries, publish};
 pub use run::{Documents, Done, Reading, Runner, Step, StepFunction};
 pub use stock::{Count, Kept, StockKeeper};
+pub use unmapped::Unmapped;

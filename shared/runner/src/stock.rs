@@ -378,7 +378,14 @@ fn summary(document: &StockDocument, now: Timestamp) -> Summary {
         since: *since,
         attempts: document.reminders,
     });
-    let attention: Vec<Attention> = attention.collect();
+    let refused = document.refused.iter().map(|(refused, since)| Attention {
+        about: "catalogue".into(),
+        class: refused.class.to_string(),
+        reason: refused.reason.clone(),
+        since: *since,
+        attempts: 0,
+    });
+    let attention: Vec<Attention> = attention.chain(refused).collect();
     let status = if attention.is_empty() { "recorded" } else { "parked" };
     Summary { status: status.into(), attention, waits_on: None, routes: None, placed_at: now }
 }

@@ -356,6 +356,21 @@ impl World {
         }
     }
 
+    /// Calls sync-catalogue, as the schedule does, or with what is asked of it; what it did, unless it died or failed.
+    pub async fn sync_catalogue(&mut self, event: &Value) -> Option<sync_catalogue::Report> {
+        let functions = self.functions.clone();
+        let deadline = self.clock.now() + SignedDuration::from_secs(300);
+        let outcome = self.survive(functions.sync_catalogue.handle(event, deadline)).await;
+        self.gather();
+        match outcome? {
+            Ok(report) => Some(report),
+            Err(failure) => {
+                self.transcript.push(format!("sync-catalogue: {failure}"));
+                None
+            }
+        }
+    }
+
     /// To the next moment at which something is due; false when that is later.
     async fn let_time_pass(&mut self, (messages_until, deadlines_until): (Timestamp, Timestamp)) -> bool {
         let hidden = self.queues.values().flatten().map(|message| message.visible_at);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use capture_exception::{ALLOCATION, CaptureException, ERP, FULFILLMENT, STOREFRONT, Source};
 use crossdock_domain::ConnectionId;
-use crossdock_runner::{Calls, Connectors, Directory, Recorder, Runner, Step, StepFunction, StockKeeper};
+use crossdock_runner::{Calls, Connectors, Directory, Recorder, Runner, Step, StepFunction, StockKeeper, Unmapped};
 use crossdock_step::{Clock, Queue};
 
 use crate::ports::{CrashPlan, Store, Traffic, WorldBus, WorldQueue};
@@ -28,6 +28,7 @@ pub(crate) struct Functions {
     pub(crate) capture_exception: CaptureException,
     pub(crate) watch_deadlines: watch_deadlines::WatchDeadlines,
     pub(crate) reconcile: reconcile::Reconcile,
+    pub(crate) sync_catalogue: sync_catalogue::SyncCatalogue,
 }
 
 /// What functions are built from.
@@ -160,6 +161,7 @@ impl Parts {
             publish_events: publish_events::PublishEvents { bus: self.bus(), views: store.clone() },
             capture_exception: self.capture_exception(),
             reconcile: self.reconcile(),
+            sync_catalogue: self.sync_catalogue(),
             watch_deadlines: watch_deadlines::WatchDeadlines {
                 recorder,
                 keeper: self.keeper(),
@@ -184,6 +186,32 @@ impl Parts {
         }
     }
 
+    fn sync_catalogue(&self) -> sync_catalogue::SyncCatalogue {
+        let store = Arc::new(self.store.clone());
+        sync_catalogue::SyncCatalogue {
+            keeper: self.keeper(),
+            items: store.clone(),
+            markers: store,
+            directory: self.directory(),
+            calls: self.calls.clone(),
+            erps: Connectors::new(crossdock_connectors::erp),
+            erp: self.erp.clone(),
+            unmapped: self.unmapped(),
+        }
+    }
+
+    fn unmapped(&self) -> Unmapped {
+        let store = Arc::new(self.store.clone());
+        Unmapped {
+            recorder: self.recorder(),
+            keeper: self.keeper(),
+            directory: self.directory(),
+            connections: store.clone(),
+            views: store.clone(),
+            items: store,
+        }
+    }
+
     fn publish_stock(&self) -> publish_stock::PublishStock {
         publish_stock::PublishStock {
             directory: self.directory(),
@@ -203,6 +231,7 @@ impl Parts {
             directory: self.directory(),
             clock: self.clock.clone(),
             erp: self.erp.clone(),
+            unmapped: self.unmapped(),
         }
     }
 

@@ -152,7 +152,7 @@ impl Items for Store {
     async fn ledger(&self, sku: &Sku, location: &LocationId, page: &LedgerPage) -> Result<LedgerRows, StoreError> {
         self.memory.ledger(sku, location, page).await
     }
-    async fn keep_item(&self, item: &Item) -> Result<(), StoreError> {
+    async fn keep_item(&self, item: &Item) -> Result<bool, StoreError> {
         self.plan.around(self.memory.keep_item(item)).await
     }
     async fn kits_of(&self, skus: &[Sku]) -> Result<BTreeSet<Sku>, StoreError> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use crossdock_domain::event::{ReceiptLine, StockReceipt};
+use crossdock_domain::identities::{Dated, Identities};
 use crossdock_domain::ids::{ConnectionId, LocationId};
 use crossdock_domain::inventory::{AdjustedLine, AdjustmentReason, ReconciliationRequested, TransferStage};
 use crossdock_domain::kit::MOST_COMPONENTS;
@@ -27,6 +28,8 @@ const MAX_PARTS: u64 = 32;
 
 /// SKUs that one reconciliation is asked for by name.
 const MAX_RECONCILED: usize = 100;
+/// An item is called differently over time at most so often.
+const MAX_IDENTITIES: usize = 20;
 
 /// The most units that one line counts or changes.
 const MAX_UNITS: i64 = 10_000_000;
@@ -82,7 +85,7 @@ pub struct ParsedItem {
     /// Price of one unit per currency.
     pub prices: Option<BTreeMap<Currency, Minor>>,
     /// Identity in each outside system.
-    pub identities: Option<BTreeMap<ConnectionId, String>>,
+    pub identities: Option<Identities>,
     /// Units per location that are promised to nobody; below zero, a pre-order allowance.
     pub safety: Option<BTreeMap<LocationId, i64>>,
     /// Of a kit, units of each component; empty where it is none any more.
@@ -190,7 +193,7 @@ pub fn parse_item(body: &[u8]) -> Result<ParsedItem, Vec<Fault>> {
         }
         Some(ParsedItem {
             prices: item.optional("prices_minor", map(minor)),
-            identities: item.optional("identities", map(text(1, 100))),
+            identities: item.optional("identities", identities),
             safety: item.optional("safety", map(change)),
             components,
         })
@@ -228,6 +231,37 @@ pub fn parse_parts(body: &[u8]) -> Result<u16, Vec<Fault>> {
         parts.ok_or_else(|| invalid(format!("must be a whole number from 1 to {MAX_PARTS}")))
     };
     read(body, &["parts"], |told| told.required("parts", parts))
+}
+
+/// Identities by connection: one for good, or several with the moment from which each holds; an empty list: none.
+fn identities(value: &Value) -> Result<Identities, Wrong> {
+    let told: BTreeMap<ConnectionId, Vec<Dated>> = map(dated)(value)?;
+    Ok(told.into_iter().collect())
+}
+
+fn dated(value: &Value) -> Result<Vec<Dated>, Wrong> {
+    let Some(entries) = value.as_array() else {
+        return Ok(vec![Dated { from: None, id: text(1, 100)(value)? }]);
+    };
+    if entries.len() > MAX_IDENTITIES {
+        return Err(invalid(format!("must be a text, or a list of at most {MAX_IDENTITIES} entries")));
+    }
+    let all = entries.iter().map(dated_entry).collect::<Result<Vec<_>, _>>()?;
+    let moments: BTreeSet<Option<Timestamp>> = all.iter().map(|entry| entry.from).collect();
+    if moments.len() < all.len() {
+        return Err(invalid("says twice what the item is called from one moment on"));
+    }
+    Ok(all)
+}
+
+fn dated_entry(value: &Value) -> Result<Dated, Wrong> {
+    let entry = value.as_object().ok_or_else(|| shape("must be an object with id and from"))?;
+    if let Some(strange) = entry.keys().find(|name| !["id", "from"].contains(&name.as_str())) {
+        return Err(invalid(format!("{strange:?} is no field of it: id and from are")));
+    }
+    let id = entry.get("id").ok_or_else(|| shape("lacks id")).and_then(|id| text(1, 100)(id))?;
+    let from = entry.get("from").filter(|from| !from.is_null()).map(time).transpose()?;
+    Ok(Dated { from, id })
 }
 
 /// An object whose names are identities.

@@ -15,7 +15,7 @@ use super::config::InternalId;
 use super::suiteql::{Row, listed};
 use super::translate::Asked;
 use crate::address::quoted;
-use crate::{CatalogueItem, CataloguePage};
+use crate::{CatalogueItem, CataloguePage, FaultyItem};
 
 /// Items of one page.
 const ITEMS: usize = 100;
@@ -23,6 +23,13 @@ const ITEMS: usize = 100;
 const GOODS: &str = "'Assembly', 'InvtPart', 'Kit', 'NonInvtPart'";
 /// How times are written, by jiff and by NetSuite.
 const TIME: (&str, &str) = ("%Y-%m-%d %H:%M:%S", "YYYY-MM-DD HH24:MI:SS");
+
+/// What is wrong with a kit whose member cannot be read.
+const UNREADABLE_MEMBER: &str =
+    "a component of it has no SKU, or no whole number of units from one up; correct the kit there";
+
+/// What is told of an item, or what is wrong with it.
+type Told<T> = Result<T, String>;
 
 impl NetSuite {
     /// Pages go by the items' ids, so that an item that changes meanwhile does not move between them.
@@ -34,20 +41,23 @@ impl NetSuite {
         let asked = self.asked_about("the catalogue");
         let statement = self.changed_items(since, after)?;
         let (rows, has_more) = self.rows(&statement, (ITEMS, 0), &asked).await?;
-        let items = rows.iter().map(|row| self.catalogue_item(row)).collect::<Result<Vec<_>, _>>()?;
-        let next = items.last().filter(|_| has_more).map(|item| item.id.clone());
-        let ids = items.iter().filter_map(|item| InternalId::try_from(Value::from(item.id.as_str())).ok());
+        let told = rows.iter().map(|row| self.catalogue_item(row)).collect::<Result<Vec<_>, _>>()?;
+        let next = told.last().filter(|_| has_more).map(|item| item.id.clone());
+        let ids = told.iter().filter_map(|item| InternalId::try_from(Value::from(item.id.as_str())).ok());
         let ids = ids.collect::<Vec<_>>();
+        let (mut items, mut faulty) = (Vec::new(), Vec::new());
         if ids.is_empty() {
-            return Ok(CataloguePage { items, next });
+            return Ok(CataloguePage { items, faulty, next });
         }
         let (mut prices, mut members) = (self.prices(&ids, &asked).await?, self.members(&ids, &asked).await?);
-        let whole = items.into_iter().map(|item| CatalogueItem {
-            prices: prices.remove(&item.id).unwrap_or_default(),
-            components: members.remove(&item.id).unwrap_or_default(),
-            ..item
-        });
-        Ok(CataloguePage { items: whole.collect(), next })
+        for item in told {
+            let (prices, members) = (prices.remove(&item.id), members.remove(&item.id));
+            match whole(item, prices.transpose(), members.transpose()) {
+                Ok(item) => items.push(item),
+                Err(fault) => faulty.push(fault),
+            }
+        }
+        Ok(CataloguePage { items, faulty, next })
     }
 
     fn changed_items(&self, since: Option<Timestamp>, after: Option<&str>) -> Result<String, Failure> {
@@ -88,7 +98,7 @@ impl NetSuite {
         };
         Ok(CatalogueItem {
             id: row.id("id")?,
-            sku: row.some_text("itemid")?,
+            sku: row.text("itemid").unwrap_or_default(),
             name: row.text("displayname"),
             active,
             prices: BTreeMap::new(),
@@ -102,26 +112,31 @@ impl NetSuite {
         &self,
         items: &[InternalId],
         asked: &Asked<'_>,
-    ) -> Result<BTreeMap<String, BTreeMap<Currency, Minor>>, Failure> {
+    ) -> Result<BTreeMap<String, Told<BTreeMap<Currency, Minor>>>, Failure> {
         let statement = format!(
             "SELECT item, currency, unitprice FROM pricing WHERE pricelevel = {} AND item IN ({}) ORDER BY item, \
              currency, quantity",
             self.settings().price_level,
             listed(items)
         );
-        let mut told = BTreeMap::<(String, Currency), Option<Minor>>::new();
+        let mut told = BTreeMap::<(String, Currency), Told<Option<Minor>>>::new();
         for row in self.all_rows(&statement, asked).await? {
             let (item, id) = (row.id("item")?, row.id("currency")?);
             let mut mapped = self.settings().currencies.iter().filter(|(_, known)| known.as_str() == id);
             // A currency that is not ours does not concern us; a price that is null is none.
             let Some((currency, _)) = mapped.next() else { continue };
-            let exact = |price| minor(*currency, Some(price)).ok_or_else(|| inexact(&item, *currency, price));
-            let price = row.value("unitprice").map(exact).transpose()?;
+            let exact = |price| minor(*currency, Some(price)).ok_or_else(|| inexact(*currency, price));
+            let price = row.value("unitprice").map(exact).transpose();
             told.entry((item, *currency)).or_insert(price);
         }
-        let mut prices = BTreeMap::<String, BTreeMap<Currency, Minor>>::new();
+        let mut prices = BTreeMap::<String, Told<BTreeMap<Currency, Minor>>>::new();
         for ((item, currency), price) in told {
-            prices.entry(item).or_default().extend(price.map(|price| (currency, price)));
+            let of_item = prices.entry(item).or_insert_with(|| Ok(BTreeMap::new()));
+            match (of_item.as_mut(), price) {
+                (Ok(known), Ok(price)) => known.extend(price.map(|price| (currency, price))),
+                (Ok(_), Err(wrong)) => *of_item = Err(wrong),
+                (Err(_), _) => {}
+            }
         }
         Ok(prices)
     }
@@ -131,28 +146,45 @@ impl NetSuite {
         &self,
         items: &[InternalId],
         asked: &Asked<'_>,
-    ) -> Result<BTreeMap<String, Vec<(String, u32)>>, Failure> {
+    ) -> Result<BTreeMap<String, Told<Vec<(String, u32)>>>, Failure> {
         let statement = format!(
             "SELECT kitItemMember.parentitem, item.itemid, kitItemMember.quantity FROM kitItemMember INNER JOIN item ON \
              item.id = kitItemMember.item WHERE kitItemMember.parentitem IN ({}) ORDER BY kitItemMember.parentitem, \
              item.itemid",
             listed(items)
         );
-        let mut members = BTreeMap::<String, Vec<(String, u32)>>::new();
+        let mut members = BTreeMap::<String, Told<Vec<(String, u32)>>>::new();
         for row in self.all_rows(&statement, asked).await? {
-            let units = u32::try_from(row.whole("quantity")?).ok().filter(|units| *units > 0);
-            let units = units.ok_or_else(|| row.lacks("quantity that is one or more"))?;
-            members.entry(row.id("parentitem")?).or_default().push((row.some_text("itemid")?, units));
+            let units = row.whole("quantity").ok().and_then(|units| u32::try_from(units).ok());
+            let member = row.text("itemid").zip(units.filter(|units| *units > 0));
+            let of_kit = members.entry(row.id("parentitem")?).or_insert_with(|| Ok(Vec::new()));
+            match (of_kit.as_mut(), member) {
+                (Ok(known), Some(member)) => known.push(member),
+                (Ok(_), None) => *of_kit = Err(UNREADABLE_MEMBER.to_owned()),
+                (Err(_), _) => {}
+            }
         }
         Ok(members)
     }
 }
 
-fn inexact(item: &str, currency: Currency, price: &Value) -> Failure {
+fn whole(
+    item: CatalogueItem,
+    prices: Told<Option<BTreeMap<Currency, Minor>>>,
+    members: Told<Option<Vec<(String, u32)>>>,
+) -> Result<CatalogueItem, FaultyItem> {
+    match (prices, members) {
+        (Ok(prices), Ok(members)) => {
+            Ok(CatalogueItem { prices: prices.unwrap_or_default(), components: members.unwrap_or_default(), ..item })
+        }
+        (Err(wrong), _) | (_, Err(wrong)) => {
+            let reason = format!("the ERP's item {}: {wrong}", item.id);
+            Err(item.faulty(FailureClass::Value, reason))
+        }
+    }
+}
+
+fn inexact(currency: Currency, price: &Value) -> String {
     let price = quoted(&price.to_string());
-    let reason = format!(
-        "the price {price} of the ERP's item {item} is no amount in {currency}: round it there to what {currency} has, \
-         then retry"
-    );
-    Failure::permanent(FailureClass::Value, reason)
+    format!("its price {price} is no amount in {currency}; round it there to what {currency} has")
 }

@@ -106,7 +106,7 @@ fn each_variety_is_held_with_its_reason_and_for_nothing_else() {
 /// The shop has one item more, which nobody has mapped.
 fn taken_beside_an_unmapped_item(order: CanonicalOrder) -> Vec<Hold> {
     let mut new = item("NEW", &[("LON1", 5)]);
-    new.identities.remove(&"netsuite".parse().unwrap());
+    new.identities = [("shipbob".parse().unwrap(), "9".to_owned())].into();
     let items = catalogue(shop().into_values().chain([new]));
     let settings = settings();
     let context = Context { settings: &settings, items: &items };

@@ -160,6 +160,12 @@ fn every_document_of_stock() -> Vec<Event> {
             "InventoryDriftEnded",
             json!({ "sku": "TEE", "location": "LON1", "system": "shipbob", "quantity": "reserved", "how": "gone" }),
         ),
+        (
+            "CatalogueItemRefused",
+            json!({ "erp": "netsuite", "item": "777", "sku": "TEE", "class": "duplicate", "reason": "twice",
+            "changed_at": at(5) }),
+        ),
+        ("CatalogueItemKept", json!({ "erp": "netsuite", "item": "777", "sku": "TEE", "changed_at": at(5) })),
         ("ShortageFound", json!({ "number": 1, "sku": "TEE", "missing": 2 })),
     ];
     facts

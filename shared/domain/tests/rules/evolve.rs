@@ -328,6 +328,8 @@ fn subject(event: &Event) -> String {
         | Event::StockReleased { .. }
         | Event::InventoryDriftDetected(_)
         | Event::InventoryDriftEnded(_)
+        | Event::CatalogueItemRefused(_)
+        | Event::CatalogueItemKept(_)
         | Event::StockSpread { .. }
         | Event::ShortageFound(_)
         | Event::Unknown(_) => serde_json::to_string(event).unwrap(),

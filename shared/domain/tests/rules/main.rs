@@ -7,6 +7,7 @@ mod samples;
 mod accept;
 mod address;
 mod cancel;
+mod catalogue;
 mod checkout;
 mod commit;
 mod declining;

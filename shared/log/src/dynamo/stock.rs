@@ -252,14 +252,17 @@ impl Items for Dynamo {
         Ok(crate::ledger::page_of(rows, page, more))
     }
 
-    async fn keep_item(&self, item: &Item) -> Result<(), StoreError> {
+    async fn keep_item(&self, item: &Item) -> Result<bool, StoreError> {
         self.open_record(item.sku.as_str(), &[]).await?;
         let mut row = row_of(item, "UpdateItem")?;
-        let mut update = self.client.update_item().table_name(&self.tables.items);
-        update = update.key("sku", text(item.sku.as_str()));
-        let mut sets = Vec::new();
-        for (n, field) in ["prices", "identities", "safety", "components"].into_iter().enumerate() {
-            let value = row.remove(field).unwrap_or_else(|| AttributeValue::M(HashMap::new()));
+        let update = self.client.update_item().table_name(&self.tables.items).key("sku", text(item.sku.as_str()));
+        let mut update = update.expression_attribute_names("#revision", "revision");
+        let mut sets = vec!["#revision = :next".to_owned()];
+        let nothing = || AttributeValue::M(HashMap::new());
+        let fields = ["prices", "identities", "safety", "components"].map(|field| (field, Some(nothing())));
+        let flags = [("inactive", Some(AttributeValue::Bool(false))), ("told", None)];
+        for (n, (field, empty)) in fields.into_iter().chain(flags).enumerate() {
+            let Some(value) = row.remove(field).or(empty) else { continue };
             update = update.expression_attribute_names(format!("#f{n}"), field);
             update = update.expression_attribute_values(format!(":f{n}"), value);
             sets.push(format!("#f{n} = :f{n}"));
@@ -268,8 +271,16 @@ impl Items for Dynamo {
         for component in item.components.keys() {
             self.note_kit(component, &item.sku).await?;
         }
-        let update = update.update_expression(format!("SET {}", sets.join(", ")));
-        update.send().await.map(|_| ()).map_err(|error| store_error("UpdateItem", &error))
+        // An item that was never kept by this rule has no number.
+        let never = if item.revision == 0 { "attribute_not_exists(#revision) OR " } else { "" };
+        let update = update.condition_expression(format!("{never}#revision = :read"));
+        let update = update.expression_attribute_values(":read", number(item.revision));
+        let update = update.expression_attribute_values(":next", number(item.revision + 1));
+        match update.update_expression(format!("SET {}", sets.join(", "))).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if super::is_condition(&error) => Ok(false),
+            Err(error) => Err(store_error("UpdateItem", &error)),
+        }
     }
 
     async fn kits_of(&self, skus: &[Sku]) -> Result<BTreeSet<Sku>, StoreError> {

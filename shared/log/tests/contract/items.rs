@@ -1,5 +1,6 @@
 //! Items with prices, identities and stock.
 
+use crossdock_domain::catalogue::Told;
 use crossdock_domain::item::{Item, Stock};
 use crossdock_domain::{Minor, Sku};
 
@@ -31,4 +32,32 @@ pub async fn more_items_than_one_request_takes(subject: &Subject) {
 pub async fn no_items_are_asked_for_and_none_come(subject: &Subject) {
     subject.back.put_item(item("TEE", &[])).await;
     assert!(subject.store.items(&[]).await.unwrap().is_empty());
+}
+
+pub async fn whoever_has_read_an_older_item_keeps_nothing(subject: &Subject) {
+    // One that was there before items were numbered, and one that is new.
+    subject.back.put_item(item("TEE", &[("LON1", 5)])).await;
+    for name in ["TEE", "NEW"] {
+        let read = || async { subject.store.items(&[sku(name)]).await.unwrap().remove(&sku(name)) };
+        let first = read().await.unwrap_or_else(|| Item::new(sku(name)));
+        let told = Told {
+            erp: "netsuite".parse().unwrap(),
+            id: "501".into(),
+            at: "2026-11-23T09:00:00Z".parse().unwrap(),
+            currencies: ["GBP".parse().unwrap()].into(),
+            kit: true,
+        };
+        let mut dated = Item { told: Some(told), inactive: true, ..first.clone() };
+        dated.identities.set(&"netsuite".parse().unwrap(), Some("2026-12-01T00:00:00Z".parse().unwrap()), "777");
+        assert!(subject.store.keep_item(&dated).await.unwrap());
+        let found = read().await.unwrap();
+        assert_eq!(found, Item { revision: 1, ..dated.clone() });
+        for late in [&first, &dated] {
+            assert!(!subject.store.keep_item(late).await.unwrap(), "somebody has kept it since");
+        }
+        assert_eq!(read().await.unwrap(), found);
+        let again = Item { inactive: false, ..found };
+        assert!(subject.store.keep_item(&again).await.unwrap());
+        assert_eq!(read().await.unwrap(), Item { revision: 2, ..again });
+    }
 }

@@ -142,7 +142,7 @@ pub async fn the_catalogue_leaves_stock_alone(subject: &Subject) {
             components: BTreeMap::from([(sku("CAP"), 2)]),
             ..Item::new(sku(name))
         };
-        subject.store.keep_item(&kept).await.unwrap();
+        assert!(subject.store.keep_item(&kept).await.unwrap());
         let found = subject.store.items(&[sku(name)]).await.unwrap().remove(&sku(name)).unwrap();
         assert_eq!((&found.prices, &found.safety, &found.components), (&kept.prices, &kept.safety, &kept.components));
         assert_eq!(found.stock.get(&place("LON1")).map(|stock| stock.available), units);

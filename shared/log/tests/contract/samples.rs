@@ -61,7 +61,7 @@ pub fn item(name: &str, stock: &[(&str, i64)]) -> Item {
     let place = |(location, units): &(&str, i64)| (location.parse().unwrap(), Stock::of(*units));
     Item {
         prices: BTreeMap::from([("GBP".parse().unwrap(), Minor::new(1999).unwrap())]),
-        identities: BTreeMap::from([("netsuite".parse().unwrap(), "501".into())]),
+        identities: [("netsuite".parse().unwrap(), "501".into())].into(),
         stock: stock.iter().map(place).collect(),
         ..Item::new(sku(name))
     }

@@ -76,6 +76,9 @@ fn adjust_stock(books: &mut Books, said: &Value) -> Result<Value, String> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ItemPage {
+    /// Which item; without it the one of that SKU, or a new one.
+    #[serde(default)]
+    id: Option<u64>,
     sku: String,
     #[serde(default)]
     name: Option<String>,
@@ -100,11 +103,14 @@ fn set_item(books: &mut Books, said: &Value, now: Timestamp) -> Result<Value, St
     if let Some(unknown) = page.components.iter().flatten().find(|member| !sold(&member.sku)) {
         return Err(format!("no item {}", unknown.sku));
     }
-    if !sold(&page.sku) {
-        let id = books.config.items.iter().map(|item| item.id).max().unwrap_or(0) + 1;
+    let of_sku = books.config.items.iter().find(|item| item.sku == page.sku).map(|item| item.id);
+    let next = books.config.items.iter().map(|item| item.id).max().unwrap_or(0) + 1;
+    let id = page.id.or(of_sku).unwrap_or(next);
+    if !books.config.items.iter().any(|item| item.id == id) {
         books.config.items.push(Item::goods(id, &page.sku));
     }
-    let item = books.config.items.iter_mut().find(|item| item.sku == page.sku).ok_or("no such item")?;
+    let item = books.config.items.iter_mut().find(|item| item.id == id).ok_or("no such item")?;
+    item.sku = page.sku;
     item.name = page.name.or(item.name.take());
     item.inactive = page.inactive.unwrap_or(item.inactive);
     item.components = page.components.unwrap_or_else(|| std::mem::take(&mut item.components));
