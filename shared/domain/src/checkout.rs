@@ -136,7 +136,7 @@ fn answer_line(
         reasons.push(Reason { code: "unknown_sku", detail: format!("{} is not sold", line.sku), line: Some(index) });
         return answer;
     };
-    answer.available_to_promise = Some(promisable(item, cart, settings));
+    answer.available_to_promise = Some(promisable(item, &cart.country, settings));
     answer.unit_price_minor = item.prices.get(&cart.currency).copied();
     match answer.unit_price_minor {
         None => reasons.push(Reason {
@@ -154,8 +154,8 @@ fn answer_line(
 }
 
 /// Where an order may not be split, what lies at two places is not one promise.
-fn promisable(item: &Item, cart: &Cart, settings: &ChannelSettings) -> i64 {
-    let locations = settings.locations_for(Some(&cart.country));
+pub(crate) fn promisable(item: &Item, country: &CountryCode, settings: &ChannelSettings) -> i64 {
+    let locations = settings.locations_for(Some(country));
     match settings.sourcing.split {
         Split::Allowed => item.available_at(locations),
         Split::Never => locations.map(|location| item.available_at([location])).max().unwrap_or(0),

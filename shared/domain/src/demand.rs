@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::WaitsOn;
 use crate::ids::{ConnectionId, LocationId, Sku};
-use crate::item::{Movement, StockMove, merged};
+use crate::item::{Movement, StockMove, holds, merged};
 use crate::order::Order;
 use crate::outstanding::TaskKind;
 
 /// SKU, location and part of its stock.
-type Place = (Sku, LocationId, u16);
+pub type Place = (Sku, LocationId, u16);
 
-type Units = BTreeMap<Place, i64>;
+/// Units by place.
+pub type Units = BTreeMap<Place, i64>;
 
 impl Order {
     /// Units of the SKU that the order waits for, at the location that would have been asked first.
@@ -24,7 +25,38 @@ impl Order {
         let (WaitsOn::Sku(sku), Some(at)) = (&parked.waits_on, &parked.at) else { return units };
         let missing = self.unallocated().filter(|(_, line, _)| line.sku.as_ref() == Some(sku));
         let missing: i64 = missing.map(|(_, _, missing)| i64::from(missing)).sum();
+        // What is held for it already, nobody has to wait for.
+        let held: i64 = self.units_held().iter().filter(|((held, ..), _)| held == sku).map(|(_, units)| units).sum();
+        let missing = (missing - held).max(0);
         units.insert((sku.clone(), at.clone(), parked.part), missing);
+        units
+    }
+
+    /// Units that were held for the buyer and that the order keeps until it is allocated, whatever else it waits for. Only
+    /// what was accepted counts, and never more than is still wanted of it: so it only ever becomes less, and giving
+    /// back is all that can follow.
+    #[must_use]
+    pub fn units_held(&self) -> Units {
+        let mut units = Units::new();
+        let Some(accepted) = self.accepted.as_ref().map(|accepted| &accepted.fact) else { return units };
+        let Some(hold) = accepted.hold.as_ref().filter(|_| !accepted.order.test) else { return units };
+        if !self.allocations.is_empty() || !self.shipments.is_empty() {
+            return units;
+        }
+        let mut wanted: BTreeMap<&Sku, i64> = BTreeMap::new();
+        for (_, line, missing) in self.unallocated().filter(|(index, ..)| *index < accepted.order.lines.len()) {
+            if let Some(sku) = &line.sku {
+                *wanted.entry(sku).or_default() += i64::from(missing);
+            }
+        }
+        for held in &hold.units {
+            let Some(open) = wanted.get_mut(&held.sku) else { continue };
+            let kept = i64::from(held.quantity).min(*open);
+            *open -= kept;
+            if kept > 0 {
+                *units.entry((held.sku.clone(), held.location.clone(), held.part)).or_default() += kept;
+            }
+        }
         units
     }
 
@@ -73,7 +105,16 @@ pub fn following(before: &Order, after: &Order) -> Vec<StockMove> {
                 ..StockMove::new(Movement::Waiting, sku, location)
             }
         });
-    merged(untold.chain(waiting))
+    let held = changes(&before.units_held(), &after.units_held()).into_iter();
+    let held = held.map(|(place, units)| reserved_by_hold(place, units));
+    merged(untold.chain(waiting).chain(held))
+}
+
+/// Units that are held for a buyer at a place from now on; fewer than none: not any more.
+#[must_use]
+pub fn reserved_by_hold((sku, location, part): Place, units: i64) -> StockMove {
+    let why = if units > 0 { Movement::Reserved } else { Movement::Released };
+    StockMove { part, reserved: units, channel: Some(holds()), ..StockMove::new(why, sku, location) }
 }
 
 /// Units of which the storefront was told in between; those that it has taken off the order itself are not among them.

@@ -61,6 +61,18 @@ text_id!(
     ConnectionId, "a connection", "1 to 40 characters of a-z, 0-9 and -",
     |t| (1..=40).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 );
+impl ConnectionId {
+    /// A channel of our own, to which no outside system belongs. The name is a constant of ours that fulfils the rule.
+    pub(crate) fn of_ours(name: &'static str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+text_id!(
+    /// A buyer's hold on goods, as the storefront names it: a cart, a checkout session.
+    HoldId, "a hold", "1 to 40 characters of A-Z, a-z, 0-9, - and _",
+    |t| (1..=40).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+);
 text_id!(
     /// The storefront's own identity of an order, in the alphabet that every ERP accepts in a reference.
     ChannelOrderId, "a channel order id", "1 to 20 characters of A-Z, 0-9 and -",

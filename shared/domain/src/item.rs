@@ -12,6 +12,22 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{ConnectionId, LocationId, Sku};
 use crate::money::{Currency, Minor};
 
+/// The channel by which units are reserved for buyers who are paying. No outside system is behind it, so that every
+/// storefront counts them as others' demand; a connection of that name is not used.
+pub const HOLDS: &str = "holds";
+
+/// [`HOLDS`] as a channel.
+#[must_use]
+pub fn holds() -> ConnectionId {
+    ConnectionId::of_ours(HOLDS)
+}
+
+/// Whether a name is that of a channel of our own, which no connection may have.
+#[must_use]
+pub fn is_channel_of_ours(connection: &ConnectionId) -> bool {
+    connection.as_str() == HOLDS
+}
+
 /// One SKU: its price list, its identities elsewhere, its rules and its stock per location.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
@@ -469,13 +485,25 @@ impl Item {
         if left > 0 {
             taken.push((begin, left));
         }
-        let promise = |(part, units): (usize, i64)| StockMove {
-            part: u16::try_from(part).unwrap_or(0),
+        let promise = |(part, units): (usize, i64)| {
+            self.promise((location, u16::try_from(part).unwrap_or(0)), units, channel)
+        };
+        merged(taken.into_iter().map(promise))
+    }
+
+    /// A promise of units out of one part of a location's stock: part 0 keeps the safety stock.
+    pub(crate) fn promise(
+        &self,
+        (location, part): (&LocationId, u16),
+        units: i64,
+        channel: &ConnectionId,
+    ) -> StockMove {
+        StockMove {
+            part,
             reserved: units,
             channel: Some(channel.clone()),
             floor: if part == 0 { self.floor(location) } else { 0 },
             ..StockMove::new(Movement::Reserved, self.sku.clone(), location.clone())
-        };
-        merged(taken.into_iter().map(promise))
+        }
     }
 }

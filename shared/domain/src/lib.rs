@@ -14,6 +14,7 @@ pub mod disputes;
 pub mod drift;
 pub mod event;
 pub mod foresee;
+pub mod hold;
 pub mod ids;
 mod included;
 pub mod inventory;

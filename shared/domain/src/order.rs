@@ -229,6 +229,10 @@ impl Order {
             | Event::StockPosted(_)
             | Event::StockParked(_)
             | Event::StockSpread { .. }
+            | Event::StockHeld(_)
+            | Event::HoldTaken { .. }
+            | Event::HoldExpired {}
+            | Event::HoldReleased {}
             | Event::InventoryDriftDetected(_)
             | Event::InventoryDriftEnded(_)
             | Event::StockReleased { .. } => {}
