@@ -15,6 +15,7 @@ mod cancelled_elsewhere;
 mod cancelling_refused;
 mod cancelling_twice;
 mod changes;
+mod checkout_holds;
 mod crowd;
 mod deaths;
 mod disputes;

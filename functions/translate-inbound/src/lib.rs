@@ -137,7 +137,8 @@ impl TranslateInbound {
         }
         let decide = |order: &Order| storefront_order(order, inbound, context(&settings, &items));
         // A checkout may have held the goods while the buyer was paying.
-        let committed = self.recorder.record_taking(&mut order, (&cause, origin), (inbound.hold.as_ref(), decide)).await?;
+        let committed =
+            self.recorder.record_taking(&mut order, (&cause, origin), (inbound.hold.as_ref(), decide)).await?;
         translated(&order, &cause, &committed);
         Ok(())
     }

@@ -206,12 +206,12 @@ pub struct UnderWay {
     pub towards: Towards,
 }
 
-/// Units that one order holds.
+/// Units that one order, or one buyer who is paying, holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// The order's stream.
+    /// The stream.
     pub stream: String,
-    /// The connection that took it.
+    /// By which channel.
     pub channel: ConnectionId,
     /// Units.
     pub units: i64,
@@ -485,7 +485,7 @@ pub fn leaks(stock: &Stock, ledger: &Ledger, held: &[Held], committed: i64) -> B
             reserved - of_channel.map(|order| order.units).sum::<i64>()
         } else {
             // An order whose promise is older than what was read has given back there at most.
-            of_channel.map(|order| (reserved_by(ledger, &order.stream) - order.units).max(0)).sum()
+            of_channel.map(|order| (reserved_by(ledger, order) - order.units).max(0)).sum()
         };
         let units = units.clamp(0, left);
         if units > 0 {
@@ -575,6 +575,13 @@ impl Order {
         self.allocations.keys().map(|number| self.held_in(*number, sku, location)).sum()
     }
 
+    /// Units of a SKU at a location that were held for the buyer and that the order keeps.
+    #[must_use]
+    pub fn keeps(&self, sku: &Sku, location: &LocationId) -> i64 {
+        let held = self.units_held().into_iter();
+        held.filter(|((known, at, _), _)| known == sku && at == location).map(|(_, units)| units).sum()
+    }
+
     /// Units that one allocation holds of a SKU at a location.
     #[must_use]
     pub fn held_in(&self, number: u32, sku: &Sku, location: &LocationId) -> i64 {
@@ -611,8 +618,10 @@ fn total(row: &Row, quantity: Quantity) -> i64 {
     row.moves.iter().map(|stock| of(stock, quantity)).sum()
 }
 
-fn reserved_by(ledger: &Ledger, stream: &str) -> i64 {
-    ledger.rows.iter().filter(|row| row.stream == stream).map(|row| total(row, Quantity::Reserved)).sum()
+/// An order holds units by its own channel, and by that of holds what its buyer held before.
+fn reserved_by(ledger: &Ledger, held: &Held) -> i64 {
+    let moves = ledger.rows.iter().filter(|row| row.stream == held.stream).flat_map(|row| &row.moves);
+    moves.filter(|stock| stock.channel.as_ref() == Some(&held.channel)).map(|stock| stock.reserved).sum()
 }
 
 fn same_way(known: &UnderWay, other: &UnderWay) -> bool {

@@ -200,7 +200,8 @@ impl Held {
     }
 
     fn made_by(commit: &Commit) -> Option<Self> {
-        let made = commit.events.iter().find_map(|event| if let Event::StockHeld(fact) = event { Some(fact) } else { None });
+        let made =
+            commit.events.iter().find_map(|event| if let Event::StockHeld(fact) = event { Some(fact) } else { None });
         let kept = commit.moves.iter().filter(|stock| stock.why == Movement::Reserved);
         let units = kept.filter_map(|stock| {
             let quantity = u32::try_from(stock.reserved).ok()?;

@@ -485,9 +485,8 @@ impl Item {
         if left > 0 {
             taken.push((begin, left));
         }
-        let promise = |(part, units): (usize, i64)| {
-            self.promise((location, u16::try_from(part).unwrap_or(0)), units, channel)
-        };
+        let promise =
+            |(part, units): (usize, i64)| self.promise((location, u16::try_from(part).unwrap_or(0)), units, channel);
         merged(taken.into_iter().map(promise))
     }
 

@@ -92,18 +92,13 @@ pub(crate) fn place(
     let wants: Vec<Want> =
         wants.map(|(line, (sku, quantity))| Want { line, sku: sku.clone(), quantity: *quantity }).collect();
     let plan = choose(locations, &wants, Supply { items, held: &Units::new() }, split)?;
-    let placed = plan.into_iter().flat_map(|(location, wants)| {
-        wants.into_iter().map(move |want| (location.clone(), want.sku, want.quantity))
-    });
+    let placed = plan
+        .into_iter()
+        .flat_map(|(location, wants)| wants.into_iter().map(move |want| (location.clone(), want.sku, want.quantity)));
     Ok(placed.collect())
 }
 
-fn choose(
-    locations: &[&LocationId],
-    wants: &[Want],
-    supply: Supply<'_>,
-    split: Split,
-) -> Result<Plan, (Sku, i64)> {
+fn choose(locations: &[&LocationId], wants: &[Want], supply: Supply<'_>, split: Split) -> Result<Plan, (Sku, i64)> {
     let whole = locations.iter().find_map(|location| split_over(&[location], wants, supply).ok());
     // No single location has all: the preferred one says what is short where splitting is not allowed.
     let reach = match split {
@@ -146,7 +141,9 @@ pub fn seed(order: &Order) -> u64 {
 
 /// The same of any stream.
 pub(crate) fn seed_of(stream: &str) -> u64 {
-    stream.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    stream
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// What is held of a SKU at a location, part by part.

@@ -137,7 +137,11 @@ fn classify(error: SdkError<TransactWriteItemsError>, commits: &[&Commit]) -> At
         ["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "ConditionalCheckFailed"];
     let taken = commits.iter().zip(&codes).position(|(_, code)| failed(&code));
     if let Some((place, commit)) = taken.and_then(|place| Some((place, commits.get(place)?))) {
-        Attempt::Decided(if place == 0 { AppendError::SeqTaken(commit.seq) } else { AppendError::OtherTaken(commit.seq) })
+        Attempt::Decided(if place == 0 {
+            AppendError::SeqTaken(commit.seq)
+        } else {
+            AppendError::OtherTaken(commit.seq)
+        })
     } else if let Some(bug) = codes.iter().find(|code| !passing.contains(code)) {
         Attempt::Decided(StoreError { operation: "TransactWriteItems", reason: format!("{bug}: {text}") }.into())
     } else if codes.iter().any(failed) {
