@@ -60,13 +60,14 @@ impl Log for Contended {
         self.memory.load(stream, from).await
     }
     /// As the store on DynamoDB does: contention is met again after a short, random pause, eight times.
-    async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
-        let records: BTreeSet<(Sku, u16)> = commit.moves.iter().map(|stock| (stock.sku.clone(), stock.part)).collect();
+    async fn append_with(&self, commit: &Commit, other: Option<&Commit>) -> Result<(), AppendError> {
+        let moves = std::iter::once(commit).chain(other).flat_map(|commit| &commit.moves);
+        let records: BTreeSet<(Sku, u16)> = moves.map(|stock| (stock.sku.clone(), stock.part)).collect();
         for attempt in 0..8 {
             self.transactions.fetch_add(1, Ordering::SeqCst);
             if self.hold(&records) {
                 tokio::time::sleep(self.lasts).await;
-                let outcome = self.memory.append(commit).await;
+                let outcome = self.memory.append_with(commit, other).await;
                 self.held.lock().unwrap().retain(|record| !records.contains(record));
                 return outcome;
             }

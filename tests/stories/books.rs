@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crossdock_domain::Sku;
 use crossdock_domain::event::Event;
+use crossdock_domain::hold::Held;
 use crossdock_domain::ids::LocationId;
 use crossdock_domain::item::{Item, Movement};
 use crossdock_domain::order::Status;
+use crossdock_domain::{Order, Sku};
 use crossdock_world::World;
 use serde_json::Value;
 
@@ -167,6 +168,9 @@ pub fn assert_stock(world: &World) {
             }
         }
     }
+    for (place, units) in held_for_buyers(world) {
+        *reserved.entry(place).or_default() += units;
+    }
     let items = world.store.all_items();
     for units in [&mut on_hand, &mut quarantined, &mut reserved] {
         *units = in_components(units, &items);
@@ -205,4 +209,18 @@ fn in_components(units: &Places, items: &BTreeMap<Sku, Item>) -> Places {
         }
     }
     all
+}
+
+/// Units that are kept for buyers who are paying, or who have paid and whose orders are not allocated yet.
+pub fn held_for_buyers(world: &World) -> Places {
+    let mut units: Places = Places::new();
+    for commits in world.store.streams().values() {
+        for held in Held::fold(commits).filter(Held::is_open).into_iter().flat_map(|held| held.units) {
+            *units.entry((held.sku.to_string(), held.location.to_string())).or_default() += i64::from(held.quantity);
+        }
+    }
+    for ((sku, location, _), kept) in world.orders().iter().flat_map(Order::units_held) {
+        *units.entry((sku.to_string(), location.to_string())).or_default() += kept;
+    }
+    units
 }

@@ -16,6 +16,7 @@ mod cancelling_refused;
 mod cancelling_twice;
 mod catalogue;
 mod changes;
+mod checkout_holds;
 mod crowd;
 mod deaths;
 mod disputes;

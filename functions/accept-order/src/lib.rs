@@ -110,7 +110,9 @@ impl AcceptOrder {
         }
         let unless_accepted =
             |order: &Order| if order.accepted.is_some() { Decision::default() } else { decision.clone() };
-        let committed = self.recorder.record(&mut order, (&offer.cause, &offer.origin), unless_accepted).await;
+        let hold = offer.parsed.inbound.hold.as_ref();
+        let what = (offer.cause.as_str(), &offer.origin);
+        let committed = self.recorder.record_taking(&mut order, what, (hold, unless_accepted)).await;
         let commit = match committed.map_err(unavailable)? {
             Committed::Appended(commit) => *commit,
             Committed::Nothing => return Ok(existing(&order, offer.parsed)),
@@ -157,13 +159,17 @@ fn answer_v1(id: &OrderId, commit: &Commit) -> Answer {
     for event in &commit.events {
         if let Event::OrderAccepted(accepted) = event {
             let order = &accepted.order;
-            let body = json!({
+            let mut body = json!({
                 "order_id": id,
                 "status": if order.test { "test" } else { "accepted" },
                 "total_minor": order.total,
                 "currency": order.currency,
                 "holds": [],
             });
+            // Only where the order has what was held: without it, it competes like any other.
+            if let Some(hold) = &accepted.hold {
+                body["hold"] = json!(hold.hold_id);
+            }
             return Ok(Reply::json(StatusCode::ACCEPTED, &body).at(location(id)));
         }
         if let Event::OrderRefused(refused) = event {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crossdock_domain::event::{Decision, FailureClass, Parked, WaitsOn};
+use crossdock_domain::hold::is_hold;
 use crossdock_domain::inventory::MOST_SKUS_PER_COMMIT;
 use crossdock_domain::item::Item;
 use crossdock_domain::sourcing::{Short, Sourcing, seed, source};
@@ -118,6 +119,9 @@ impl Function {
     /// Something has to be tried again.
     pub async fn handle(&self, envelope: &Value, deadline: Timestamp) -> Result<(), Failure> {
         let trigger = Trigger::parse(envelope)?;
+        if is_hold(&trigger.stream) {
+            return self.released(envelope, &trigger, deadline).await;
+        }
         if !trigger.stream.starts_with("inventory#") {
             return self.runner.run(&self.step, &trigger, deadline).await;
         }
@@ -135,6 +139,15 @@ impl Function {
                 self.resolve_shortage((sku, location), &trigger).await?;
             }
             self.release_waiters(sku.as_str(), &trigger, deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// A hold has ended, and its units are free again: there is more to promise, and nothing can be short.
+    async fn released(&self, envelope: &Value, trigger: &Trigger, deadline: Timestamp) -> Result<(), Failure> {
+        let moved = envelope.pointer("/detail/metadata/moved").and_then(Value::as_array);
+        for sku in moved.into_iter().flatten().filter_map(Value::as_str) {
+            self.release_waiters(sku, trigger, deadline).await?;
         }
         Ok(())
     }

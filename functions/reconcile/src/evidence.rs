@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crossdock_domain::drift::{Held, Ledger, Role, Row, Towards, UnderWay, order_of};
+use crossdock_domain::hold::{self, is_hold};
 use crossdock_domain::item::{Item, Stock};
 use crossdock_domain::outstanding::TaskKind;
 use crossdock_domain::shipping::record_shipment;
-use crossdock_domain::{Order, OrderId};
+use crossdock_domain::{ConnectionId, Order, OrderId};
 use crossdock_log::{LedgerPage, LedgerRow};
 use crossdock_runner::store_failure;
 use crossdock_step::Failure;
@@ -49,8 +50,9 @@ impl Reconcile {
                     return Ok(Some(evidence));
                 }
                 let Some(orders) = self.holding(&evidence.ledger).await? else { return Ok(None) };
+                let Some(buyers) = self.paying(&evidence.ledger, question).await? else { return Ok(None) };
                 evidence.under_way = self.left(question, &orders).await?;
-                evidence.held = Some(orders.iter().flat_map(|order| held(order, question)).collect());
+                evidence.held = Some(orders.iter().flat_map(|order| held(order, question)).chain(buyers).collect());
             }
             Role::Erp if item.identities.is_known(question.system) => {
                 evidence.under_way = self.unposted(question, &rows).await?;
@@ -94,6 +96,25 @@ impl Reconcile {
             orders.push(self.recorder.load(&id).await?);
         }
         Ok(Some(orders))
+    }
+
+    /// Units that are held for buyers who are paying; none where there are too many.
+    async fn paying(&self, ledger: &Ledger, question: &Question<'_>) -> Result<Option<Vec<Held>>, Failure> {
+        let mut net: BTreeMap<&str, i64> = BTreeMap::new();
+        for row in ledger.rows.iter().filter(|row| is_hold(&row.stream)) {
+            *net.entry(&row.stream).or_default() += row.moves.iter().map(|stock| stock.reserved).sum::<i64>();
+        }
+        let open: Vec<&str> = net.into_iter().filter(|(_, units)| *units != 0).map(|(stream, _)| stream).collect();
+        if open.len() > MOST_ORDERS {
+            return Ok(None);
+        }
+        let mut held = Vec::new();
+        for stream in open {
+            let commits = self.recorder.log().load(stream, 1).await.map_err(store_failure)?;
+            let units = hold::Held::fold(&commits).map_or(0, |hold| hold.keeps(question.sku, question.location));
+            held.push(Held { stream: stream.to_owned(), channel: ConnectionId::holds(), units });
+        }
+        Ok(Some(held))
     }
 
     /// What the 3PL says has left of these orders, and we have no fact of.
@@ -148,9 +169,11 @@ fn on_hand(row: &LedgerRow) -> i64 {
     row.moves.iter().map(|stock| stock.on_hand).sum()
 }
 
+/// What was promised to an order, also in kits, and what was held for its buyer and is not promised yet.
 fn held(order: &Order, question: &Question<'_>) -> impl Iterator<Item = Held> {
     let stream = order.id.stream();
-    let held = order.holds_of(question.sku, question.location).into_iter();
+    let kept = (ConnectionId::holds(), order.keeps(question.sku, question.location));
+    let held = order.holds_of(question.sku, question.location).into_iter().chain([kept]);
     held.map(move |(channel, units)| Held { stream: stream.clone(), channel, units })
 }
 

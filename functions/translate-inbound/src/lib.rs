@@ -19,7 +19,7 @@ use crossdock_domain::shipping::{ShipmentReport, record_shipment};
 use crossdock_domain::{Order, OrderId, Sku};
 use crossdock_log::{ConnectionRecord, Items, People};
 use crossdock_runner::inbound::InboundMessage;
-use crossdock_runner::{Directory, Origin, Recorder, store_failure};
+use crossdock_runner::{Committed, Directory, Origin, Recorder, store_failure};
 use crossdock_step::batch::{self, Limits};
 use crossdock_step::{Failure, Queue};
 use jiff::Timestamp;
@@ -136,7 +136,11 @@ impl TranslateInbound {
             self.people.keep(&stream, recipient).await.map_err(store_failure)?;
         }
         let decide = |order: &Order| storefront_order(order, inbound, context(&settings, &items));
-        self.commit(&mut order, (&cause, origin), decide).await
+        // A checkout may have held the goods while the buyer was paying.
+        let committed =
+            self.recorder.record_taking(&mut order, (&cause, origin), (inbound.hold.as_ref(), decide)).await?;
+        translated(&order, &cause, &committed);
+        Ok(())
     }
 
     async fn known_items(&self, inbound: &Inbound) -> Result<BTreeMap<Sku, Item>, Failure> {
@@ -215,9 +219,13 @@ impl TranslateInbound {
         decide: impl Fn(&Order) -> Decision + Send,
     ) -> Result<(), Failure> {
         let committed = self.recorder.record(order, what, decide).await?;
-        tracing::info!(order = %order.id, cause = what.0, correlation_id = order.correlation_id.as_deref(), outcome = committed.word(), "translated");
+        translated(order, what.0, &committed);
         Ok(())
     }
+}
+
+fn translated(order: &Order, cause: &str, committed: &Committed) {
+    tracing::info!(order = %order.id, cause, correlation_id = order.correlation_id.as_deref(), outcome = committed.word(), "translated");
 }
 
 const fn context<'a>(settings: &'a ChannelSettings, items: &'a BTreeMap<Sku, Item>) -> Context<'a> {

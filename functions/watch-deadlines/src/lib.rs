@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crossdock_domain::commit::DUE_SHARDS;
 use crossdock_domain::event::WaitsOn;
+use crossdock_domain::hold::is_hold;
 use crossdock_domain::inventory::StockDocument;
 use crossdock_domain::{Event, Order, OrderId, Task};
 use crossdock_log::{Items, Markers, Views};
-use crossdock_runner::{CommitError, Origin, Recorder, StockKeeper, publish, store_failure};
+use crossdock_runner::{CommitError, HoldKeeper, Origin, Recorder, StockKeeper, publish, store_failure};
 use crossdock_step::{Bus, BusEntry, Failure};
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +21,8 @@ pub struct WatchDeadlines {
     pub recorder: Recorder,
     /// Reads and notes documents of stock.
     pub keeper: StockKeeper,
+    /// Ends holds on stock.
+    pub holds: HoldKeeper,
     /// Where events go.
     pub bus: Arc<dyn Bus>,
     /// The view, whose numbers prove publication.
@@ -124,6 +127,9 @@ impl WatchDeadlines {
         if self.recorder.log().last_seq(stream).await.map_err(store_failure)? != seq {
             return Ok(0);
         }
+        if is_hold(stream) {
+            return self.look_at_hold(stream, seq).await;
+        }
         let Ok(id) = OrderId::from_stream(stream) else { return self.look_at_document(stream).await };
         let seen = self.views.seen(&id.to_string()).await.map_err(store_failure)?.map_or(0, |view| view.seq);
         if seen < seq {
@@ -156,6 +162,15 @@ impl WatchDeadlines {
         let decide = |known: &StockDocument| (known.seq == document.seq).then(|| again.clone());
         self.keeper.note(stream, (&cause, &origin), decide).await?;
         Ok(1)
+    }
+
+    /// A hold whose time is over ends, unless an order was faster. Its last commit is published again, which harms nobody.
+    async fn look_at_hold(&self, stream: &str, seq: u64) -> Result<usize, Failure> {
+        self.republish(stream, seq - 1).await?;
+        let origin = Origin::following("watch-deadlines", None, None);
+        let now = self.now();
+        self.holds.end(stream, &origin, |held| held.expire(now)).await?;
+        Ok(0)
     }
 
     async fn republish(&self, stream: &str, seen: u64) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ async fn main() -> Result<(), Error> {
     let function = &WatchDeadlines {
         recorder: wiring.recorder(),
         keeper: wiring.stock_keeper(),
+        holds: wiring.hold_keeper(),
         bus: wiring.bus()?,
         views: wiring.store.clone(),
         markers: wiring.store.clone(),

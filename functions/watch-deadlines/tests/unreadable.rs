@@ -10,7 +10,7 @@ use crossdock_domain::commit::{Summary, due_bucket};
 use crossdock_domain::event::{Hold, HoldCode};
 use crossdock_domain::{Commit, Event};
 use crossdock_log::{AppendError, Log, Markers, Memory, StoreError};
-use crossdock_runner::{Recorder, StockKeeper};
+use crossdock_runner::{HoldKeeper, Recorder, StockKeeper};
 use crossdock_step::{Bus, BusEntry, Clock, Failure};
 use jiff::{SignedDuration, Timestamp};
 use watch_deadlines::WatchDeadlines;
@@ -28,8 +28,8 @@ impl Log for Torn {
         }
         self.0.load(stream, from).await
     }
-    async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
-        self.0.append(commit).await
+    async fn append_with(&self, commit: &Commit, other: Option<&Commit>) -> Result<(), AppendError> {
+        self.0.append_with(commit, other).await
     }
     async fn due(&self, bucket: &str) -> Result<Vec<(String, u64)>, StoreError> {
         self.0.due(bucket).await
@@ -79,6 +79,7 @@ async fn one_order_that_cannot_be_read_holds_nobody_up() {
     }
     let function = WatchDeadlines {
         keeper: StockKeeper::new(memory.clone(), memory.clone(), clock.clone()),
+        holds: HoldKeeper::new(memory.clone(), memory.clone(), clock.clone()),
         recorder: Recorder::new(Arc::new(Torn(memory.clone())), clock),
         bus: heard.clone(),
         views: memory.clone(),

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use crossdock_domain::accept::{Inbound, MAX_LINES};
 use crossdock_domain::checkout::{Cart, CartLine};
+use crossdock_domain::hold::{HoldRequest, MOST_SKUS_PER_HOLD, SECONDS};
 use crossdock_domain::ids::{ChannelOrderId, CountryCode};
 use crossdock_domain::reversals::Resolution;
 use crossdock_domain::sales::{RefundStatus, RefundTender};
@@ -71,6 +72,34 @@ pub fn parse_cart(body: &[u8]) -> Result<(ConnectionId, Cart), Vec<Fault>> {
         Some((connection?, Cart { currency: currency?, country: country?, lines }))
     })
 }
+
+/// The body of `POST /v1/checkout/holds`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_hold(body: &[u8]) -> Result<HoldRequest, Vec<Fault>> {
+    read(body, &["connection", "hold_id", "country", "lines", "expires_in_seconds"], |hold| {
+        let (connection, hold_id) = (hold.required("connection", exact), hold.required("hold_id", exact));
+        let country = hold.required("country", exact);
+        let seconds = hold.optional("expires_in_seconds", units).unwrap_or(DEFAULT_HOLD_SECONDS);
+        if !SECONDS.contains(&seconds) {
+            let detail = format!("must be from {} to {}", SECONDS.start(), SECONDS.end());
+            hold.complain("expires_in_seconds", invalid(detail));
+        }
+        let entries = Entries { least: 1, most: MOST_SKUS_PER_HOLD, fields: &["sku", "quantity"] };
+        let lines: Vec<(Sku, u32)> = hold.required_list("lines", entries, |line, _| {
+            let (sku, quantity) = (line.required("sku", parsed), line.required("quantity", units));
+            Some((sku?, quantity?))
+        });
+        if let Some(place) = first_repeat(lines.iter().map(|(sku, _)| sku.as_str())) {
+            hold.complain("lines", invalid(format!("names the SKU of entry {place} twice: add its units up")));
+        }
+        Some(HoldRequest { connection: connection?, hold_id: hold_id?, country: country?, lines, seconds })
+    })
+}
+
+/// A buyer has so long to pay, where the caller does not say.
+const DEFAULT_HOLD_SECONDS: u32 = 600;
 
 /// What a caller wants cancelled, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,7 +215,7 @@ fn first_repeat<'a>(entries: impl Iterator<Item = &'a str>) -> Option<usize> {
 }
 
 const SHIPPING_FIELDS: [&str; 4] = ["title", "amount_minor", "discount_minor", "tax_lines"];
-const ORDER_FIELDS: [&str; 15] = [
+const ORDER_FIELDS: [&str; 16] = [
     "connection",
     "channel_order_id",
     "name",
@@ -202,6 +231,7 @@ const ORDER_FIELDS: [&str; 15] = [
     "tenders",
     "total_minor",
     "note",
+    "hold",
 ];
 
 fn order(order: &Object<'_>) -> Option<ParsedOrder> {
@@ -214,6 +244,7 @@ fn order(order: &Object<'_>) -> Option<ParsedOrder> {
     let test = order.optional("test", flag).unwrap_or(false);
     // People write anything into a note; nothing of it is kept, but no card number may even pass through.
     order.optional("note", text(0, 1000));
+    let hold = order.optional("hold", exact);
     let recipient = recipient(order);
     let lines = lines(order);
     let charges = order.list("shipping", Entries { least: 0, most: 20, fields: &SHIPPING_FIELDS }, shipping);
@@ -242,6 +273,7 @@ fn order(order: &Object<'_>) -> Option<ParsedOrder> {
         source_version,
         cancelled: false,
         refunds: Vec::new(),
+        hold,
         oddities: Vec::new(),
     };
     Some(ParsedOrder { connection: connection?, channel: channel?, inbound })

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::canonical::{CanonicalOrder, Charge, ChargeKind, Line, LineKind, Recipient, Tender, TenderStatus};
 use crate::event::{Accepted, Decision, Edit, Event, Hold, HoldCode, Refused, RefusedChange};
 use crate::identities;
-use crate::ids::Sku;
+use crate::ids::{HoldId, Sku};
 use crate::item::Item;
 use crate::money::Minor;
 use crate::order::Order;
@@ -32,6 +32,8 @@ pub struct Inbound {
     pub cancelled: bool,
     /// Refunds that the storefront has made, by their identity there.
     pub refunds: Vec<String>,
+    /// The hold on goods that the buyer had while paying, as the order names it.
+    pub hold: Option<HoldId>,
     /// What the translation itself found that needs a person.
     pub oddities: Vec<Hold>,
 }
@@ -185,6 +187,7 @@ fn accepted(inbound: &Inbound, context: Context<'_>, request_hash: Option<String
         process: PROCESS_VERSION,
         source_version: inbound.source_version,
         request_hash,
+        hold: None,
         returns: (settings.returns != ReturnPolicy::default()).then(|| Box::new(settings.returns.clone())),
     }))
 }

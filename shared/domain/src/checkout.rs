@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::demand::Units;
 use crate::ids::{CountryCode, Sku};
 use crate::item::Item;
 use crate::kit::{self, kits_among, units_in};
 use crate::money::{Currency, Minor};
 use crate::settings::{ChannelSettings, DegradedCheckout, SourcingRule};
-use crate::sourcing::{Want, plan, rules_for};
+use crate::sourcing::{Supply, Want, plan, rules_for};
 
 /// A cart, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,7 +167,7 @@ fn answer_line(
 }
 
 /// Where an order may not be split, what lies at two places is not one promise.
-fn promisable(
+pub(crate) fn promisable(
     item: &Item,
     (items, settings): (&BTreeMap<Sku, Item>, &ChannelSettings),
     rules: &[&SourcingRule],
@@ -186,7 +187,8 @@ fn together_reasons(
 ) -> Vec<Reason> {
     let want = |(line, of): (usize, &CartLine)| Want { line, sku: of.sku.clone(), quantity: of.quantity };
     let wants: Vec<Want> = cart.lines.iter().enumerate().map(want).collect();
-    let Err((short, _)) = plan(&wants, rules, (items, settings)) else { return Vec::new() };
+    let (supply, split) = (Supply { items, held: &Units::new() }, settings.sourcing.split);
+    let Err((short, _)) = plan(&wants, rules, supply, split) else { return Vec::new() };
     let kits = kits_among(wants.iter().map(|want| &want.sku), items);
     let concerned = wants.iter().filter(|want| units_in(&kits, &want.sku, &short) > 0);
     let reason = |want: &Want| Reason {

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::canonical::Line;
 use crate::event::WaitsOn;
 use crate::ids::{ConnectionId, LocationId, Sku};
 use crate::item::{Movement, StockMove, merged};
@@ -12,10 +11,11 @@ use crate::kit::units_in;
 use crate::order::Order;
 use crate::outstanding::TaskKind;
 
-/// SKU and location.
-type Place = (Sku, LocationId);
+/// SKU, location and part of its stock.
+pub type Place = (Sku, LocationId, u16);
 
-type Units = BTreeMap<Place, i64>;
+/// Units by place.
+pub type Units = BTreeMap<Place, i64>;
 
 impl Order {
     /// What the order waits for: the SKU of which there is not enough, at the location that would have been asked first;
@@ -24,23 +24,62 @@ impl Order {
         let parked = self.parked.values().find(|p| p.fact.task.kind == TaskKind::Allocate);
         let Some(parked) = parked.map(|parked| &parked.fact).filter(|_| self.is_live()) else { return Vec::new() };
         let (WaitsOn::Sku(sku), Some(at)) = (&parked.waits_on, &parked.at) else { return Vec::new() };
-        let wait = |(_, line, missing): (usize, &Line, u32)| {
-            let sold = line.sku.as_ref()?;
-            let units = i64::from(missing) * units_in(&parked.kits, sold, sku);
-            let is_kit = parked.kits.contains_key(sold);
-            let move_of = |sku: &Sku, channel: ConnectionId, waiting| StockMove {
-                waiting,
-                channel: Some(channel),
-                ..StockMove::new(Movement::Waiting, sku.clone(), at.clone())
-            };
-            let own = || self.id.connection.clone();
-            let channel = if is_kit { ConnectionId::kits() } else { own() };
-            let waits = StockMove { part: parked.part, ..move_of(sku, channel, units) };
-            let missing = i64::from(missing);
-            let kit = is_kit.then(|| StockMove { on_hand: missing, ..move_of(sold, own(), missing) });
-            (units > 0).then(|| std::iter::once(waits).chain(kit))
+        let waits = |channel: ConnectionId, part, waiting| StockMove {
+            part,
+            waiting,
+            channel: Some(channel),
+            ..StockMove::new(Movement::Waiting, sku.clone(), at.clone())
         };
-        merged(self.unallocated().filter_map(wait).flatten())
+        let (mut own, mut in_kits, mut kits) = (0, 0, Vec::new());
+        for (_, line, missing) in self.unallocated() {
+            let (Some(sold), missing) = (&line.sku, i64::from(missing)) else { continue };
+            let units = missing * units_in(&parked.kits, sold, sku);
+            if !parked.kits.contains_key(sold) {
+                own += units;
+            } else if units > 0 {
+                in_kits += units;
+                let kit = StockMove { on_hand: missing, ..waits(self.id.connection.clone(), 0, missing) };
+                kits.push(StockMove { sku: sold.clone(), ..kit });
+            }
+        }
+        // What is held for it already, nobody has to wait for.
+        let held: i64 = self.units_held().iter().filter(|((held, ..), _)| held == sku).map(|(_, units)| units).sum();
+        let beyond = (held - own).max(0);
+        let own = waits(self.id.connection.clone(), parked.part, (own - held).max(0));
+        let in_kits = waits(ConnectionId::kits(), parked.part, (in_kits - beyond).max(0));
+        merged([own, in_kits].into_iter().chain(kits).filter(|stock| stock.waiting != 0))
+    }
+
+    /// Units that were held for the buyer and that the order keeps until it is allocated, whatever else it waits for. Only
+    /// what was accepted counts, and never more than is still wanted of it: so it only ever becomes less, and giving
+    /// back is all that can follow.
+    #[must_use]
+    pub fn units_held(&self) -> Units {
+        let mut units = Units::new();
+        let Some(accepted) = self.accepted.as_ref().map(|accepted| &accepted.fact) else { return units };
+        let Some(hold) = accepted.hold.as_ref().filter(|_| !accepted.order.test) else { return units };
+        if !self.allocations.is_empty() || !self.shipments.is_empty() {
+            return units;
+        }
+        let mut wanted: BTreeMap<&Sku, i64> = BTreeMap::new();
+        for (_, line, missing) in self.unallocated().filter(|(index, ..)| *index < accepted.order.lines.len()) {
+            let Some(sold) = &line.sku else { continue };
+            match hold.kits.get(sold) {
+                Some(components) => components.iter().for_each(|(sku, units)| {
+                    *wanted.entry(sku).or_default() += i64::from(missing) * i64::from(*units);
+                }),
+                None => *wanted.entry(sold).or_default() += i64::from(missing),
+            }
+        }
+        for held in &hold.units {
+            let Some(open) = wanted.get_mut(&held.sku) else { continue };
+            let kept = i64::from(held.quantity).min(*open);
+            *open -= kept;
+            if kept > 0 {
+                *units.entry((held.sku.clone(), held.location.clone(), held.part)).or_default() += kept;
+            }
+        }
+        units
     }
 
     /// Units that have left, and of which the storefront will be told and was not yet: it counts them as on hand.
@@ -53,7 +92,7 @@ impl Order {
         for shipment in untold {
             for line in self.to_announce(shipment.fact.number) {
                 if let Some(sku) = self.sku(line.line) {
-                    let key = (sku.clone(), shipment.fact.location.clone());
+                    let key = (sku.clone(), shipment.fact.location.clone(), 0);
                     *units.entry(key).or_default() += i64::from(line.quantity);
                 }
             }
@@ -76,12 +115,21 @@ pub fn following(before: &Order, after: &Order) -> Vec<StockMove> {
     let untold = changes(&before.units_untold(), &after.units_untold()).into_iter().map(|(key, units)| {
         let why = if units > 0 { Movement::Shipped } else { Movement::Told };
         let announced = newly_told.get(&key).copied().unwrap_or(0);
-        let (sku, location) = key;
+        let (sku, location, _) = key;
         StockMove { untold: units, told: announced, channel: Some(told.clone()), ..StockMove::new(why, sku, location) }
     });
     let waited = before.stock_waiting().into_iter().map(|stock| stock.times(-1));
     let waiting = merged(waited.chain(after.stock_waiting())).into_iter().filter(|stock| stock.waiting != 0);
-    merged(untold.chain(waiting))
+    let held = changes(&before.units_held(), &after.units_held()).into_iter();
+    let held = held.map(|(place, units)| reserved_by_hold(place, units));
+    merged(untold.chain(waiting).chain(held))
+}
+
+/// Units that are held for a buyer at a place from now on; fewer than none: not any more.
+#[must_use]
+pub fn reserved_by_hold((sku, location, part): Place, units: i64) -> StockMove {
+    let why = if units > 0 { Movement::Reserved } else { Movement::Released };
+    StockMove { part, reserved: units, channel: Some(ConnectionId::holds()), ..StockMove::new(why, sku, location) }
 }
 
 /// Units of which the storefront was told in between; those that it has taken off the order itself are not among them.
@@ -91,7 +139,7 @@ fn newly_told(before: &Order, after: &Order) -> Units {
         let Some(shipment) = before.shipments.get(number) else { continue };
         for line in before.to_announce(*number) {
             if let Some(sku) = before.sku(line.line) {
-                let key = (sku.clone(), shipment.fact.location.clone());
+                let key = (sku.clone(), shipment.fact.location.clone(), 0);
                 *units.entry(key).or_default() += i64::from(line.quantity);
             }
         }

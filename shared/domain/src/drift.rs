@@ -207,12 +207,12 @@ pub struct UnderWay {
     pub towards: Towards,
 }
 
-/// Units that one order holds.
+/// Units that one order, or one buyer who is paying, holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// The order's stream.
+    /// The stream.
     pub stream: String,
-    /// The connection that took it.
+    /// By which channel.
     pub channel: ConnectionId,
     /// Units.
     pub units: i64,
@@ -579,6 +579,13 @@ impl Order {
         [(self.id.connection.clone(), own), (ConnectionId::kits(), in_kits)]
     }
 
+    /// Units of a SKU at a location that were held for the buyer and that the order keeps.
+    #[must_use]
+    pub fn keeps(&self, sku: &Sku, location: &LocationId) -> i64 {
+        let held = self.units_held().into_iter();
+        held.filter(|((known, at, _), _)| known == sku && at == location).map(|(_, units)| units).sum()
+    }
+
     /// Units that one allocation holds of a SKU at a location, as itself and as a component of kits.
     #[must_use]
     pub fn held_in(&self, number: u32, sku: &Sku, location: &LocationId) -> i64 {
@@ -623,9 +630,10 @@ fn total(row: &Row, quantity: Quantity) -> i64 {
     row.moves.iter().map(|stock| of(stock, quantity)).sum()
 }
 
+/// An order holds units by its own channel, and by that of holds what its buyer held before.
 fn reserved_by(ledger: &Ledger, held: &Held) -> i64 {
-    let of_order = ledger.rows.iter().filter(|row| row.stream == held.stream).flat_map(|row| &row.moves);
-    of_order.filter(|stock| stock.channel.as_ref() == Some(&held.channel)).map(|stock| stock.reserved).sum()
+    let moves = ledger.rows.iter().filter(|row| row.stream == held.stream).flat_map(|row| &row.moves);
+    moves.filter(|stock| stock.channel.as_ref() == Some(&held.channel)).map(|stock| stock.reserved).sum()
 }
 
 fn same_way(known: &UnderWay, other: &UnderWay) -> bool {

@@ -10,7 +10,8 @@ use crate::canonical::{CanonicalOrder, Tender};
 use crate::catalogue::{ItemKept, ItemRefused};
 use crate::disputes::{Dispute, DisputeEnd};
 use crate::drift::{DriftDetected, DriftEnded};
-use crate::ids::{ConnectionId, CountryCode, LocationId, ReferencePrefix, Sku};
+use crate::hold::{HeldUnits, StockHold};
+use crate::ids::{ConnectionId, CountryCode, LocationId, OrderId, ReferencePrefix, Sku};
 use crate::inventory::{
     ReconciliationFinished, ReconciliationRequested, StockAdjustment, StockCount, StockParked, StockPosted,
     StockTransfer,
@@ -351,6 +352,21 @@ pub enum Event {
         /// In how many parts its stock is kept.
         parts: u16,
     },
+    /// Units are held for a buyer who is paying, in a stream of its own.
+    #[serde(rename = "StockHeld.v1")]
+    StockHeld(StockHold),
+    /// An order has taken what was held, in the transaction of its acceptance.
+    #[serde(rename = "HoldTaken.v1")]
+    HoldTaken {
+        /// Which.
+        order: OrderId,
+    },
+    /// Nobody has paid in time: the units are free again.
+    #[serde(rename = "HoldExpired.v1")]
+    HoldExpired {},
+    /// Whoever had asked for the hold has given it up.
+    #[serde(rename = "HoldReleased.v1")]
+    HoldReleased {},
     /// Another system's number of units is not what it must be.
     #[serde(rename = "InventoryDriftDetected.v1")]
     InventoryDriftDetected(DriftDetected),
@@ -415,6 +431,9 @@ pub struct Accepted {
     /// What may be returned, if the channel says more than the defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returns: Option<Box<ReturnPolicy>>,
+    /// What was held for the buyer and is the order's now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HeldUnits>,
 }
 
 /// A "no" to a caller of our API.
@@ -793,6 +812,10 @@ impl Event {
             Self::StockParked(_) => "StockParked.v1",
             Self::StockReleased { .. } => "StockReleased.v1",
             Self::StockSpread { .. } => "StockSpread.v1",
+            Self::StockHeld(_) => "StockHeld.v1",
+            Self::HoldTaken { .. } => "HoldTaken.v1",
+            Self::HoldExpired {} => "HoldExpired.v1",
+            Self::HoldReleased {} => "HoldReleased.v1",
             Self::InventoryDriftDetected(_) => "InventoryDriftDetected.v1",
             Self::InventoryDriftEnded(_) => "InventoryDriftEnded.v1",
             Self::CatalogueItemRefused(_) => "CatalogueItemRefused.v1",
@@ -803,7 +826,7 @@ impl Event {
     }
 
     /// The type names this version writes.
-    pub const TYPES: [&'static str; 63] = [
+    pub const TYPES: [&'static str; 67] = [
         "OrderAccepted.v1",
         "OrderRefused.v1",
         "OrderHeld.v1",
@@ -833,6 +856,10 @@ impl Event {
         "StockParked.v1",
         "StockReleased.v1",
         "StockSpread.v1",
+        "StockHeld.v1",
+        "HoldTaken.v1",
+        "HoldExpired.v1",
+        "HoldReleased.v1",
         "InventoryDriftDetected.v1",
         "InventoryDriftEnded.v1",
         "CatalogueItemRefused.v1",

@@ -68,8 +68,26 @@ impl ConnectionId {
     pub fn kits() -> Self {
         Self("kits".to_owned())
     }
+
+    /// Under this name stands what is kept for buyers who are paying: every storefront counts it as others' demand. No
+    /// connection may have it.
+    #[must_use]
+    pub fn holds() -> Self {
+        Self("holds".to_owned())
+    }
+
+    /// Whether it is a name of our own, which no connection may have.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        *self == Self::kits() || *self == Self::holds()
+    }
 }
 
+text_id!(
+    /// A buyer's hold on goods, as the storefront names it: a cart, a checkout session.
+    HoldId, "a hold", "1 to 40 characters of A-Z, a-z, 0-9, - and _",
+    |t| (1..=40).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+);
 text_id!(
     /// The storefront's own identity of an order, in the alphabet that every ERP accepts in a reference.
     ChannelOrderId, "a channel order id", "1 to 20 characters of A-Z, 0-9 and -",

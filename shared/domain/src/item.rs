@@ -487,12 +487,19 @@ impl Item {
         if left > 0 {
             taken.push((begin, left));
         }
-        let promise = |(part, units): (usize, i64)| StockMove {
-            part: u16::try_from(part).unwrap_or(0),
+        let promise =
+            |(part, units): (usize, i64)| self.promise((location, u16::try_from(part).unwrap_or(0)), units, keep_back);
+        merged(taken.into_iter().map(promise))
+    }
+
+    /// A promise of units out of one part of a location's stock: part 0 keeps the safety stock, and what is left to
+    /// others.
+    pub(crate) fn promise(&self, (location, part): (&LocationId, u16), units: i64, keep_back: i64) -> StockMove {
+        StockMove {
+            part,
             reserved: units,
             floor: if part == 0 { self.floor(location) + keep_back } else { 0 },
             ..StockMove::new(Movement::Reserved, self.sku.clone(), location.clone())
-        };
-        merged(taken.into_iter().map(promise))
+        }
     }
 }

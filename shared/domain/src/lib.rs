@@ -16,6 +16,7 @@ pub mod disputes;
 pub mod drift;
 pub mod event;
 pub mod foresee;
+pub mod hold;
 pub mod identities;
 pub mod ids;
 mod included;

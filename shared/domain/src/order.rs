@@ -233,6 +233,10 @@ impl Order {
             | Event::ReconciliationFinished(_)
             | Event::StockParked(_)
             | Event::StockSpread { .. }
+            | Event::StockHeld(_)
+            | Event::HoldTaken { .. }
+            | Event::HoldExpired {}
+            | Event::HoldReleased {}
             | Event::InventoryDriftDetected(_)
             | Event::InventoryDriftEnded(_)
             | Event::CatalogueItemRefused(_)

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::demand::Units;
 use crate::event::{Allocation, Decision, Event, LineQuantity};
 use crate::ids::{ConnectionId, CountryCode, LocationId, Sku};
 use crate::item::{Item, Movement, StockMove, merged};
 use crate::kit::{Kits, kits_among, makeable, moved, scarcest};
 use crate::order::Order;
-use crate::settings::{ChannelSettings, Prefer, SourcingRule};
+use crate::settings::{ChannelSettings, Prefer, SourcingRule, Split};
 
 /// Sets of locations beyond this size are not weighed against each other: each location in turn gives what it has.
 const MOST_WEIGHED: usize = 3;
@@ -52,21 +53,33 @@ pub struct Want {
 /// What each location gives, in the order in which they are asked.
 pub type Plan = Vec<(LocationId, Vec<Want>)>;
 
+/// What a decision may give away: what may be promised to anybody, and what is held for this order, which nobody who
+/// waits comes before.
+#[derive(Clone, Copy)]
+pub struct Supply<'a> {
+    /// Items, and what the kits among them are made of.
+    pub items: &'a BTreeMap<Sku, Item>,
+    /// What is held for this order.
+    pub held: &'a Units,
+}
+
 /// Stock that this decision may still give away.
 struct Free<'a> {
-    items: &'a BTreeMap<Sku, Item>,
+    supply: Supply<'a>,
     taken: BTreeMap<(LocationId, Sku), i64>,
 }
 
 impl Free<'_> {
     fn components(&self, sku: &Sku) -> Option<&BTreeMap<Sku, u32>> {
-        self.items.get(sku).map(|item| &item.components).filter(|components| !components.is_empty())
+        self.supply.items.get(sku).map(|item| &item.components).filter(|components| !components.is_empty())
     }
 
     /// Units of a SKU that is no kit.
     fn of(&self, rule: &SourcingRule, sku: &Sku) -> i64 {
-        let promisable = self.items.get(sku).map_or(0, |item| item.promisable(&rule.location));
-        promisable - rule.keep_back - self.taken.get(&(rule.location.clone(), sku.clone())).copied().unwrap_or(0)
+        let promisable = self.supply.items.get(sku).map_or(0, |item| item.promisable(&rule.location));
+        let held: i64 = held_at(self.supply.held, &rule.location, sku).map(|(_, units)| units).sum();
+        (promisable - rule.keep_back).max(0) + held
+            - self.taken.get(&(rule.location.clone(), sku.clone())).copied().unwrap_or(0)
     }
 
     fn at(&self, rule: &SourcingRule, sku: &Sku) -> i64 {
@@ -106,8 +119,15 @@ pub fn source(order: &Order, items: &BTreeMap<Sku, Item>, settings: &ChannelSett
         .filter_map(|(line, bought, quantity)| Some(Want { line, sku: bought.sku.clone()?, quantity }));
     let wants: Vec<Want> = wants.collect();
     let kits = kits_among(wants.iter().map(|want| &want.sku), items);
-    match plan(&wants, &rules, (items, settings)) {
-        Ok(plan) => Sourcing::Promised(Promise { order, items, kits, rules: &rules, now }.of(plan)),
+    let held = order.units_held();
+    let supply = Supply { items, held: &held };
+    match plan(&wants, &rules, supply, settings.sourcing.split) {
+        Ok(plan) => {
+            let promise =
+                Promise { channel: &order.id.connection, seed: seed(order), supply, kits: &kits, rules: &rules };
+            let moves = promise.moves(&plan);
+            Sourcing::Promised(Decision { events: allocations(order, plan, (&kits, &rules), now), moves })
+        }
         Err((sku, missing)) => Sourcing::Short(Short { sku, missing, at: preferred, kits }),
     }
 }
@@ -132,22 +152,18 @@ pub fn rules_for<'a>(
 ///
 /// # Errors
 /// The first SKU that is short, and by how much.
-pub fn plan(
-    wants: &[Want],
-    rules: &[&SourcingRule],
-    (items, settings): (&BTreeMap<Sku, Item>, &ChannelSettings),
-) -> Result<Plan, (Sku, i64)> {
-    let most = settings.sourcing.split.most(rules.len());
+pub fn plan(wants: &[Want], rules: &[&SourcingRule], supply: Supply<'_>, split: Split) -> Result<Plan, (Sku, i64)> {
+    let most = split.most(rules.len());
     for size in 1..=most.min(MOST_WEIGHED) {
         for chosen in combinations(rules, size) {
-            if let Ok(plan) = taken_from(&chosen, wants, items) {
+            if let Ok(plan) = taken_from(&chosen, wants, supply) {
                 return Ok(plan);
             }
         }
     }
     // Where one parcel is allowed, the preferred location says what is short.
     let reach = if most == 1 { rules.get(..1).unwrap_or_default() } else { rules };
-    let plan = taken_from(reach, wants, items)?;
+    let plan = taken_from(reach, wants, supply)?;
     match wants.first() {
         // Enough is there, over more locations than an order may ship from.
         Some(first) if plan.len() > most => Err((first.sku.clone(), i64::from(first.quantity))),
@@ -168,8 +184,8 @@ fn combinations<'a>(rules: &[&'a SourcingRule], size: usize) -> Vec<Vec<&'a Sour
     (0..rules.len()).flat_map(with).collect()
 }
 
-fn taken_from(rules: &[&SourcingRule], wants: &[Want], items: &BTreeMap<Sku, Item>) -> Result<Plan, (Sku, i64)> {
-    let mut free = Free { items, taken: BTreeMap::new() };
+fn taken_from(rules: &[&SourcingRule], wants: &[Want], supply: Supply<'_>) -> Result<Plan, (Sku, i64)> {
+    let mut free = Free { supply, taken: BTreeMap::new() };
     let mut open = wants.to_vec();
     let mut plan = Plan::new();
     for rule in rules {
@@ -195,47 +211,61 @@ fn taken_from(rules: &[&SourcingRule], wants: &[Want], items: &BTreeMap<Sku, Ite
 /// An order's name, as a number: it decides from which part of a SKU's stock is taken first.
 #[must_use]
 pub fn seed(order: &Order) -> u64 {
-    let name = order.id.stream();
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    seed_of(&order.id.stream())
 }
 
-/// What becomes of a plan.
-struct Promise<'a> {
-    order: &'a Order,
-    items: &'a BTreeMap<Sku, Item>,
-    kits: Kits,
-    rules: &'a [&'a SourcingRule],
-    now: Timestamp,
+/// The same of any stream.
+pub(crate) fn seed_of(stream: &str) -> u64 {
+    stream
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// What is held of a SKU at a location, part by part.
+fn held_at<'a>(held: &'a Units, location: &LocationId, sku: &Sku) -> impl Iterator<Item = (u16, i64)> + 'a {
+    let first = (sku.clone(), location.clone(), 0);
+    let last = (sku.clone(), location.clone(), u16::MAX);
+    held.range(first..=last).map(|((_, _, part), units)| (*part, *units))
+}
+
+/// The facts of a plan.
+fn allocations(order: &Order, plan: Plan, (kits, rules): (&Kits, &[&SourcingRule]), now: Timestamp) -> Vec<Event> {
+    let allocation = |(number, (location, wants)): (u32, (LocationId, Vec<Want>))| {
+        let kits = kits.iter().filter(|(kit, _)| wants.iter().any(|want| want.sku == **kit));
+        let kits = kits.map(|(kit, components)| (kit.clone(), components.clone())).collect();
+        let lines = wants.iter().map(|want| LineQuantity { line: want.line, quantity: want.quantity }).collect();
+        let rule = rules.iter().find(|rule| rule.location == location);
+        let ship_by = rule.and_then(|rule| rule.calendar.as_ref()?.ship_by(now));
+        Event::OrderAllocated(Allocation { number, location, lines, kits, ship_by })
+    };
+    (order.next_allocation()..).zip(plan).map(allocation).collect()
+}
+
+/// What is promised by a plan, and to whom.
+pub(crate) struct Promise<'a> {
+    /// Whose promise it is.
+    pub(crate) channel: &'a ConnectionId,
+    /// From which part of a SKU's stock is taken first.
+    pub(crate) seed: u64,
+    /// What it is made of.
+    pub(crate) supply: Supply<'a>,
+    /// What the kits among it are made of.
+    pub(crate) kits: &'a Kits,
+    /// The locations that were asked.
+    pub(crate) rules: &'a [&'a SourcingRule],
 }
 
 impl Promise<'_> {
-    fn of(&self, plan: Plan) -> Decision {
-        let moves = self.moves(&plan);
-        let events = (self.order.next_allocation()..).zip(plan).map(|(number, (location, wants))| {
-            let kits = self.kits.iter().filter(|(kit, _)| wants.iter().any(|want| want.sku == **kit));
-            let kits = kits.map(|(kit, components)| (kit.clone(), components.clone())).collect();
-            let lines = wants.iter().map(|want| LineQuantity { line: want.line, quantity: want.quantity }).collect();
-            let calendar = self.rule(&location).and_then(|rule| rule.calendar.as_ref());
-            let ship_by = calendar.and_then(|calendar| calendar.ship_by(self.now));
-            Event::OrderAllocated(Allocation { number, location, lines, kits, ship_by })
-        });
-        Decision { events: events.collect(), moves }
-    }
-
-    fn rule(&self, location: &LocationId) -> Option<&SourcingRule> {
-        self.rules.iter().copied().find(|rule| rule.location == *location)
-    }
-
     /// What is promised of each SKU at each location, through kits too.
-    fn moves(&self, plan: &Plan) -> Vec<StockMove> {
+    pub(crate) fn moves(&self, plan: &Plan) -> Vec<StockMove> {
         let promised = plan.iter().flat_map(|(location, wants)| {
             wants.iter().flat_map(move |want| {
                 let sold = StockMove {
                     reserved: i64::from(want.quantity),
-                    channel: Some(self.order.id.connection.clone()),
+                    channel: Some(self.channel.clone()),
                     ..StockMove::new(Movement::Reserved, want.sku.clone(), location.clone())
                 };
-                moved(&self.kits, sold)
+                moved(self.kits, sold)
             })
         });
         let mut by_place: BTreeMap<(Sku, LocationId), Vec<StockMove>> = BTreeMap::new();
@@ -245,15 +275,25 @@ impl Promise<'_> {
         merged(by_place.into_values().flat_map(|moves| self.by_part(moves)))
     }
 
-    /// The promises of one SKU at one location, each out of the parts of its stock that have it.
+    /// The promises of one SKU at one location, each out of the parts of its stock that have it. What is held for the
+    /// order comes first, in the parts where it is held, so that it costs nobody anything.
     fn by_part(&self, moves: Vec<StockMove>) -> Vec<StockMove> {
         let Some(first) = moves.first() else { return moves };
-        let (Some(item), false) = (self.items.get(&first.sku), self.kits.contains_key(&first.sku)) else {
+        let (Some(item), false) = (self.supply.items.get(&first.sku), self.kits.contains_key(&first.sku)) else {
             return moves;
         };
-        let keep_back = self.rule(&first.location).map_or(0, |rule| rule.keep_back);
-        let units = moves.iter().map(|stock| stock.reserved).sum();
-        let parts = item.reserve((&first.location, units), keep_back, seed(self.order));
+        let rule = self.rules.iter().find(|rule| rule.location == first.location);
+        let keep_back = rule.map_or(0, |rule| rule.keep_back);
+        let mut left: i64 = moves.iter().map(|stock| stock.reserved).sum();
+        let mut parts = Vec::new();
+        for (part, units) in held_at(self.supply.held, &first.location, &first.sku) {
+            let units = units.min(left);
+            left -= units;
+            parts.push(item.promise((&first.location, part), units, keep_back));
+        }
+        if left > 0 {
+            parts.extend(item.reserve((&first.location, left), keep_back, self.seed));
+        }
         let channels = moves.iter().filter_map(|stock| Some((stock.channel.clone()?, stock.reserved)));
         shared_out(parts, channels.collect())
     }

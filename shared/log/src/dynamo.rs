@@ -76,11 +76,21 @@ impl Dynamo {
         Self { client, tables }
     }
 
-    async fn transact(&self, puts: Vec<TransactWriteItem>, seq: u64) -> Result<(), Attempt> {
+    /// A commit as the part of a transaction.
+    fn put_of(&self, commit: &Commit) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.tables.log).set_item(Some(row_of(commit, "TransactWriteItems")?));
+        let put =
+            put.condition_expression("attribute_not_exists(#stream)").expression_attribute_names("#stream", "stream");
+        let put = put.build().map_err(|e| StoreError { operation: "TransactWriteItems", reason: e.to_string() })?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Sends what begins with these commits.
+    async fn transact(&self, puts: Vec<TransactWriteItem>, commits: &[&Commit]) -> Result<(), Attempt> {
         let sent = self.client.transact_write_items().set_transact_items(Some(puts)).send().await;
         match sent {
             Ok(_) => Ok(()),
-            Err(error) => Err(classify(error, seq)),
+            Err(error) => Err(classify(error, commits)),
         }
     }
 
@@ -115,8 +125,8 @@ enum Attempt {
     Contended(String),
 }
 
-/// The strongest reason decides: a taken number, then too little stock, then contention.
-fn classify(error: SdkError<TransactWriteItemsError>, seq: u64) -> Attempt {
+/// The strongest reason decides: a taken number, then that of the other stream, then too little stock, then contention.
+fn classify(error: SdkError<TransactWriteItemsError>, commits: &[&Commit]) -> Attempt {
     let text = DisplayErrorContext(&error).to_string();
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error.into_service_error() else {
         return Attempt::Decided(StoreError { operation: "TransactWriteItems", reason: text }.into());
@@ -125,8 +135,13 @@ fn classify(error: SdkError<TransactWriteItemsError>, seq: u64) -> Attempt {
     let failed = |code: &&str| **code == *"ConditionalCheckFailed";
     let passing =
         ["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "ConditionalCheckFailed"];
-    if codes.first().is_some_and(failed) {
-        Attempt::Decided(AppendError::SeqTaken(seq))
+    let taken = commits.iter().zip(&codes).position(|(_, code)| failed(&code));
+    if let Some((place, commit)) = taken.and_then(|place| Some((place, commits.get(place)?))) {
+        Attempt::Decided(if place == 0 {
+            AppendError::SeqTaken(commit.seq)
+        } else {
+            AppendError::OtherTaken(commit.seq)
+        })
     } else if let Some(bug) = codes.iter().find(|code| !passing.contains(code)) {
         Attempt::Decided(StoreError { operation: "TransactWriteItems", reason: format!("{bug}: {text}") }.into())
     } else if codes.iter().any(failed) {
@@ -175,20 +190,17 @@ impl Log for Dynamo {
         answer.items.unwrap_or_default().into_iter().map(|row| parse(row, "Query")).collect()
     }
 
-    async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
-        let row = row_of(commit, "PutItem")?;
-        if commit.moves.is_empty() {
-            return self.put_commit(row, commit.seq).await;
+    async fn append_with(&self, commit: &Commit, other: Option<&Commit>) -> Result<(), AppendError> {
+        if commit.moves.is_empty() && other.is_none() {
+            return self.put_commit(row_of(commit, "PutItem")?, commit.seq).await;
         }
-        let put = Put::builder().table_name(&self.tables.log).set_item(Some(row));
-        let put =
-            put.condition_expression("attribute_not_exists(#stream)").expression_attribute_names("#stream", "stream");
-        let put = put.build().map_err(|e| StoreError { operation: "TransactWriteItems", reason: e.to_string() })?;
-        let mut writes = vec![TransactWriteItem::builder().put(put).build()];
-        writes.extend(stock::writes(&self.tables, commit)?);
+        let commits: Vec<&Commit> = std::iter::once(commit).chain(other).collect();
+        let puts = commits.iter().map(|commit| self.put_of(commit));
+        let mut writes = puts.collect::<Result<Vec<_>, _>>()?;
+        writes.extend(stock::writes(&self.tables, &commits)?);
         let mut contended = String::new();
         for attempt in 0..CONTENTION_TRIES {
-            match self.transact(writes.clone(), commit.seq).await {
+            match self.transact(writes.clone(), &commits).await {
                 Ok(()) => return Ok(()),
                 Err(Attempt::Decided(error)) => return Err(error),
                 Err(Attempt::Contended(reason)) => contended = reason,

@@ -40,6 +40,9 @@ pub enum AppendError {
     /// A reservation asked for more than is available: read the stock and decide again.
     #[error("not enough stock for the reservation")]
     StockShort,
+    /// Somebody else has written that number of the other stream: read it again and decide again.
+    #[error("commit {0} of the other stream is taken")]
+    OtherTaken(u64),
     /// Try later.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,7 +55,13 @@ pub trait Log: Send + Sync {
     async fn load(&self, stream: &str, from: u64) -> Result<Vec<Commit>, StoreError>;
 
     /// Appends one commit, together with the stock that moves with it and its rows of the ledger: all or nothing.
-    async fn append(&self, commit: &Commit) -> Result<(), AppendError>;
+    async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
+        self.append_with(commit, None).await
+    }
+
+    /// The same, with a commit of another stream: both or neither. Of a record that both move, only what becomes of it
+    /// counts.
+    async fn append_with(&self, commit: &Commit, other: Option<&Commit>) -> Result<(), AppendError>;
 
     /// Streams whose commit of the given number is due in a bucket of the `due` index (eventually consistent).
     async fn due(&self, bucket: &str) -> Result<Vec<(String, u64)>, StoreError>;

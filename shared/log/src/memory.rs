@@ -143,9 +143,27 @@ impl State {
         let Some(at) = moves.first().and_then(|first| self.stock(first)) else { return false };
         let change: i64 = moves.iter().map(|stock| stock.available()).sum();
         let floor = moves.iter().map(|stock| stock.floor).max().unwrap_or(0);
-        let promised = moves.iter().any(|stock| stock.is_promise());
+        // Whatever is given back in the same place is given first: only what is missing then has to be there.
+        let promised = change < 0 && moves.iter().any(|stock| stock.is_promise());
         let unchanged = moves.iter().filter_map(|stock| stock.seen).all(|seen| at.physical == seen);
         unchanged && (!promised || at.available + change >= floor)
+    }
+
+    fn is_taken(&self, commit: &Commit) -> bool {
+        self.log.get(&commit.stream).and_then(|commits| commits.last()).is_some_and(|last| commit.seq <= last.seq)
+    }
+
+    fn keep(&mut self, commit: &Commit) {
+        for stock in &commit.moves {
+            if let Some(at) = self.stock(stock) {
+                at.apply(stock);
+            }
+        }
+        for row in rows_of(commit) {
+            self.ledger.insert((row.account.clone(), row.entry.clone()), row);
+        }
+        self.log.entry(commit.stream.clone()).or_default().push(commit.clone());
+        self.appended.push(commit.clone());
     }
 
     fn whole(&self, sku: &Sku) -> Option<Item> {
@@ -167,30 +185,24 @@ impl Log for Memory {
         Ok(commits)
     }
 
-    async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
+    async fn append_with(&self, commit: &Commit, other: Option<&Commit>) -> Result<(), AppendError> {
         let mut state = self.state();
-        state.count_append(commit);
-        let last = state.log.get(&commit.stream).and_then(|commits| commits.last()).map_or(0, |last| last.seq);
-        if commit.seq <= last {
+        let commits = || std::iter::once(commit).chain(other);
+        commits().for_each(|commit| state.count_append(commit));
+        if state.is_taken(commit) {
             return Err(AppendError::SeqTaken(commit.seq));
         }
+        if let Some(taken) = other.filter(|other| state.is_taken(other)) {
+            return Err(AppendError::OtherTaken(taken.seq));
+        }
         let mut records: BTreeMap<_, Vec<&StockMove>> = BTreeMap::new();
-        for stock in &commit.moves {
+        for stock in commits().flat_map(|commit| &commit.moves) {
             records.entry((&stock.sku, stock.part, &stock.location)).or_default().push(stock);
         }
         if !records.values().all(|moves| state.covers(moves)) {
             return Err(AppendError::StockShort);
         }
-        for stock in &commit.moves {
-            if let Some(at) = state.stock(stock) {
-                at.apply(stock);
-            }
-        }
-        for row in rows_of(commit) {
-            state.ledger.insert((row.account.clone(), row.entry.clone()), row);
-        }
-        state.log.entry(commit.stream.clone()).or_default().push(commit.clone());
-        state.appended.push(commit.clone());
+        commits().for_each(|commit| state.keep(commit));
         Ok(())
     }
 

@@ -17,6 +17,8 @@ mod ledger;
 mod log;
 #[path = "contract/markers.rs"]
 mod markers;
+#[path = "contract/pairs.rs"]
+mod pairs;
 #[path = "contract/people.rs"]
 mod people;
 #[path = "contract/rows.rs"]
@@ -63,6 +65,8 @@ contract! {
     ledger: every_move_is_in_the_ledger_newest_first, what_was_not_committed_is_in_no_ledger,
         every_counter_moves_by_its_channel, a_promise_leaves_the_floor, a_count_holds_only_while_nothing_has_moved,
         stock_in_parts_is_one_number, the_catalogue_leaves_stock_alone, what_a_storefront_shows_is_remembered;
+    pairs: two_commits_are_written_together, of_two_commits_neither_is_written_alone, of_a_payment_and_an_expiry_one_wins,
+        only_what_becomes_of_a_record_has_to_be_there;
     people: a_recipient_is_found_by_the_hash_of_its_content, a_recipient_is_found_in_its_own_stream_only,
         a_delivery_is_kept_until_somebody_has_dealt_with_it, the_log_knows_nobody_by_name;
     items: items_are_read_as_they_were_written, more_items_than_one_request_takes, no_items_are_asked_for_and_none_come,

@@ -11,7 +11,7 @@ use crossdock_log::{AppendError, Log, StoreError};
 use crossdock_step::{Clock, Failure};
 
 /// How often a decision is made again on a state that has moved on.
-const CONFLICT_TRIES: u32 = 12;
+pub(crate) const CONFLICT_TRIES: u32 = 12;
 
 /// Who does something, and what made them do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,25 +168,38 @@ impl Recorder {
         what: (&str, &Origin),
         decision: &Decision,
     ) -> Result<Commit, CommitError> {
+        self.append_with(order, what, (decision, None)).await
+    }
+
+    /// The same, with a commit of another stream that stands or falls with it.
+    ///
+    /// # Errors
+    /// As for [`Self::append`]; also where somebody was faster in the other stream.
+    pub(crate) async fn append_with(
+        &self,
+        order: &mut Order,
+        what: (&str, &Origin),
+        (decision, other): (&Decision, Option<&Commit>),
+    ) -> Result<Commit, CommitError> {
         if order.seq >= MAX_COMMITS {
             let reason = format!("order {} has {MAX_COMMITS} commits; finish it by hand", order.id);
             return Err(Failure::permanent(crossdock_domain::event::FailureClass::Value, reason).into());
         }
         let (mut commit, mut next) = self.commit_of(order, what, decision);
-        let mut outcome = self.log.append(&commit).await;
+        let mut outcome = self.log.append_with(&commit, other).await;
         if outcome == Err(AppendError::StockShort) && !commit.moves.iter().any(StockMove::is_promise) {
             // It has happened, whatever our stock record says: the fact is kept, reconciliation finds the difference.
             tracing::error!(order = %order.id, cause = what.0, "stock moved that we do not have on record");
             commit.moves.clear();
             next.last_hash = commit.hash();
-            outcome = self.log.append(&commit).await;
+            outcome = self.log.append_with(&commit, other).await;
         }
         match outcome {
             Ok(()) => {
                 *order = next;
                 Ok(commit)
             }
-            Err(AppendError::SeqTaken(_)) => Err(CommitError::MovedOn),
+            Err(AppendError::SeqTaken(_) | AppendError::OtherTaken(_)) => Err(CommitError::MovedOn),
             Err(AppendError::StockShort) => Err(CommitError::StockShort),
             Err(AppendError::Store(error)) => Err(store_failure(error).into()),
         }

@@ -5,6 +5,7 @@ pub mod command;
 mod commit;
 mod directory;
 pub mod faults;
+pub mod holds;
 pub mod inbound;
 mod publication;
 mod run;
@@ -14,6 +15,7 @@ pub mod wiring;
 
 pub use commit::{CommitError, Committed, Origin, Recorder, store_failure};
 pub use directory::{Calls, Connectors, Directory};
+pub use holds::HoldKeeper;
 pub use publication::{bus_entries, publish};
 pub use run::{Documents, Done, Reading, Runner, Step, StepFunction};
 pub use stock::{Count, Kept, StockKeeper};

@@ -327,7 +327,7 @@ impl StockKeeper {
                 document.apply(commit);
                 Ok(true)
             }
-            Err(AppendError::SeqTaken(_) | AppendError::StockShort) => Ok(false),
+            Err(AppendError::SeqTaken(_) | AppendError::OtherTaken(_) | AppendError::StockShort) => Ok(false),
             Err(AppendError::Store(error)) => Err(store_failure(error)),
         }
     }

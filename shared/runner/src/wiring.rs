@@ -10,7 +10,7 @@ use crossdock_step::{Bus, Clock, Queue, Secrets, telemetry};
 
 use crossdock_domain::ConnectionId;
 
-use crate::{Calls, Directory, Recorder, Runner, Step, StepFunction, StockKeeper, Unmapped};
+use crate::{Calls, Directory, HoldKeeper, Recorder, Runner, Step, StepFunction, StockKeeper, Unmapped};
 
 /// The longest that an outside system may take to answer: less than any function's time-out, so that a call that
 /// hangs is seen as in doubt by us and not as our own death.
@@ -60,6 +60,12 @@ impl Wiring {
             views: self.store.clone(),
             items: self.store.clone(),
         }
+    }
+
+    /// Makes and ends holds on stock.
+    #[must_use]
+    pub fn hold_keeper(&self) -> HoldKeeper {
+        HoldKeeper::new(self.store.clone(), self.store.clone(), self.clock.clone())
     }
 
     /// The connection that a variable names.

@@ -26,11 +26,12 @@ use crate::{Clock, json};
 const TOKEN_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// Everything a caller may be allowed to do.
-pub const ALL_SCOPES: [&str; 9] = [
+pub const ALL_SCOPES: [&str; 10] = [
     "orders:write",
     "orders:read",
     "returns:write",
     "checkout:validate",
+    "checkout:hold",
     "ops:read",
     "ops:write",
     "inventory:write",

@@ -45,7 +45,7 @@ pub type Caller<'a> = (&'a str, &'a str, &'a str);
 /// A caller with every scope, on every connection.
 pub const EVERYBODY: Caller<'static> = (
     "tester",
-    "orders:write orders:read returns:write checkout:validate ops:read ops:write inventory:write inventory:read \
+    "orders:write orders:read returns:write checkout:validate checkout:hold ops:read ops:write inventory:write inventory:read \
      catalogue:write",
     "*",
 );
@@ -159,6 +159,7 @@ impl World {
                     functions.request_return.handle(event).await
                 }
                 ("POST", "/checkout/validations") => functions.validate_checkout.handle(event).await,
+                (_, path) if path.starts_with("/checkout/holds") => functions.hold_stock.handle(event).await,
                 ("POST", "/webhooks/{connection}") => functions.receive_webhook.handle(event).await,
                 ("GET", "/orders" | "/orders/{order_id}") => functions.read_order.handle(event).await,
                 (_, path) if path.starts_with("/inventory") || path.starts_with("/catalogue") => {
@@ -211,6 +212,19 @@ impl World {
     /// Asks `POST /v1/checkout/validations`.
     pub async fn validate_cart(&mut self, body: &[u8]) -> Reply {
         self.call(Some(EVERYBODY), &Call::post("/checkout/validations", body)).await
+    }
+
+    /// Sends a body to `POST /v1/checkout/holds`.
+    pub async fn hold_stock(&mut self, hold: &Value) -> Reply {
+        let body = hold.to_string();
+        self.call(Some(EVERYBODY), &Call::post("/checkout/holds", body.as_bytes())).await
+    }
+
+    /// Asks `/v1/checkout/holds/{connection}/{hold_id}`: `GET` or `DELETE`.
+    pub async fn ask_of_hold(&mut self, method: Method, (connection, hold_id): (&str, &str)) -> Reply {
+        let path = [("connection", connection), ("hold_id", hold_id)];
+        let call = Call { method, ..Call::get("/checkout/holds/{connection}/{hold_id}") };
+        self.call(Some(EVERYBODY), &call.at(&path)).await
     }
 
     /// Asks `GET /v1/orders/{order_id}`.

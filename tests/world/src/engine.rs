@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use crossdock_domain::hold::is_hold;
 use crossdock_domain::ids::{ConnectionId, LocationId};
 use crossdock_domain::inventory::StockDocument;
 use crossdock_domain::item::{Item, Stock};
@@ -374,7 +375,11 @@ impl World {
     /// To the next moment at which something is due; false when that is later.
     async fn let_time_pass(&mut self, (messages_until, deadlines_until): (Timestamp, Timestamp)) -> bool {
         let hidden = self.queues.values().flatten().map(|message| message.visible_at);
-        let open = self.documents.iter().filter(|(_, document)| !document.is_done() && document.parked.is_none());
+        // A hold is seen to once, when its time is over.
+        let is_open = |(stream, document): &(&String, &StockDocument)| {
+            if is_hold(stream) { document.seq == 1 } else { !document.is_done() && document.parked.is_none() }
+        };
+        let open = self.documents.iter().filter(is_open);
         let documents = open.filter_map(|(stream, _)| *self.dues.get(stream)?);
         let orders = self.folded.values().filter_map(Order::next_due).map(|due| due + SignedDuration::from_secs(61));
         let due = orders.chain(documents).min();

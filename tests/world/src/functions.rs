@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use capture_exception::{ALLOCATION, CaptureException, ERP, FULFILLMENT, STOREFRONT, Source};
 use crossdock_domain::ConnectionId;
-use crossdock_runner::{Calls, Connectors, Directory, Recorder, Runner, Step, StepFunction, StockKeeper, Unmapped};
+use crossdock_runner::{
+    Calls, Connectors, Directory, HoldKeeper, Recorder, Runner, Step, StepFunction, StockKeeper, Unmapped,
+};
 use crossdock_step::{Clock, Queue};
 
 use crate::ports::{CrashPlan, Store, Traffic, WorldBus, WorldQueue};
@@ -16,6 +18,7 @@ pub(crate) struct Functions {
     pub(crate) cancel_order: cancel_order::CancelOrder,
     pub(crate) request_return: request_return::RequestReturn,
     pub(crate) validate_checkout: validate_checkout::ValidateCheckout,
+    pub(crate) hold_stock: hold_stock::HoldStock,
     pub(crate) read_order: read_order::ReadOrder,
     pub(crate) operate: operate::Operate,
     pub(crate) manage_stock: manage_stock::ManageStock,
@@ -63,6 +66,11 @@ impl Parts {
     fn keeper(&self) -> StockKeeper {
         let store = Arc::new(self.store.clone());
         StockKeeper::new(store.clone(), store, self.clock.clone())
+    }
+
+    fn hold_keeper(&self) -> HoldKeeper {
+        let store = Arc::new(self.store.clone());
+        HoldKeeper::new(store.clone(), store, self.clock.clone())
     }
 
     fn step(
@@ -130,6 +138,7 @@ impl Parts {
                 directory: directory.clone(),
                 items: store.clone(),
             },
+            hold_stock: hold_stock::HoldStock { directory: directory.clone(), holds: self.hold_keeper() },
             read_order: read_order::ReadOrder { log: store.clone(), views: store.clone() },
             operate: operate::Operate {
                 recorder: recorder.clone(),
@@ -165,6 +174,7 @@ impl Parts {
             watch_deadlines: watch_deadlines::WatchDeadlines {
                 recorder,
                 keeper: self.keeper(),
+                holds: self.hold_keeper(),
                 bus: self.bus(),
                 views: store.clone(),
                 markers: store.clone(),

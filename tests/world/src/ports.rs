@@ -117,8 +117,8 @@ impl Log for Store {
     async fn load(&self, stream: &str, from: u64) -> Result<Vec<Commit>, StoreError> {
         self.memory.load(stream, from).await
     }
-    async fn append(&self, commit: &Commit) -> Result<(), AppendError> {
-        self.plan.around(self.memory.append(commit)).await
+    async fn append_with(&self, commit: &Commit, other: Option<&Commit>) -> Result<(), AppendError> {
+        self.plan.around(self.memory.append_with(commit, other)).await
     }
     async fn due(&self, bucket: &str) -> Result<Vec<(String, u64)>, StoreError> {
         self.memory.due(bucket).await

@@ -6,7 +6,7 @@
 
 use crossdock_domain::accept::{Inbound, MAX_LINES};
 use crossdock_domain::event::FailureClass;
-use crossdock_domain::ids::CountryCode;
+use crossdock_domain::ids::{CountryCode, HoldId};
 use crossdock_domain::{CanonicalOrder, Hold, HoldCode, Minor, Recipient, Tender, TenderStatus};
 use crossdock_step::Failure;
 use jiff::{SignedDuration, Timestamp};
@@ -70,7 +70,19 @@ fn order_in(body: &Value, purse: Purse) -> Result<Inbound, Unreadable> {
     let source_version = time(body, "updated_at")?.or(created_at).unwrap_or(placed_at);
     let cancelled = time(body, "cancelled_at")?.is_some();
     let refunds = each(body, "refunds", |refund| Ok(id(refund, "id")?.to_string()))?;
-    Ok(Inbound { order, recipient, source_version, cancelled, refunds, oddities })
+    let hold = named_hold(body);
+    Ok(Inbound { order, recipient, source_version, cancelled, refunds, hold, oddities })
+}
+
+/// The attribute of the order in which a checkout names the hold that it has made.
+const HOLD_ATTRIBUTE: &str = "crossdock_hold";
+
+/// The hold that the buyer had, where the checkout has said so. Anybody may write attributes: what names no hold is none,
+/// and what names another's is worth no more than the units in it.
+fn named_hold(body: &Value) -> Option<HoldId> {
+    let attributes = get(body, "note_attributes").and_then(Value::as_array)?;
+    let named = attributes.iter().find(|attribute| attribute["name"] == HOLD_ATTRIBUTE)?;
+    named["value"].as_str()?.parse().ok()
 }
 
 fn check_size(order: &CanonicalOrder) -> Result<(), Unreadable> {

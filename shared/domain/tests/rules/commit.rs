@@ -151,6 +151,14 @@ fn every_document_of_stock() -> Vec<Event> {
         ("StockReleased", json!({ "erp": "netsuite" })),
         ("StockSpread", json!({ "sku": "TEE", "parts": 8 })),
         (
+            "StockHeld",
+            json!({ "connection": "own-shop", "hold_id": "cart_1", "expires_at": at(600),
+            "lines": [{ "sku": "TEE", "location": "LON1", "quantity": 1 }] }),
+        ),
+        ("HoldTaken", json!({ "order": "own-shop.1001" })),
+        ("HoldExpired", json!({})),
+        ("HoldReleased", json!({})),
+        (
             "InventoryDriftDetected",
             json!({ "system": "shipbob", "sku": "TEE", "location": "LON1", "quantity": "on_hand", "expected": 5,
             "reported": 4, "difference": -1, "lag_seconds": 9, "cause": "event_late", "explanation": "counted twice",

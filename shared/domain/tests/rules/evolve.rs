@@ -331,6 +331,10 @@ fn subject(event: &Event) -> String {
         | Event::CatalogueItemRefused(_)
         | Event::CatalogueItemKept(_)
         | Event::StockSpread { .. }
+        | Event::StockHeld(_)
+        | Event::HoldTaken { .. }
+        | Event::HoldExpired {}
+        | Event::HoldReleased {}
         | Event::ShortageFound(_)
         | Event::Unknown(_) => serde_json::to_string(event).unwrap(),
     }

@@ -15,6 +15,7 @@ mod drift;
 mod evolve;
 mod failing;
 mod foresee;
+mod holding;
 mod ids;
 mod included;
 mod money;

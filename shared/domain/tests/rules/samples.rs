@@ -150,6 +150,7 @@ pub fn inbound(order: CanonicalOrder) -> Inbound {
         source_version: at(0),
         cancelled: false,
         refunds: Vec::new(),
+        hold: None,
         oddities: Vec::new(),
     }
 }
@@ -173,6 +174,7 @@ pub fn accepted(order: CanonicalOrder) -> Event {
         source_version: at(0),
         request_hash: None,
         returns: None,
+        hold: None,
     }))
 }
 

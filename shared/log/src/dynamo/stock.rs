@@ -40,15 +40,15 @@ fn key_of_kits(component: &Sku) -> String {
     format!("{component}\u{1}kits")
 }
 
-/// What a commit's stock adds to its transaction: one update per record, because a transaction may touch a record only
-/// once, and one row per ledger.
-pub(super) fn writes(tables: &Tables, commit: &Commit) -> Result<Vec<TransactWriteItem>, StoreError> {
+/// What the stock of commits adds to their transaction: one update per record, because a transaction may touch a record
+/// only once, and one row per commit and ledger.
+pub(super) fn writes(tables: &Tables, commits: &[&Commit]) -> Result<Vec<TransactWriteItem>, StoreError> {
     let mut by_record: BTreeMap<String, Vec<&StockMove>> = BTreeMap::new();
-    for stock in &commit.moves {
+    for stock in commits.iter().flat_map(|commit| &commit.moves) {
         by_record.entry(key_of(&stock.sku, stock.part)).or_default().push(stock);
     }
     let updates = by_record.iter().map(|(key, moves)| Changes::of(moves).update(&tables.items, key));
-    let rows = rows_of(commit).into_iter().map(|row| {
+    let rows = commits.iter().flat_map(|commit| rows_of(commit)).map(|row| {
         let put = Put::builder().table_name(&tables.ledger).set_item(Some(row_of(&row, "TransactWriteItems")?));
         Ok(TransactWriteItem::builder().put(put.build().map_err(unbuildable)?).build())
     });
@@ -112,7 +112,8 @@ impl Changes {
             let at = self.value(text(at.to_string()));
             self.sets.push(format!("{path}.counted_at = {at}"));
         }
-        if moves.iter().any(|stock| stock.is_promise()) {
+        // Whatever is given back in the same place is given first: only what is missing then has to be there.
+        if available < 0 && moves.iter().any(|stock| stock.is_promise()) {
             let floor = moves.iter().map(|stock| stock.floor).max().unwrap_or(0);
             let need = self.value(number(floor - available));
             self.conditions.push(format!("{path}.available >= {need}"));

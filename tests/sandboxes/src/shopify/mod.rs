@@ -6,7 +6,7 @@
 //!
 //! | act | what it says |
 //! |---|---|
-//! | `place_order` | `lines: [{ sku, quantity, price, discount?, title?, location?, requires_shipping?, taxable?, gift_card?, grams? }]`; and any of `currency`, `taxes_included`, `tax_rate`, `tax_title`, `shipping`, `shipping_title`, `shipping_discount`, `discount` (an amount, or `{ code?, amount \| percentage }`), `location`, `financial_status` (`paid`, `pending`, `authorized`), `test`, `email`, `shipping_address`, `billing_address`, `gateway`, `note`, `tags`, `placed_at`, `presentment_currency` with `exchange_rate` |
+//! | `place_order` | `lines: [{ sku, quantity, price, discount?, title?, location?, requires_shipping?, taxable?, gift_card?, grams? }]`; and any of `currency`, `taxes_included`, `tax_rate`, `tax_title`, `shipping`, `shipping_title`, `shipping_discount`, `discount` (an amount, or `{ code?, amount \| percentage }`), `location`, `financial_status` (`paid`, `pending`, `authorized`), `test`, `email`, `shipping_address`, `billing_address`, `gateway`, `note`, `attributes` (by name), `tags`, `placed_at`, `presentment_currency` with `exchange_rate` |
 //! | `place_orders` | `count`, `template`, `from?`, `vary?`: a repeatable series |
 //! | `pay_order` | `order` |
 //! | `cancel_order` | `order`, `reason?`, `refund?` (`"full"`, `"none"`), `restock?`, `status?` of the refund |

@@ -1,5 +1,7 @@
 //! An order as the shop keeps it: lines, money in minor units, fulfilment orders and fulfilments.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -38,6 +40,7 @@ pub(super) struct Order {
     pub(super) shipping_address: Option<Address>,
     pub(super) billing_address: Option<Address>,
     pub(super) note: Option<String>,
+    pub(super) attributes: BTreeMap<String, String>,
     pub(super) tags: String,
     pub(super) fulfillment_orders: Vec<FulfillmentOrder>,
     pub(super) fulfillments: Vec<Fulfillment>,
@@ -310,6 +313,7 @@ impl Order {
             shipping_address: template.shipping_address.clone(),
             billing_address: template.billing_address.clone(),
             note: template.note.clone(),
+            attributes: template.attributes.clone(),
             tags: template.tags.clone(),
             fulfillment_orders: Vec::new(),
             fulfillments: Vec::new(),

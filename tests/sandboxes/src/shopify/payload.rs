@@ -110,7 +110,7 @@ fn circumstances(order: &Order) -> Value {
         "location_id": null,
         "merchant_business_entity_id": "MTU0ODM4MDAwOQ",
         "merchant_of_record_app_id": null,
-        "note_attributes": [],
+        "note_attributes": order.attributes.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect::<Vec<_>>(),
         "payment_terms": null,
         "phone": null,
         "po_number": null,

@@ -1,5 +1,7 @@
 //! What an act says about an order that a customer places.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -52,6 +54,8 @@ pub(super) struct OrderTemplate {
     pub(super) gateway: String,
     #[serde(default)]
     pub(super) note: Option<String>,
+    #[serde(default)]
+    pub(super) attributes: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) tags: String,
     #[serde(default)]
