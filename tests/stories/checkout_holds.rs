@@ -1,6 +1,6 @@
 //! Goods that are kept for a buyer who is paying.
 
-use crossdock_domain::item::holds;
+use crossdock_domain::ConnectionId;
 use crossdock_domain::{Order, Status};
 use crossdock_world::{Phase, Style, World};
 use http::Method;
@@ -72,7 +72,7 @@ fn nothing_is_kept(world: &World) {
     assert_eq!(held_for_buyers(world).values().sum::<i64>(), 0);
     for item in world.store.all_items().values() {
         for stock in item.stock.values().chain(item.spread.values().flatten()) {
-            let kept = stock.reserved.get(&holds()).copied().unwrap_or(0);
+            let kept = stock.reserved.get(&ConnectionId::holds()).copied().unwrap_or(0);
             assert_eq!(kept, 0, "{}\n{}", item.sku, world.transcript.join("\n"));
         }
     }

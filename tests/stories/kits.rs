@@ -136,6 +136,32 @@ fn a_kit_that_comes_back_is_its_components_again() {
     });
 }
 
+/// What a buyer is paying for is kept for him, in components, until his order has it.
+#[test]
+fn a_kit_that_is_held_is_its_buyers() {
+    let world = told_in_every_way(async |world: &mut World| {
+        open(world, 3, 4).await;
+        let hold = json!({ "connection": "web-uk", "hold_id": "cart_1", "country": "GB", "expires_in_seconds": 1800,
+                           "lines": [{ "sku": "GIFT-SET", "quantity": 2 }] });
+        let reply = world.hold_stock(&hold).await;
+        assert!(matches!(reply.status, 200 | 201), "{}", reply.body);
+        let mug = json!([{ "sku": "MUG-WHT", "quantity": 1, "unit_price_minor": 1200 }]);
+        assert_eq!(cart(world, mug).await.0, "reject", "both sets need all mugs");
+        let order = json!({
+            "connection": "web-uk", "channel_order_id": "W-1", "name": "#1", "placed_at": "2026-11-23T08:55:00Z",
+            "currency": "GBP", "taxes_included": true, "total_minor": 2400, "shipping": [], "hold": "cart_1",
+            "tenders": [{ "tender_id": "T1", "gateway": "stripe", "kind": "sale", "status": "success", "amount_minor": 2400 }],
+            "shipping_address": { "name": "A Buyer", "address1": "1 Example Street", "city": "London", "postal_code": "SW1A 1AA", "country": "GB" },
+            "lines": [{ "line_id": "L1", "sku": "GIFT-SET", "quantity": 2, "unit_price_minor": 1200, "tax_lines": [] }],
+        });
+        let reply = world.post_order("W-1", order.to_string().as_bytes()).await;
+        assert_eq!(reply.status, 202, "{}", reply.body);
+        goes_its_way(world).await;
+    });
+    assert_all_closed(&world);
+    assert_stock(&world);
+}
+
 /// On hand and available of a SKU in London, as the shop shows them.
 fn shop(world: &World, sku: &str) -> (i64, i64) {
     let level = world.shopify.stock(sku, "LON1").unwrap();

@@ -6,6 +6,7 @@ use crossdock_connectors::api::{ParsedItem, parse_item, parse_parts};
 use crossdock_domain::Sku;
 use crossdock_domain::identities::Identities;
 use crossdock_domain::item::Item;
+use crossdock_domain::kit;
 use crossdock_runner::faults;
 use crossdock_step::api::{Answer, Problem, Reply, Request};
 use http::StatusCode;
@@ -52,28 +53,15 @@ impl ManageStock {
     /// What an item may be made of, or that it may be made of nothing any more.
     async fn check_kit(&self, item: &Item, components: &BTreeMap<Sku, u32>) -> Result<(), Problem> {
         let refuse = |detail: String| Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not-a-kit", detail));
-        let sku = &item.sku;
-        if item.stock.values().any(|stock| stock.on_hand != 0 || stock.reserved() != 0) {
-            return refuse(format!(
-                "there is stock of {sku}, or orders hold it: what it is made of can be changed once there is none and they \
-                 have left"
-            ));
-        }
         let others: Vec<Sku> = components.keys().cloned().collect();
         let known = self.items.items(&others).await.map_err(Problem::unavailable_because)?;
-        let is_plain = |component: &&Sku| known.get(*component).is_some_and(|item| item.components.is_empty());
-        if let Some(component) = others.iter().find(|component| *component == sku || !is_plain(component)) {
-            return refuse(format!(
-                "{component} cannot be a component of {sku}: it must be in the catalogue and no kit"
-            ));
+        if let Some(component) = others.iter().find(|component| !known.contains_key(*component)) {
+            return refuse(format!("{component} must be in the catalogue to be a component of {}", item.sku));
         }
-        let of = self.items.kits_of(std::slice::from_ref(sku)).await.map_err(Problem::unavailable_because)?;
+        let of = self.items.kits_of(std::slice::from_ref(&item.sku)).await.map_err(Problem::unavailable_because)?;
         let of: Vec<Sku> = of.into_iter().collect();
         let kits = self.items.items(&of).await.map_err(Problem::unavailable_because)?;
-        match kits.values().find(|kit| !components.is_empty() && kit.components.contains_key(sku)) {
-            Some(kit) => refuse(format!("{sku} is a component of {}, and a kit is made of no kits", kit.sku)),
-            None => Ok(()),
-        }
+        kit::refusal(item, components, &known, &kits).map_or(Ok(()), refuse)
     }
 
     /// What is not said stays as it is, also of a system that is not spoken of; what is said replaces what was.

@@ -9,6 +9,7 @@ use crossdock_domain::catalogue::{
 };
 use crossdock_domain::inventory::StockDocument;
 use crossdock_domain::item::Item;
+use crossdock_domain::kit;
 use crossdock_domain::{Event, Sku};
 use crossdock_runner::{Origin, store_failure};
 use crossdock_step::Failure;
@@ -72,6 +73,10 @@ impl SyncCatalogue {
                 self.note(&document, &stream, |known| catalogue::refused(known, &word.duplicate_of(&other))).await?;
                 return Ok(Fate::Refused);
             }
+            if let Some(reason) = self.no_kit(&item, known).await? {
+                self.note(&document, &stream, |known| catalogue::refused(known, &word.cannot_be(&reason))).await?;
+                return Ok(Fate::Refused);
+            }
             let gives_up = held(&document).is_some_and(|sku| *sku != word.sku)
                 || (item.inactive && known.is_some_and(|known| !known.inactive));
             if gives_up {
@@ -88,6 +93,20 @@ impl SyncCatalogue {
             all.extend(fresh);
         }
         Err(Failure::retry(format!("too many others write {}", word.sku)))
+    }
+
+    /// Why what the ERP says that an item is made of cannot be.
+    async fn no_kit(&self, item: &Item, known: Option<&Item>) -> Result<Option<String>, Failure> {
+        let bare = Item::new(item.sku.clone());
+        let before = known.unwrap_or(&bare);
+        if before.components == item.components {
+            return Ok(None);
+        }
+        let others: Vec<Sku> = item.components.keys().cloned().collect();
+        let others = self.items.items(&others).await.map_err(store_failure)?;
+        let kits = self.items.kits_of(std::slice::from_ref(&item.sku)).await.map_err(store_failure)?;
+        let kits = self.items.items(&kits.into_iter().collect::<Vec<_>>()).await.map_err(store_failure)?;
+        Ok(kit::refusal(before, &item.components, &others, &kits))
     }
 
     /// Another item of the ERP that has the SKU.

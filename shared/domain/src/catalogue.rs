@@ -211,20 +211,33 @@ impl Word {
         ItemKept { erp, item, sku, changed_at: self.changed_at }
     }
 
+    /// That it cannot be what the ERP says that it is.
+    #[must_use]
+    pub fn cannot_be(&self, reason: &str) -> ItemRefused {
+        let reason =
+            format!("{}: {reason}; correct it there, or have the whole catalogue read once it is so here", self.erp);
+        self.refused(FailureClass::Value, reason)
+    }
+
     /// That another item of the ERP has its SKU.
     #[must_use]
     pub fn duplicate_of(&self, other: &str) -> ItemRefused {
-        let Self { erp, id, sku, changed_at, .. } = self;
+        let Self { erp, id, sku, .. } = self;
         let reason = format!(
             "{erp} has {sku} twice, as its items {other} and {id}; {other} counts. Give one of them another SKU there or \
              make it inactive; if {other} is there no more, map {sku} to {id} (PUT /v1/catalogue/items/{{sku}}) and have \
              the whole catalogue read"
         );
+        self.refused(FailureClass::Duplicate, reason)
+    }
+
+    fn refused(&self, class: FailureClass, reason: String) -> ItemRefused {
+        let Self { erp, id, sku, changed_at, .. } = self;
         ItemRefused {
             erp: erp.clone(),
             item: id.clone(),
             sku: Some(sku.to_string()),
-            class: FailureClass::Duplicate,
+            class,
             reason,
             changed_at: *changed_at,
         }

@@ -30,6 +30,38 @@ pub fn components_beyond(items: &BTreeMap<Sku, Item>) -> Vec<Sku> {
     all.into_iter().filter(|sku| !items.contains_key(sku)).cloned().collect()
 }
 
+/// Why an item cannot be made of these components from now on. `others` has what is known of them, `kits` the kits that it
+/// is, or was, a component of. A component that nobody knows yet is no reason: nothing can be made of it until then.
+#[must_use]
+pub fn refusal(
+    item: &Item,
+    components: &BTreeMap<Sku, u32>,
+    others: &BTreeMap<Sku, Item>,
+    kits: &BTreeMap<Sku, Item>,
+) -> Option<String> {
+    let sku = &item.sku;
+    if item.components == *components {
+        return None;
+    }
+    if item.stock.values().any(|stock| stock.on_hand != 0 || stock.reserved() != 0) {
+        return Some(format!(
+            "there is stock of {sku}, or orders have it: what it is made of can be changed once there is none and they have \
+             left"
+        ));
+    }
+    if components.len() > MOST_COMPONENTS {
+        return Some(format!("{sku} is made of more than {MOST_COMPONENTS} components"));
+    }
+    let is_kit = |sku: &Sku| others.get(sku).is_some_and(|item| !item.components.is_empty());
+    if let Some(component) = components.keys().find(|component| *component == sku || is_kit(component)) {
+        return Some(format!(
+            "{component} cannot be a component of {sku}: a kit is made of no kits, and not of itself"
+        ));
+    }
+    let kit = kits.values().find(|kit| !components.is_empty() && kit.components.contains_key(sku))?;
+    Some(format!("{sku} is a component of {}, and a kit is made of no kits", kit.sku))
+}
+
 /// How many kits can be made of what is free of each component.
 #[must_use]
 pub fn makeable(components: &BTreeMap<Sku, u32>, free: impl Fn(&Sku) -> i64) -> i64 {

@@ -73,7 +73,7 @@ impl HoldKeeper {
             if let Some(known) = self.load(&stream).await? {
                 return Ok(if known.cause == cause { Kept::Again(known) } else { Kept::Reused });
             }
-            let items: BTreeMap<Sku, Item> = self.items.items(&skus).await.map_err(store_failure)?;
+            let items: BTreeMap<Sku, Item> = self.items.items_with_components(&skus).await.map_err(store_failure)?;
             let now = self.clock.now();
             let decision = match hold(wish, &items, settings, now) {
                 Holding::Held(decision) => decision,

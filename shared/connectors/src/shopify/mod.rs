@@ -26,8 +26,8 @@ use crossdock_domain::ids::{ChannelOrderId, LocationId};
 use crossdock_domain::sales::{SalesReport, ToldRefund};
 use crossdock_domain::{Currency, Sku};
 use crossdock_step::Failure;
-use serde::Deserialize;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::client::{Client, Document};
