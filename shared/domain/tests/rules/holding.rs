@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crossdock_domain::ConnectionId;
 use crossdock_domain::cancel::{CancelCommand, cancel};
 use crossdock_domain::demand::{Units, following};
-use crossdock_domain::event::{CancelledBy, Decision, Hold, HoldCode};
+use crossdock_domain::event::{Decision, Hold, HoldCode};
 use crossdock_domain::hold::{Held, HoldRequest, HoldState, Holding, hold};
 use crossdock_domain::item::{Item, Stock, StockMove};
 use crossdock_domain::sourcing::{Sourcing, source};
@@ -154,15 +154,14 @@ impl Shop {
         if !order.holds.is_empty() || order.unallocated().next().is_none() {
             return;
         }
-        if let Sourcing::Promised(decision) = source(&order, &self.items(), &settings()) {
+        if let Sourcing::Promised(decision) = source(&order, &self.items(), &settings(), at(0)) {
             assert!(self.record((cart, order), decision, Vec::new()), "what is free or held can be promised");
             assert!(self.orders[&cart].units_held().is_empty());
         }
     }
 
     fn cancel(&mut self, cart: usize, lines: Vec<(String, u32)>) {
-        let command =
-            |lines| CancelCommand { by: CancelledBy::Api, reason: "customer".into(), lines, request_hash: None };
+        let command = |lines| CancelCommand { reason: "customer".into(), lines, request_hash: "ab".into() };
         self.decide(cart, |order| cancel(order, &command(lines.clone())).unwrap_or_default());
     }
 
@@ -263,8 +262,9 @@ fn a_hold_ends_once_and_not_before_its_time() {
     assert_eq!(held.expire(at(599)), None);
     let order: OrderId = "web-uk.W-1".parse().unwrap();
     assert!(held.expire(at(600)).is_some() && held.take(&order).is_some(), "past its time it can still be taken");
-    for decide in [|held: &Held| held.expire(at(600)), Held::release, |held| held.take(&"web-uk.W-1".parse().unwrap())]
-    {
+    let ends: [fn(&Held) -> Option<Decision>; 3] =
+        [|held| held.expire(at(600)), Held::release, |held| held.take(&"web-uk.W-1".parse().unwrap())];
+    for decide in ends {
         let mut shop = Shop::new();
         shop.hold(0, &lines(1, 0));
         let moves = shop.end(0, decide);
