@@ -446,7 +446,8 @@ impl Order {
                 (known.goods == Goods::Cancelled) == (line.goods == Goods::Cancelled)
             });
             let most = match line.goods {
-                Goods::Cancelled => self.cancellation_asked(line.line, |_| true),
+                // What left all the same is no unit to pay back as not sent, unless it was and has been credited for it.
+                Goods::Cancelled => self.cancelled(line.line) + self.overtaken_credited(line.line),
                 Goods::Returned | Goods::Kept => self.ever_with_buyer(line.line),
             };
             let of_return = refund.of_return.filter(|_| line.goods != Goods::Cancelled);

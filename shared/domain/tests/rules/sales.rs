@@ -1,6 +1,6 @@
 //! What a storefront's sales ledger says, read as a whole.
 
-use crossdock_domain::cancel::stop_answered;
+use crossdock_domain::cancel::{stop_answered, stopped_by_3pl};
 use crossdock_domain::event::{Cancellation, CancelledBy, Document, Edit, Refund, Resolution};
 use crossdock_domain::returns::{ReturnCommand, request_return, resolve};
 use crossdock_domain::reversals::{Goods, RefundOrigin, ReturnSource};
@@ -8,11 +8,11 @@ use crossdock_domain::sales::{
     RefundStatus, Restock, SalesReport, ToldCancellation, ToldEdit, ToldRefund, ToldRefundLine, ToldReturn,
     ToldReturnStatus, record_sales, shows_all,
 };
-use crossdock_domain::{Event, HoldCode, Line, Minor, Order, Status, Tender};
+use crossdock_domain::{ChargeKind, Event, HoldCode, Line, Minor, Order, Status, Tender};
 
 use crate::samples::{
-    accepted, after, all_done, allocated, at, cancelled, document, given, gone, issued, kinds, line, minor, needs,
-    ordinary, paid, refund_totals, settled, shipped, tax, tender, units, unpaid, whole, with_3pl,
+    accepted, after, all_done, allocated, at, cancelled, charge, document, given, gone, issued, kinds, line, minor,
+    needs, ordinary, paid, refund_totals, requested, settled, shipped, tax, tender, units, unpaid, whole, with_3pl,
 };
 
 fn nothing() -> SalesReport {
@@ -315,6 +315,63 @@ fn two_refunds_for_the_same_unit_that_were_both_made_take_two_off() {
     let done = all_done(&order);
     assert_eq!((done.open_books(), needs(&done)), ((0, 0, 0), vec![]));
     says_nothing_more(&order, &refunds(vec![theirs, own]));
+}
+
+fn by_hand(id: &str, lines: Vec<ToldRefundLine>, amount: i64) -> ToldRefund {
+    let tenders = issued(id, &[amount], RefundStatus::Succeeded).tenders;
+    ToldRefund { id: id.into(), tenders, ..refunded(lines, &[]) }
+}
+
+/// Two tees at 1350 and shipping; one has left and is invoiced, the 3PL stops the other, and we are to pay it back. Before
+/// we do, staff pays both back as not sent, and gives something besides.
+fn both_paid_back_by_hand(shipping: i64, gift: Option<i64>) -> Order {
+    let order = paid(unpaid(vec![line("TEE", 2, 1350)], vec![charge(ChargeKind::Shipping, shipping)]));
+    let with_3pl =
+        [allocated(1, "LON1", &[(0, 1)]), allocated(2, "MAN1", &[(0, 1)]), requested(1), requested(2)].to_vec();
+    let order = settled([vec![accepted(order)], with_3pl, vec![shipped(1, 2, &[(0, 1)])]].concat());
+    let order = all_done(&order);
+    let order = after(&order, stopped_by_3pl(&order, 1, &[("TEE".parse().unwrap(), 1)]));
+    assert_eq!((order.refunds_to_issue().count(), refund_totals(&order)), (1, vec![1350]));
+    let tee = || ToldRefundLine { net: minor(1350), taxes: Vec::new(), ..a_tee(Restock::Cancel) };
+    let mut told = vec![by_hand("H1", vec![tee()], 1350), by_hand("H2", vec![tee()], 1350)];
+    told.extend(gift.map(|amount| by_hand("H3", Vec::new(), amount)));
+    let report = refunds(told);
+    let order = read(&order, &report);
+    says_nothing_more(&order, &report);
+    let goods = |number| known(&order, number).lines[0].goods;
+    assert_eq!((goods(2), goods(3), order.overtaken(0)), (Goods::Cancelled, Goods::Returned, 1));
+    order
+}
+
+/// What the books have of payments back.
+fn booked_back(order: &Order) -> i64 {
+    let booked = |number: &u32| order.reversals.customer_refunds.contains_key(number);
+    order.refund_postings().iter().filter(|of| booked(&of.number)).map(|of| of.amount.get()).sum()
+}
+
+#[test]
+fn a_gift_takes_nothing_of_a_deposit_that_others_have_paid_back_already() {
+    let order = both_paid_back_by_hand(600, Some(650));
+    let gift = known(&order, 4);
+    assert_eq!((gift.overpaid, gift.adjustment), (Minor::ZERO, minor(650)), "the shipping is invoiced");
+    assert!(order.reversals.withdrawn.contains(&1));
+    let done = all_done(&order);
+    assert_eq!((done.open_books(), booked_back(&done)), ((0, 0, 0), 3350), "all that has gone is in the books");
+    assert_eq!(needs(&done).into_iter().map(|(about, _)| about).collect::<Vec<_>>(), ["refund:total"]);
+}
+
+/// There would be money for a third payment; there are only two units.
+#[test]
+fn a_unit_that_left_all_the_same_leaves_nothing_of_the_other_to_pay_back() {
+    let order = both_paid_back_by_hand(2600, None);
+    assert!(order.reversals.withdrawn.contains(&1));
+    assert_eq!(
+        (refund_totals(&order), order.left_to_refund()),
+        (vec![1350; 3], minor(2600)),
+        "nothing is decided anew"
+    );
+    let done = all_done(&order);
+    assert_eq!((done.open_books(), booked_back(&done), needs(&done)), ((0, 0, 0), 2700, vec![]));
 }
 
 #[test]

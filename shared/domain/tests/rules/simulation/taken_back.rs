@@ -277,16 +277,21 @@ pub fn tell_back(world: &mut World, which: usize) {
     world.tell_back(which);
 }
 
-/// Somebody says his word, a yes or a no, about something that waits for it.
+/// Somebody says his word about something that waits for it: a yes or a no, or the other where that means nothing.
 pub fn say(world: &mut World, which: usize) {
-    let abouts: Vec<String> = world.order.attention().into_iter().map(|attention| attention.about).collect();
-    let Some(about) = pick(&abouts, which / 4) else { return };
-    if which.is_multiple_of(4) {
-        let told = world.record(&format!("decline:{about}:{}", world.order.seq), decline(&world.order, &about));
-        world.is_left_alone &= !told;
-    } else {
-        world.record(&format!("retry:{about}:{}", world.order.seq), resolve(&world.order, &about));
-    }
+    let prefers_no = which.is_multiple_of(4);
+    let answer = |about: &str, is_no: bool| {
+        let decision = if is_no { decline(&world.order, about) } else { resolve(&world.order, about) };
+        (!decision.events.is_empty()).then_some((about.to_owned(), is_no, decision))
+    };
+    // Much of what needs attention waits for no word: a task does, or money that is missing.
+    let abouts = world.order.attention().into_iter().map(|attention| attention.about);
+    let waiting: Vec<_> =
+        abouts.filter_map(|about| answer(&about, prefers_no).or_else(|| answer(&about, !prefers_no))).collect();
+    let Some((about, is_no, decision)) = pick(&waiting, which / 4) else { return };
+    let word = if is_no { "decline" } else { "retry" };
+    let told = world.record(&format!("{word}:{about}:{}", world.order.seq), decision);
+    world.is_left_alone &= !(is_no && told);
 }
 
 fn dispute(world: &World, end: Option<DisputeOutcome>) -> DisputeReport {
