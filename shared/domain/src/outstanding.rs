@@ -186,7 +186,10 @@ impl TaskKind {
             Self::ConfirmShipment | Self::AwaitReturn => &[],
             Self::AnnounceShipment | Self::PostItemFulfillment => &["OrderReleased.v1", "ShipmentRecorded.v1"],
             Self::PostDeposit => &["OrderReleased.v1", "TenderCaptured.v1"],
-            Self::CancelFulfillment => &["OrderCancelled.v1", "OrderReleased.v1", "ShortageFound.v1"],
+            // What has left instead cannot be stopped any more: another allocation has to be.
+            Self::CancelFulfillment => {
+                &["OrderCancelled.v1", "OrderReleased.v1", "ShipmentRecorded.v1", "ShortageFound.v1"]
+            }
             Self::AnnounceReturn => &["OrderReleased.v1", "ReturnAuthorized.v1", "ShipmentRecorded.v1"],
             // A hold does not hide it: what the storefront says may end the hold.
             Self::ReadSales => &["OrderAccepted.v1", "StorefrontChanged.v1"],

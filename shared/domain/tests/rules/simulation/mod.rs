@@ -209,15 +209,16 @@ const OWN_FACTS: [(&str, TaskKind); 31] = [
 ];
 
 /// What these lives seldom come to, and tests of their own show: goods sent again, orders that were cancelled before we
-/// heard of them, credit that was decided while the order was held, what a 3PL keeps of
-/// an allocation that it had before we knew.
-const SELDOM: [(&str, TaskKind); 9] = [
+/// heard of them, credit that was decided while the order was held, what a 3PL keeps of an
+/// allocation that it had before we knew, goods of a return that was called off.
+const SELDOM: [(&str, TaskKind); 10] = [
     ("FulfillmentStopped.v1", TaskKind::RequestFulfillment),
     ("OrderAccepted.v1", TaskKind::ReadSales),
     ("OrderReleased.v1", TaskKind::ApplyCredit),
     ("OrderReleased.v1", TaskKind::PostItemReceipt),
     ("RefundDecided.v1", TaskKind::PostCreditMemo),
     ("ReturnAuthorized.v1", TaskKind::Allocate),
+    ("ReturnReceived.v1", TaskKind::PostReturnAuthorization),
     ("ShortageFound.v1", TaskKind::CancelFulfillment),
     ("ReturnResolved.v1", TaskKind::Allocate),
     ("ReturnResolved.v1", TaskKind::AmendSalesOrder),
