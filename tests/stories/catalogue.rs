@@ -141,7 +141,7 @@ fn a_posting_that_was_parked_for_a_mapping_is_done_when_the_erp_tells_it() {
 fn a_changed_price_is_what_carts_are_held_against() {
     run(async {
         let mut world = World::new(WorldOptions::default());
-        let cart = json!({ "connection": "shopify-uk", "currency": "GBP", "country": "GB",
+        let cart = json!({ "connection": "shopify-uk", "currency": "GBP", "ship_to": { "country": "GB" },
             "lines": [{ "sku": "MUG-WHT", "quantity": 1, "unit_price_minor": 1350 }] })
         .to_string();
         let codes = async |world: &mut World| {

@@ -159,12 +159,12 @@ fn what_cannot_be_kept_is_said_once_and_ends_once() {
     let mut stream = StockDocument::default();
     let twice = word("777", 10).duplicate_of("501");
     assert_eq!((twice.class, twice.sku.as_deref()), (FailureClass::Duplicate, Some("TEE")));
-    let fact = refused(&stream, &twice).unwrap();
-    recorded(&mut stream, fact);
+    let told = refused(&stream, &twice).unwrap();
+    recorded(&mut stream, told);
     assert!(stream.refused.is_some() && refused(&stream, &twice).is_none());
     assert_eq!(kept(&stream, &word("777", 9).kept()), None, "a late word ends nothing");
-    let fact = kept(&stream, &word("777", 11).kept()).unwrap();
-    recorded(&mut stream, fact);
+    let ended = kept(&stream, &word("777", 11).kept()).unwrap();
+    recorded(&mut stream, ended);
     assert!(stream.refused.is_none() && kept(&stream, &word("777", 12).kept()).is_none());
     assert_eq!(refused(&stream, &twice), None, "a late word says nothing");
     let other = ItemKept { sku: Some(sku("MUG")), ..word("777", 13).kept() };
