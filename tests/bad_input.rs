@@ -159,6 +159,22 @@ fn a_cart_and_a_receipt_are_judged_as_strictly() {
             assert!([400, 422].contains(&reply.status), "{body}: {}", reply.status);
             says(&reply, reply.status);
         }
+        let line = json!({ "sku": "TEE-BLK-M", "quantity": 1 });
+        let hold = json!({ "connection": "web-uk", "hold_id": "c", "country": "GB", "lines": [line] });
+        for (name, value) in [
+            ("hold_id", json!("a b")),
+            ("country", json!("Britain")),
+            ("lines", json!([line, line])),
+            ("lines", json!([])),
+            ("expires_in_seconds", json!(5)),
+            ("colour", json!("red")),
+        ] {
+            let mut body = hold.clone();
+            body[name] = value;
+            let reply = world.hold_stock(&body).await;
+            assert!([400, 422].contains(&reply.status), "{body}: {}", reply.status);
+            says(&reply, reply.status);
+        }
         let receipts = [
             json!({}),
             json!({ "receipt_id": "R1", "location": "LON1", "lines": [] }),

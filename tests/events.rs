@@ -286,6 +286,26 @@ async fn some_reversals(world: &mut World) {
     }
 }
 
+/// One hold is taken by its order, one is given up, and for one nobody pays.
+async fn some_holds(world: &mut World) {
+    for hold_id in ["cart_1", "cart_2", "cart_3"] {
+        let hold = json!({ "connection": "web-uk", "hold_id": hold_id, "country": "GB",
+                           "lines": [{ "sku": "TEE-BLK-M", "quantity": 1 }] });
+        assert_eq!(world.hold_stock(&hold).await.status, 201);
+    }
+    let order = json!({
+        "connection": "web-uk", "channel_order_id": "W-2", "placed_at": "2026-11-23T08:55:00Z", "hold": "cart_1",
+        "currency": "GBP", "taxes_included": true, "total_minor": 2499, "shipping": [],
+        "tenders": [{ "tender_id": "T1", "gateway": "stripe", "kind": "sale", "status": "success", "amount_minor": 2499 }],
+        "shipping_address": { "name": "A Buyer", "address1": "1 Example Street", "city": "London", "postal_code": "SW1A 1AA", "country": "GB" },
+        "lines": [{ "line_id": "L1", "sku": "TEE-BLK-M", "quantity": 1, "unit_price_minor": 2499, "tax_lines": [] }],
+    });
+    let reply = world.post_order("key-hold", order.to_string().as_bytes()).await;
+    assert_eq!((reply.status, &reply.json()["hold"]), (202, &json!("cart_1")), "{}", reply.body);
+    assert_eq!(world.ask_of_hold(http::Method::DELETE, ("web-uk", "cart_2")).await.status, 200);
+    world.wait(SignedDuration::from_mins(15)).await;
+}
+
 /// The 3PL has another number than we have, and then the same.
 async fn a_drift(world: &mut World) {
     let sku = "CAP-RED";
@@ -308,6 +328,7 @@ fn what_whole_lives_put_on_the_bus_is_what_the_schemas_say() {
         some_lives(&mut world).await;
         some_reversals(&mut world).await;
         a_drift(&mut world).await;
+        some_holds(&mut world).await;
     });
     let mut seen = BTreeSet::new();
     for entry in world.store.streams().values().flatten().flat_map(bus_entries) {

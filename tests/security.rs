@@ -15,7 +15,7 @@ use bytes::Bytes;
 use crossdock_sandboxes::SigningKey;
 use crossdock_step::Clock;
 use crossdock_step::outbound::{Http, HttpError};
-use crossdock_world::{World, WorldOptions};
+use crossdock_world::{Call, World, WorldOptions};
 use serde_json::{Value, json};
 use stack::api_order;
 
@@ -51,6 +51,31 @@ fn a_callers_orders_are_not_there_for_another() {
         let written = world.post_order_as(stranger, Some("k"), api_order("SEC-3").to_string().as_bytes()).await;
         assert_eq!(written.status, 404, "{}", written.body);
         assert_eq!(world.orders().len(), 1);
+    });
+}
+
+#[test]
+fn a_callers_holds_are_not_there_for_another() {
+    run(async {
+        let mut world = World::new(WorldOptions::default());
+        let hold = json!({ "connection": "web-uk", "hold_id": "cart_1", "country": "GB",
+                           "lines": [{ "sku": "TEE-BLK-M", "quantity": 1 }] });
+        let body = hold.to_string();
+        let make = Call::post("/checkout/holds", body.as_bytes());
+        let cart = ("cart", "checkout:validate orders:write", "*");
+        assert_eq!(world.call(Some(cart), &make).await.status, 403);
+        let stranger = ("stranger", "checkout:hold", "shopify-uk");
+        assert_eq!(world.call(Some(stranger), &make).await.status, 404);
+        assert_eq!(world.hold_stock(&hold).await.status, 201);
+        for method in [http::Method::GET, http::Method::DELETE] {
+            let ask = |hold_id| [("connection", "web-uk"), ("hold_id", hold_id)];
+            let (known, absent) = (ask("cart_1"), ask("not-there"));
+            let call = Call { method, ..Call::get("/checkout/holds/{connection}/{hold_id}") };
+            let foreign = world.call(Some(stranger), &call.clone().at(&known)).await;
+            let absent = world.call(Some(stranger), &call.at(&absent)).await;
+            assert_eq!((foreign.status, &foreign.body), (404, &absent.body));
+        }
+        assert_eq!(world.ask_of_hold(http::Method::GET, ("web-uk", "cart_1")).await.json()["state"], "open");
     });
 }
 

@@ -210,12 +210,12 @@ fn of_an_expiry_and_a_payment_one_wins() {
             assert_eq!(ends.len(), 2, "{how}");
             let paid = world.order("web-uk.W-1");
             let waited = world.orders().into_iter().find(|order| order.id != paid.id).unwrap();
-            let (winner, loser) =
-                if ends[1].events[0].type_name() == "HoldTaken.v1" { (&paid, &waited) } else { (&waited, &paid) };
-            assert_eq!(winner.status(), Status::Completed, "{how}\n{}", world.transcript.join("\n"));
-            assert_eq!(loser.allocations.len(), 0, "{how}\n{}", world.transcript.join("\n"));
-            let has_taken = paid.accepted.as_ref().unwrap().fact.hold.is_some();
-            assert_eq!(has_taken, winner.id == paid.id, "{how}");
+            let is_taken = ends[1].events[0].type_name() == "HoldTaken.v1";
+            assert_eq!(paid.accepted.as_ref().unwrap().fact.hold.is_some(), is_taken, "{how}");
+            // Expired, it is any order's; told calmly, that of who has waited longer.
+            let has_it = [&paid, &waited].map(|order| order.status() == Status::Completed);
+            assert!(has_it == [true, false] || (!is_taken && has_it == [false, true]), "{how}: {has_it:?}");
+            assert_eq!(paid.allocations.len() + waited.allocations.len(), 1, "{how}");
             nothing_is_kept(world);
         });
         let paid = calm.order("web-uk.W-1").status();
@@ -283,7 +283,9 @@ fn an_order_that_waits_for_somebody_keeps_its_goods() {
         world.wait(SHORT).await;
         place(world, one_mug());
         world.wait(SignedDuration::from_hours(1)).await;
-        assert_eq!(attention(world).await, ["hold:unpaid unpaid", "allocate:A1 stock"]);
+        let mut waits = attention(world).await;
+        waits.sort();
+        assert_eq!(waits, ["allocate:A1 stock", "hold:unpaid unpaid"]);
         assert_eq!(held_for_buyers(world).values().sum::<i64>(), 1);
         world.shopify.act(json!({ "pay_order": { "order": id } })).unwrap();
         goes_its_way(world).await;

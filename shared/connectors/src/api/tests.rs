@@ -4,7 +4,7 @@ use crossdock_domain::{LineKind, Minor, TenderStatus};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Fault, FaultKind, MAX_BODY_BYTES, parse_cart, parse_order, parse_receipt};
+use super::{Fault, FaultKind, MAX_BODY_BYTES, parse_cart, parse_hold, parse_order, parse_receipt};
 
 fn prepaid() -> Value {
     json!({
@@ -341,4 +341,44 @@ proptest! {
         let line = parse_order(body.to_string().as_bytes()).unwrap().inbound.order.lines.remove(0);
         prop_assert_eq!(line.price().unwrap().get(), price * i64::from(quantity));
     }
+}
+
+#[test]
+fn a_hold_is_read_strictly() {
+    let hold = |name: &str, value: Value| {
+        let mut body = json!({ "connection": "web-uk", "hold_id": "cart_7f3a", "country": "GB",
+                               "lines": [{ "sku": "TEA-250", "quantity": 2 }, { "sku": "POT-1", "quantity": 1 }] });
+        body[name] = value;
+        parse_hold(body.to_string().as_bytes())
+    };
+    let read = hold("country", json!("IE")).unwrap();
+    assert_eq!((read.country.as_str(), read.seconds, read.lines.len()), ("IE", 600, 2));
+    assert_eq!(hold("expires_in_seconds", json!(1800)).unwrap().seconds, 1800);
+    let wrong = [
+        ("expires_in_seconds", json!(59), "/expires_in_seconds"),
+        ("expires_in_seconds", json!(1801), "/expires_in_seconds"),
+        ("hold_id", json!("cart#1"), "/hold_id"),
+        ("hold_id", json!("x".repeat(41)), "/hold_id"),
+        ("lines", json!([]), "/lines"),
+        ("lines", json!([{ "sku": "A", "quantity": 1 }, { "sku": "A", "quantity": 2 }]), "/lines"),
+        (
+            "lines",
+            json!((0..31).map(|n| json!({ "sku": format!("S{n}"), "quantity": 1 })).collect::<Vec<_>>()),
+            "/lines",
+        ),
+        ("lines", json!([{ "sku": "A", "quantity": 0 }]), "/lines/0/quantity"),
+        ("seconds", json!(60), "/seconds"),
+    ];
+    for (name, value, pointer) in wrong {
+        let faults = hold(name, value.clone()).unwrap_err();
+        assert_eq!(faults.iter().map(|fault| fault.pointer.as_str()).collect::<Vec<_>>(), [pointer], "{value}");
+    }
+}
+
+#[test]
+fn an_order_may_name_a_hold() {
+    let named = |value: Value| parse_order(with("/hold", value).to_string().as_bytes()).map(|order| order.inbound.hold);
+    assert_eq!(named(json!("Cart_7-f")).unwrap().unwrap().as_str(), "Cart_7-f");
+    assert_eq!(fault(&with("/hold", json!("no such name"))), ("/hold".to_owned(), FaultKind::Invalid));
+    assert_eq!(parse_order(prepaid().to_string().as_bytes()).unwrap().inbound.hold, None);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crossdock_domain::cancel::{CancelCommand, cancel};
 use crossdock_domain::demand::{Units, following};
-use crossdock_domain::event::{CancelledBy, Decision, Hold, HoldCode};
+use crossdock_domain::event::{Decision, Hold, HoldCode};
 use crossdock_domain::hold::{Held, HoldRequest, HoldState, Holding, hold};
 use crossdock_domain::item::{Item, Stock, StockMove, holds};
 use crossdock_domain::sourcing::{Sourcing, source};
@@ -160,8 +160,7 @@ impl Shop {
     }
 
     fn cancel(&mut self, cart: usize, lines: Vec<(String, u32)>) {
-        let command =
-            |lines| CancelCommand { by: CancelledBy::Api, reason: "customer".into(), lines, request_hash: None };
+        let command = |lines| CancelCommand { reason: "customer".into(), lines, request_hash: "ab".into() };
         self.decide(cart, |order| cancel(order, &command(lines.clone())).unwrap_or_default());
     }
 
@@ -262,8 +261,9 @@ fn a_hold_ends_once_and_not_before_its_time() {
     assert_eq!(held.expire(at(599)), None);
     let order: OrderId = "web-uk.W-1".parse().unwrap();
     assert!(held.expire(at(600)).is_some() && held.take(&order).is_some(), "past its time it can still be taken");
-    for decide in [|held: &Held| held.expire(at(600)), Held::release, |held| held.take(&"web-uk.W-1".parse().unwrap())]
-    {
+    let ends: [fn(&Held) -> Option<Decision>; 3] =
+        [|held| held.expire(at(600)), Held::release, |held| held.take(&"web-uk.W-1".parse().unwrap())];
+    for decide in ends {
         let mut shop = Shop::new();
         shop.hold(0, &lines(1, 0));
         let moves = shop.end(0, decide);

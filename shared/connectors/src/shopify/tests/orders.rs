@@ -103,6 +103,20 @@ fn an_ordinary_order_is_read_whole() {
 }
 
 #[test]
+fn an_order_names_its_hold_by_an_attribute() {
+    let named = |attributes: Value| read(&[("/note_attributes", attributes)]).hold.map(|hold| hold.to_string());
+    let hold = |value: Value| json!([{ "name": "gift", "value": "yes" }, { "name": "crossdock_hold", "value": value }]);
+    assert_eq!(named(hold(json!("cart_7f3a"))).as_deref(), Some("cart_7f3a"));
+    // A buyer may have written anything: whatever names no hold is none, and the order is taken all the same.
+    for odd in [json!("not a name"), json!(""), json!(7), json!(null), json!("x".repeat(41))] {
+        assert_eq!(named(hold(odd)), None);
+    }
+    for nothing in [json!([]), json!(null), json!("crossdock_hold"), json!([{ "name": "gift" }, 3])] {
+        assert_eq!(named(nothing), None);
+    }
+}
+
+#[test]
 fn a_payment_keeps_its_identity_when_it_arrives_later() {
     let waiting = [("/financial_status", json!("pending")), ("/payment_gateway_names", json!([]))];
     let (before, after) = (read(&waiting), read(&[]));
