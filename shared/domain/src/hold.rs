@@ -160,23 +160,22 @@ pub fn is_hold(stream: &str) -> bool {
 #[must_use]
 pub fn hold(wish: &HoldRequest, items: &BTreeMap<Sku, Item>, settings: &ChannelSettings, now: Timestamp) -> Holding {
     let locations: Vec<&LocationId> = settings.locations_for(Some(&wish.country)).collect();
-    let Ok(placed) = place(&locations, &wish.lines, items, settings.sourcing.split) else {
+    let Some(lines) = place(&locations, &wish.lines, items, settings.sourcing.split) else {
         let could = |sku: &Sku| items.get(sku).map_or(0, |item| promisable(item, &wish.country, settings));
         return Holding::Short(wish.lines.iter().map(|(sku, _)| could(sku)).collect());
     };
     let seed = seed_of(&stream_of(&wish.connection, &wish.hold_id));
-    let moves = placed.iter().filter_map(|(location, sku, quantity)| {
-        Some(items.get(sku)?.reserve((location, i64::from(*quantity)), &holds(), seed))
+    let moves = lines.iter().filter_map(|line| {
+        Some(items.get(&line.sku)?.reserve((&line.location, i64::from(line.quantity)), &holds(), seed))
     });
     let moves = merged(moves.flatten());
     if writes(&moves) > MOST_WRITES {
         return Holding::Scattered;
     }
-    let lines = placed.into_iter().map(|(location, sku, quantity)| HoldLine { sku, location, quantity });
     let fact = StockHold {
         connection: wish.connection.clone(),
         hold_id: wish.hold_id.clone(),
-        lines: lines.collect(),
+        lines,
         expires_at: now + SignedDuration::from_secs(i64::from(wish.seconds)),
     };
     Holding::Held(Decision { events: vec![Event::StockHeld(fact)], moves })

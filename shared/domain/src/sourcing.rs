@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::demand::Units;
 use crate::event::{Allocation, Decision, Event, LineQuantity};
+use crate::hold::HoldLine;
 use crate::ids::{ConnectionId, LocationId, Sku};
 use crate::item::{Item, StockMove, merged};
 use crate::order::Order;
@@ -80,22 +81,26 @@ pub fn source(order: &Order, items: &BTreeMap<Sku, Item>, settings: &ChannelSett
     }
 }
 
-/// Where so many units would come from for a buyer who has not ordered yet, or the first SKU that is short; as for an
-/// order.
+/// Where so many units would come from for a buyer who has not ordered yet, as they would for an order; `None` where not
+/// all of them can be promised.
 pub(crate) fn place(
     locations: &[&LocationId],
     wanted: &[(Sku, u32)],
     items: &BTreeMap<Sku, Item>,
     split: Split,
-) -> Result<Vec<(LocationId, Sku, u32)>, (Sku, i64)> {
+) -> Option<Vec<HoldLine>> {
     let wants = wanted.iter().enumerate();
     let wants: Vec<Want> =
         wants.map(|(line, (sku, quantity))| Want { line, sku: sku.clone(), quantity: *quantity }).collect();
-    let plan = choose(locations, &wants, Supply { items, held: &Units::new() }, split)?;
-    let placed = plan
-        .into_iter()
-        .flat_map(|(location, wants)| wants.into_iter().map(move |want| (location.clone(), want.sku, want.quantity)));
-    Ok(placed.collect())
+    let plan = choose(locations, &wants, Supply { items, held: &Units::new() }, split).ok()?;
+    let placed = plan.into_iter().flat_map(|(location, wants)| {
+        wants.into_iter().map(move |want| HoldLine {
+            sku: want.sku,
+            location: location.clone(),
+            quantity: want.quantity,
+        })
+    });
+    Some(placed.collect())
 }
 
 fn choose(locations: &[&LocationId], wants: &[Want], supply: Supply<'_>, split: Split) -> Result<Plan, (Sku, i64)> {
