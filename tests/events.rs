@@ -328,6 +328,8 @@ async fn a_drift(world: &mut World) {
         world.wait(SignedDuration::from_hours(1)).await;
         world.reconcile().await;
     }
+    let asked = json!({ "reconciliation_id": "R-1", "skus": [sku] });
+    assert_eq!(world.ask_to_reconcile(&asked).await.status, 202);
     world.settle().await;
 }
 

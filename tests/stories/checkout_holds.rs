@@ -2,7 +2,8 @@
 
 use crossdock_domain::ConnectionId;
 use crossdock_domain::{Order, Status};
-use crossdock_world::{Phase, Style, World};
+use crossdock_log::Connections as _;
+use crossdock_world::{Call, EVERYBODY, Phase, Style, World};
 use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -149,6 +150,9 @@ fn a_hold_ends_within_two_minutes_of_its_time() {
             place(world, one_mug());
             world.wait(SignedDuration::from_secs(599)).await;
             assert_eq!(state(world, "cart_1").await, "open");
+            let list = Call::get("/orders").asking(&[("connection", "web-uk")]);
+            let listed = world.call(Some(EVERYBODY), &list).await.json();
+            assert_eq!(listed["orders"], json!([]), "a hold is no order");
             world.wait(SignedDuration::from_secs(121)).await;
             assert_eq!(state(world, "cart_1").await, "expired");
         },
@@ -156,6 +160,35 @@ fn a_hold_ends_within_two_minutes_of_its_time() {
     );
     assert_eq!(world.orders().remove(0).allocations.len(), 1, "the one who waited has it");
     nothing_is_kept(&world);
+}
+
+/// The word of its end is lost on the way: its deadline says it again.
+#[test]
+fn what_the_stream_loses_of_a_hold_is_published_by_the_deadline() {
+    for is_given_up in [true, false] {
+        let world = told(
+            async |world: &mut World| {
+                world.begin_with(MUG, &[("LON1", 1)]);
+                holds_mugs(world, "cart_1", 1).await;
+                place(world, one_mug());
+                world.wait(SHORT).await;
+                if is_given_up {
+                    world.ask_of_hold(Method::DELETE, ("web-uk", "cart_1")).await;
+                } else {
+                    world.clock.pass(SignedDuration::from_secs(660));
+                    world.watch().await;
+                }
+                assert_eq!(state(world, "cart_1").await == "released", is_given_up);
+                assert!(world.lose_stream() > 0);
+                world.clock.pass(SignedDuration::from_mins(4));
+                world.watch().await;
+                world.wait(SHORT).await;
+            },
+            Style::Calm,
+        );
+        assert_eq!(world.orders().remove(0).allocations.len(), 1, "given up: {is_given_up}");
+        nothing_is_kept(&world);
+    }
 }
 
 #[test]
@@ -350,6 +383,10 @@ fn a_hold_says_what_is_wrong_with_it() {
         assert_eq!((again.status, &again.body), (200, &made.body));
         let other = world.hold_stock(&hold_of("web-uk", "cart_1", 1)).await;
         assert_eq!((other.status, &other.json()["type"]), (422, &json!("/problems/hold-reused")));
+        // Whatever such a connection sold could not be told from what is held.
+        let mut ours = world.store.connection(&"web-uk".parse().unwrap()).await.unwrap().unwrap();
+        ours.connection = ConnectionId::holds();
+        world.store.put_connection(ours);
         for connection in ["nobody", "holds", "netsuite"] {
             assert_eq!(world.hold_stock(&hold_of(connection, "cart_2", 1)).await.status, 404, "{connection}");
         }
