@@ -161,6 +161,7 @@ async fn shop_shows(stack: &Stack, sku: &str, location: &str) -> Option<i64> {
 /// and how soon.
 #[test]
 #[ignore = "needs the stack: cargo local test"]
+#[expect(clippy::print_stdout, reason = "a measurement is read")]
 fn a_burst_of_changes_is_a_handful_of_calls_and_shown_soon() {
     const SKU: &str = "POSTER-A2";
     runtime().block_on(async {

@@ -151,7 +151,6 @@ pub fn assert_stock(world: &World) {
             *quarantined.entry(place).or_default() += units;
         }
     }
-    let mut reserved = Places::new();
     for order in rows(&world.shipbob.documents(), "orders") {
         for shipment in rows(order, "shipments").filter(|shipment| !shipment["shipped_at"].is_null()) {
             for product in rows(shipment, "products") {
@@ -160,17 +159,7 @@ pub fn assert_stock(world: &World) {
             }
         }
     }
-    for order in world.orders() {
-        for allocation in order.allocations.values() {
-            for line in order.unshipped_of(allocation) {
-                let place = (order.sku(line.line).unwrap().to_string(), allocation.fact.location.to_string());
-                *reserved.entry(place).or_default() += i64::from(line.quantity);
-            }
-        }
-    }
-    for (place, units) in held_for_buyers(world) {
-        *reserved.entry(place).or_default() += units;
-    }
+    let mut reserved = promised(world);
     let items = world.store.all_items();
     for units in [&mut on_hand, &mut quarantined, &mut reserved] {
         *units = in_components(units, &items);
@@ -194,6 +183,20 @@ pub fn assert_stock(world: &World) {
             );
         }
     }
+}
+
+/// What orders have been promised and has not left, and what is kept for buyers.
+fn promised(world: &World) -> Places {
+    let mut reserved = held_for_buyers(world);
+    for order in world.orders() {
+        for allocation in order.allocations.values() {
+            for line in order.unshipped_of(allocation) {
+                let place = (order.sku(line.line).unwrap().to_string(), allocation.fact.location.to_string());
+                *reserved.entry(place).or_default() += i64::from(line.quantity);
+            }
+        }
+    }
+    reserved
 }
 
 /// Units by SKU and location.

@@ -23,7 +23,10 @@ fn after(minutes: i64) -> Timestamp {
 }
 
 /// One for good, and others from a moment on: each moment once.
-fn any_identities() -> impl Strategy<Value = (Vec<(Option<i64>, String)>, Vec<(Option<i64>, String)>)> {
+/// Identities, each with the moment from which it holds.
+type Names = Vec<(Option<i64>, String)>;
+
+fn any_identities() -> impl Strategy<Value = (Names, Names)> {
     proptest::collection::btree_map(proptest::option::of(0_i64..1000), "[a-z0-9]{1,4}", 0..8).prop_flat_map(|told| {
         let told: Vec<_> = told.into_iter().collect();
         (Just(told.clone()), Just(told).prop_shuffle())
