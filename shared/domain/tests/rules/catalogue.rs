@@ -22,11 +22,11 @@ fn after(minutes: i64) -> Timestamp {
     at(0) + SignedDuration::from_mins(minutes)
 }
 
-/// One for good, and others from a moment on: each moment once.
-/// Identities, each with the moment from which it holds.
-type Names = Vec<(Option<i64>, String)>;
+/// From which minute on an item is called how; none: from ever.
+type Said = Vec<(Option<i64>, String)>;
 
-fn any_identities() -> impl Strategy<Value = (Names, Names)> {
+/// One for good, and others from a moment on: each moment once; sorted, and as they are told.
+fn any_identities() -> impl Strategy<Value = (Said, Said)> {
     proptest::collection::btree_map(proptest::option::of(0_i64..1000), "[a-z0-9]{1,4}", 0..8).prop_flat_map(|told| {
         let told: Vec<_> = told.into_iter().collect();
         (Just(told.clone()), Just(told).prop_shuffle())
