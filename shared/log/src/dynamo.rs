@@ -135,7 +135,7 @@ fn classify(error: SdkError<TransactWriteItemsError>, commits: &[&Commit]) -> At
     let failed = |code: &&str| **code == *"ConditionalCheckFailed";
     let passing =
         ["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "ConditionalCheckFailed"];
-    let taken = commits.iter().zip(&codes).position(|(_, code)| failed(&code));
+    let taken = commits.iter().zip(&codes).position(|(_, code)| failed(code));
     if let Some((place, commit)) = taken.and_then(|place| Some((place, commits.get(place)?))) {
         Attempt::Decided(if place == 0 {
             AppendError::SeqTaken(commit.seq)

@@ -196,7 +196,7 @@ fn act(shop: &mut Shop, (what, cart, tees, mugs): Act) {
         4..=6 => shop.pay(cart, &lines(tees, mugs.max(1))),
         7..=9 => shop.allocate(cart),
         10 => {
-            shop.now = shop.now + jiff::SignedDuration::from_mins(11);
+            shop.now += jiff::SignedDuration::from_mins(11);
             let now = shop.now;
             let moves = shop.end(cart, |held| held.expire(now));
             assert!(shop.commit(&moves));
