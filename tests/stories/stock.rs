@@ -96,3 +96,26 @@ fn the_order_that_came_too_late_goes_with_the_next_unit() {
     };
     told_and_looked_at(story, |world, _| assert_all_closed(world));
 }
+
+/// Three wait for a pair of socks each, and two pairs come: two orders have them, whatever else waits.
+#[test]
+fn those_who_wait_do_not_keep_each_other_from_what_has_come() {
+    for style in [Style::Calm, Style::Doubled, Style::Shuffled(1), Style::Shuffled(2), Style::Stormy(3)] {
+        told(
+            async |world: &mut World| {
+                for _ in 0..3 {
+                    place(world, units_of("SOCKS-3PK", 1));
+                    world.settle().await;
+                }
+                let reply = world.receive_stock(&receipt("GR-1", "SOCKS-3PK", 2)).await;
+                assert!(matches!(reply.status, 200 | 201), "{}", reply.body);
+                world.settle().await;
+                let promised = world.orders().iter().filter(|order| !order.allocations.is_empty()).count();
+                assert_eq!(promised, 2, "{style:?}\n{}", world.transcript.join("\n"));
+                assert_eq!(attention(world).await, ["allocate:A1 stock"], "{style:?}");
+                assert_stock(world);
+            },
+            style,
+        );
+    }
+}

@@ -187,7 +187,7 @@ fn together_reasons(
 ) -> Vec<Reason> {
     let want = |(line, of): (usize, &CartLine)| Want { line, sku: of.sku.clone(), quantity: of.quantity };
     let wants: Vec<Want> = cart.lines.iter().enumerate().map(want).collect();
-    let (supply, split) = (Supply { items, held: &Units::new() }, settings.sourcing.split);
+    let (supply, split) = (Supply { items, held: &Units::new(), has_waited: false }, settings.sourcing.split);
     let Err((short, _)) = plan(&wants, rules, supply, split) else { return Vec::new() };
     let kits = kits_among(wants.iter().map(|want| &want.sku), items);
     let concerned = wants.iter().filter(|want| units_in(&kits, &want.sku, &short) > 0);

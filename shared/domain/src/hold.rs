@@ -171,7 +171,7 @@ pub fn hold(wish: &HoldRequest, items: &BTreeMap<Sku, Item>, settings: &ChannelS
     let wants = wish.lines.iter().enumerate();
     let wants: Vec<Want> =
         wants.map(|(line, (sku, quantity))| Want { line, sku: sku.clone(), quantity: *quantity }).collect();
-    let supply = Supply { items, held: &Units::new() };
+    let supply = Supply { items, held: &Units::new(), has_waited: false };
     let Ok(plan) = plan(&wants, &rules, supply, settings.sourcing.split) else {
         let could = |sku: &Sku| items.get(sku).map_or(0, |item| promisable(item, (items, settings), &rules));
         return Holding::Short(wish.lines.iter().map(|(sku, _)| could(sku)).collect());

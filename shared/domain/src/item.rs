@@ -409,6 +409,13 @@ impl Item {
         self.stock.get(location).map_or(0, |stock| (stock.available - waiting(stock) - self.floor(location)).max(0))
     }
 
+    /// Units that may still be promised at a location to an order that has waited itself: those that wait do not keep each
+    /// other from what has come.
+    #[must_use]
+    pub fn promisable_to_waiters(&self, location: &LocationId) -> i64 {
+        self.stock.get(location).map_or(0, |stock| (stock.available - self.floor(location)).max(0))
+    }
+
     /// Units that are promised at a location and not there; none or fewer: all is covered. A pre-order allowance lets
     /// promises go below zero, but no further.
     #[must_use]

@@ -308,6 +308,12 @@ impl Order {
         kits
     }
 
+    /// Whether its allocation was given up for now before.
+    #[must_use]
+    pub fn has_waited_for_stock(&self) -> bool {
+        self.parkings.keys().any(|task| task.kind == TaskKind::Allocate)
+    }
+
     /// Under which name the people table keeps the recipient: the newest that the storefront has told.
     #[must_use]
     pub fn recipient(&self) -> Option<&str> {

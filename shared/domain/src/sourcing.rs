@@ -61,6 +61,8 @@ pub struct Supply<'a> {
     pub items: &'a BTreeMap<Sku, Item>,
     /// What is held for this order.
     pub held: &'a Units,
+    /// Whether it is for an order that has waited for stock: what others wait for is no reason then.
+    pub has_waited: bool,
 }
 
 /// Stock that this decision may still give away.
@@ -76,7 +78,8 @@ impl Free<'_> {
 
     /// Units of a SKU that is no kit.
     fn of(&self, rule: &SourcingRule, sku: &Sku) -> i64 {
-        let promisable = self.supply.items.get(sku).map_or(0, |item| item.promisable(&rule.location));
+        let of = if self.supply.has_waited { Item::promisable_to_waiters } else { Item::promisable };
+        let promisable = self.supply.items.get(sku).map_or(0, |item| of(item, &rule.location));
         let held: i64 = held_at(self.supply.held, &rule.location, sku).map(|(_, units)| units).sum();
         (promisable - rule.keep_back).max(0) + held
             - self.taken.get(&(rule.location.clone(), sku.clone())).copied().unwrap_or(0)
@@ -120,7 +123,7 @@ pub fn source(order: &Order, items: &BTreeMap<Sku, Item>, settings: &ChannelSett
     let wants: Vec<Want> = wants.collect();
     let kits = kits_among(wants.iter().map(|want| &want.sku), items);
     let held = order.units_held();
-    let supply = Supply { items, held: &held };
+    let supply = Supply { items, held: &held, has_waited: order.has_waited_for_stock() };
     match plan(&wants, &rules, supply, settings.sourcing.split) {
         Ok(plan) => {
             let promise =

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crossdock_domain::event::Decision;
+use crossdock_domain::event::{Decision, FailureClass, Parked, WaitsOn};
 use crossdock_domain::item::Item;
+use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::settings::{ChannelSettings, Sourcing as SourcingRules, Split};
 use crossdock_domain::sourcing::{Short, Sourcing, source as source_at};
-use crossdock_domain::{CanonicalOrder, Event, Line, Order, Sku};
+use crossdock_domain::{CanonicalOrder, Event, Line, Order, Sku, TaskKind};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -347,4 +348,32 @@ fn a_calendar_of_nowhere_and_a_limit_of_nothing_are_refused() {
     assert!(read(json!({ "locations": [], "split": { "at_most": 0 } })).is_err());
     assert!(read(json!({ "locations": [{ "location": "LON1", "keep_back": -1 }] })).is_err());
     assert_eq!(read(json!({ "locations": [], "split": { "at_most": 2 } })), Ok(()));
+}
+
+/// Several orders wait for one SKU, and one unit comes: whoever is asked first gets it, and no newcomer does.
+#[test]
+fn those_who_wait_do_not_keep_each_other_from_what_has_come() {
+    let mut items = catalogue([item("TEE", &[("LON1", 1)])]);
+    let stock = items.get_mut(&sku("TEE")).unwrap().stock.get_mut(&"LON1".parse().unwrap()).unwrap();
+    stock.waiting.insert("web-uk".parse().unwrap(), 1);
+    let newcomer = ordered(vec![line("TEE", 1, 1000)]);
+    short(source(&newcomer, &items, &settings()));
+    let task = TaskId { kind: TaskKind::Allocate, document: "A1".into() };
+    let (class, waits_on) = (FailureClass::Stock, WaitsOn::Sku(sku("TEE")));
+    let at_london = Some("LON1".parse().unwrap());
+    let parked = Parked {
+        task: task.clone(),
+        class,
+        reason: "1 x TEE are missing".into(),
+        waits_on,
+        at: at_london,
+        part: 0,
+        kits: [].into(),
+    };
+    let waited = given([
+        accepted(unpaid(vec![line("TEE", 1, 1000)], Vec::new())),
+        Event::TaskParked(parked),
+        Event::TaskReleased { task },
+    ]);
+    promised(source(&waited, &items, &settings()));
 }
