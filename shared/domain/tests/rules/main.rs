@@ -18,6 +18,7 @@ mod foresee;
 mod holding;
 mod ids;
 mod included;
+mod kit;
 mod money;
 mod payments;
 mod posting;
