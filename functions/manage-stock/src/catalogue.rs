@@ -23,7 +23,7 @@ const TAKE_UP: SignedDuration = SignedDuration::from_secs(3);
 
 impl ManageStock {
     pub(crate) async fn keep_item(&self, request: &Request) -> Answer {
-        self.allowed(request, "catalogue:write")?;
+        request.allowed_everywhere("catalogue:write")?;
         let sku = sku(request)?;
         let told = parse_item(&request.body).map_err(|found| faults::problem(&found))?;
         for connection in told.identities.iter().flat_map(Identities::connections) {
@@ -88,7 +88,7 @@ impl ManageStock {
     /// Keeps a SKU's stock in several parts, so that many buyers at once do not write the same record; asked again, it
     /// evens the parts out.
     pub(crate) async fn spread(&self, request: &Request) -> Answer {
-        let caller = self.allowed(request, "inventory:write")?;
+        let caller = request.allowed_everywhere("inventory:write")?;
         let parts = parse_parts(&request.body).map_err(|found| faults::problem(&found))?;
         let item = self.item(&sku(request)?).await?;
         self.items.open_parts(&item, parts).await.map_err(Problem::unavailable_because)?;

@@ -56,19 +56,13 @@ impl ManageStock {
         }
     }
 
-    /// Stock is no channel's: who may read or write it reaches all of them.
-    fn allowed<'a>(&self, request: &'a Request, scope: &str) -> Result<&'a Caller, Problem> {
-        let caller = request.allowed(scope)?;
-        if caller.connections().is_some() { Err(Problem::not_found("operation")) } else { Ok(caller) }
-    }
-
     /// SKUs that the catalogue does not know, and kits, which have no stock: nothing of a document that names one is
     /// recorded.
     async fn check_skus(&self, skus: &[Sku]) -> Result<(), Problem> {
         let items = self.items.items(skus).await.map_err(Problem::unavailable_because)?;
         let strangers: Vec<&Sku> = skus.iter().filter(|sku| !items.contains_key(*sku)).collect();
         if strangers.is_empty() {
-            let kit = items.values().find(|item| !item.components.is_empty());
+            let kit = items.values().find(|item| item.is_kit());
             return kit.map_or(Ok(()), |kit| {
                 let detail =
                     format!("{} is a kit: tell of its components; nothing of the document was recorded", kit.sku);

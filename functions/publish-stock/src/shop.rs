@@ -89,7 +89,7 @@ impl PublishStock {
         skus.extend(self.items.kits_of(&moved).await.map_err(store_failure)?);
         let asked: Vec<Sku> = skus.iter().cloned().collect();
         let mut all = self.items.items_with_components(&asked).await.map_err(store_failure)?;
-        for item in all.values_mut().filter(|item| !item.components.is_empty()) {
+        for item in all.values_mut().filter(|item| item.is_kit()) {
             for location in locations.iter().filter(|location| !item.stock.contains_key(location)).collect::<Vec<_>>() {
                 // What is shown of it is noted there.
                 self.items.open_location(&item.sku, location).await.map_err(store_failure)?;

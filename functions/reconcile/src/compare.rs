@@ -98,11 +98,10 @@ impl Reconcile {
     async fn compare_skus(&self, skus: &[Sku], levels: &Levels, report: &mut Report) -> Result<(), Failure> {
         let mut items = self.items.items(skus).await.map_err(store_failure)?;
         items.retain(|sku, item| {
-            let is_kit = !item.components.is_empty();
-            if is_kit {
+            if item.is_kit() {
                 report.exclude(sku.as_str(), "a kit has no stock of its own");
             }
-            !is_kit
+            !item.is_kit()
         });
         let fulfillment = &self.systems.fulfillment;
         let policy = self.systems.policy(fulfillment).await?;

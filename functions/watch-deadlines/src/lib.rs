@@ -151,10 +151,9 @@ impl WatchDeadlines {
         self.republish(stream, 0).await?;
         let document = self.keeper.load(stream).await?;
         let open = document.to_post().first().map(|open| open.erp.clone()).filter(|_| document.parked.is_none());
-        let unanswered = document.requested().filter(|_| document.finished().is_none());
-        let again = match (open, unanswered) {
+        let again = match (open, document.unanswered()) {
             (Some(erp), _) => Event::StockReleased { erp },
-            (None, Some((_, asked))) => Event::ReconciliationRequested(asked.clone()),
+            (None, Some(asked)) => Event::ReconciliationRequested(asked.clone()),
             (None, None) => return Ok(0),
         };
         let origin = Origin::following("watch-deadlines", document.correlation_id.as_ref(), None);

@@ -91,9 +91,7 @@ pub fn parse_hold(body: &[u8]) -> Result<HoldRequest, Vec<Fault>> {
             let (sku, quantity) = (line.required("sku", parsed), line.required("quantity", units));
             Some((sku?, quantity?))
         });
-        if let Some(place) = first_repeat(lines.iter().map(|(sku, _)| sku.as_str())) {
-            hold.complain("lines", invalid(format!("names the SKU of entry {place} twice: add its units up")));
-        }
+        stock::each_once(hold, lines.iter().map(|(sku, _)| sku.as_str()));
         Some(HoldRequest { connection: connection?, hold_id: hold_id?, country: country?, lines, seconds })
     })
 }

@@ -252,7 +252,7 @@ impl StockDocument {
             } else if let Event::StockReleased { .. } = event {
                 self.parked = None;
                 self.reminders += 1;
-            } else if self.requested().is_some() && matches!(event, Event::ReconciliationRequested(_)) {
+            } else if matches!(event, Event::ReconciliationRequested(_)) && self.requested().is_some() {
                 self.reminders += 1;
             } else {
                 if let Event::CatalogueItemRefused(refused) = event {
@@ -287,7 +287,13 @@ impl StockDocument {
     /// Whether nobody has to look at it again.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.to_post().is_empty() && (self.requested().is_none() || self.finished().is_some())
+        self.to_post().is_empty() && self.unanswered().is_none()
+    }
+
+    /// What was asked to be compared, and nobody has answered.
+    #[must_use]
+    pub fn unanswered(&self) -> Option<&ReconciliationRequested> {
+        self.requested().map(|(_, asked)| asked).filter(|_| self.finished().is_none())
     }
 
     /// What was asked to be compared, and when, where that is what the document is about.

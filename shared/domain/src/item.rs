@@ -381,6 +381,12 @@ impl Item {
         }
     }
 
+    /// Whether it is sold as one and kept as what it is made of.
+    #[must_use]
+    pub fn is_kit(&self) -> bool {
+        !self.components.is_empty()
+    }
+
     /// The item with the stock of its parts beyond part 0, in their order.
     #[must_use]
     pub fn with_parts(mut self, parts: impl IntoIterator<Item = BTreeMap<LocationId, Stock>>) -> Self {

@@ -52,7 +52,7 @@ pub fn refusal(
     if components.len() > MOST_COMPONENTS {
         return Some(format!("{sku} is made of more than {MOST_COMPONENTS} components"));
     }
-    let is_kit = |sku: &Sku| others.get(sku).is_some_and(|item| !item.components.is_empty());
+    let is_kit = |sku: &Sku| others.get(sku).is_some_and(Item::is_kit);
     if let Some(component) = components.keys().find(|component| *component == sku || is_kit(component)) {
         return Some(format!(
             "{component} cannot be a component of {sku}: a kit is made of no kits, and not of itself"
@@ -106,7 +106,7 @@ pub fn moved(kits: &Kits, stock: StockMove) -> Vec<StockMove> {
 #[must_use]
 pub fn promisable(item: &Item, (location, keep_back): (&LocationId, i64), items: &BTreeMap<Sku, Item>) -> i64 {
     let of = |item: &Item| (item.promisable(location) - keep_back).max(0);
-    if item.components.is_empty() {
+    if !item.is_kit() {
         return of(item);
     }
     makeable(&item.components, |sku| items.get(sku).map_or(0, of))
@@ -123,7 +123,7 @@ pub fn to_show(
 ) -> i64 {
     let none = Stock::default();
     let stock = item.stock.get(location).unwrap_or(&none);
-    if item.components.is_empty() {
+    if !item.is_kit() {
         return stock.to_show(storefront, item.floor(location) + keep_back);
     }
     promisable(item, (location, keep_back), items) + stock.to_show(storefront, 0)

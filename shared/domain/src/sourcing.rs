@@ -73,7 +73,7 @@ struct Free<'a> {
 
 impl Free<'_> {
     fn components(&self, sku: &Sku) -> Option<&BTreeMap<Sku, u32>> {
-        self.supply.items.get(sku).map(|item| &item.components).filter(|components| !components.is_empty())
+        self.supply.items.get(sku).filter(|item| item.is_kit()).map(|item| &item.components)
     }
 
     /// Units of a SKU that is no kit.

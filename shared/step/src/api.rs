@@ -117,6 +117,16 @@ impl Request {
         }
         Err(Problem::new(StatusCode::FORBIDDEN, "missing-scope", format!("the token lacks the scope {scope}")))
     }
+
+    /// The caller, if it may do this kind of operation for all connections: what is no channel's own (stock, the
+    /// catalogue) reaches all of them.
+    ///
+    /// # Errors
+    /// As for [`Self::allowed`]; 404 where the caller is limited to some connections.
+    pub fn allowed_everywhere(&self, scope: &str) -> Result<&Caller, Problem> {
+        let caller = self.allowed(scope)?;
+        if caller.connections().is_some() { Err(Problem::not_found("operation")) } else { Ok(caller) }
+    }
 }
 
 impl Request {

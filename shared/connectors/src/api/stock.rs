@@ -293,7 +293,8 @@ fn goods(document: &Object<'_>) -> Vec<ReceiptLine> {
     lines
 }
 
-fn each_once<'a>(document: &Object<'_>, skus: impl Iterator<Item = &'a str>) {
+/// Complains where a list names a SKU twice.
+pub(super) fn each_once<'a>(document: &Object<'_>, skus: impl Iterator<Item = &'a str>) {
     if let Some(place) = first_repeat(skus) {
         document.complain("lines", invalid(format!("names the SKU of entry {place} twice: add its units up")));
     }

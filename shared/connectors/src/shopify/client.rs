@@ -57,9 +57,8 @@ impl Client {
     }
 
     /// All apps' processes pay from one bucket, and every answer says what is left of it.
-    fn note_budget(&self, answer: &http::Response<Bytes>) {
-        let Ok(body) = serde_json::from_slice::<Value>(answer.body()) else { return };
-        let until = below_half(&body).map(|wait| self.now() + wait);
+    fn note_budget(&self, body: &Value) {
+        let until = below_half(body).map(|wait| self.now() + wait);
         *self.busy_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 
@@ -86,8 +85,12 @@ impl Client {
         let request = self.request(secret, body)?;
         let answer = self.http.send(request).await?;
         self.check_version(answer.headers());
-        self.note_budget(&answer);
-        Ok(read(&answer, self.clock.now()))
+        let body = match body_of(&answer, self.clock.now()) {
+            Ok(body) => body,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.note_budget(&body);
+        Ok(read(body))
     }
 
     fn request(&self, secret: &Secret, body: Bytes) -> Result<http::Request<Bytes>, Failure> {
@@ -127,13 +130,20 @@ fn category(error: &serde_json::Error) -> &'static str {
     if error.is_data() { "a field is missing or has another type in the answer" } else { "no JSON in the answer" }
 }
 
-/// The data of an answer, or how it says no. Data beside errors counts as a no: half an answer is none.
-fn read(answer: &http::Response<Bytes>, now: Timestamp) -> Result<Value, Refusal> {
+fn unparsable(detail: &str) -> Refusal {
+    Refusal::Unparsable { detail: detail.to_owned() }
+}
+
+/// What an answer says.
+fn body_of(answer: &http::Response<Bytes>, now: Timestamp) -> Result<Value, Refusal> {
     if answer.status() != http::StatusCode::OK {
         return Err(Refusal::Status { status: answer.status().as_u16(), wait: retry_after(answer.headers(), now) });
     }
-    let unparsable = |detail: &str| Refusal::Unparsable { detail: detail.to_owned() };
-    let mut body: Value = serde_json::from_slice(answer.body()).map_err(|_| unparsable("status 200 without JSON"))?;
+    serde_json::from_slice(answer.body()).map_err(|_| unparsable("status 200 without JSON"))
+}
+
+/// The data of an answer, or how it says no. Data beside errors counts as a no: half an answer is none.
+fn read(mut body: Value) -> Result<Value, Refusal> {
     match body.get("errors") {
         None | Some(Value::Null) => {}
         Some(errors) => return Err(graphql_errors(errors, &body)),
