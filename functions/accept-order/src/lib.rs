@@ -62,7 +62,7 @@ impl AcceptOrder {
         let caller = request.allowed("orders:write")?;
         let key = request.idempotency_key()?;
         let parsed = parse_order(&request.body).map_err(|found| faults::problem(&found))?;
-        let settings = self.channel(caller, &parsed).await?;
+        let settings = self.directory.channel_for(caller, &parsed.connection).await?;
         let offer = offer(request, (caller, key), &parsed);
         self.claim_key((caller, key), &offer).await?;
         let commits = self.recorder.log().load(&offer.id.stream(), 1).await.map_err(unavailable)?;
@@ -74,14 +74,6 @@ impl AcceptOrder {
             return Ok(existing(&order, &parsed));
         }
         self.decide(order, &offer, &settings).await
-    }
-
-    async fn channel(&self, caller: &Caller, parsed: &ParsedOrder) -> Result<ChannelSettings, Problem> {
-        let unknown = || Problem::not_found("connection");
-        if !caller.reaches(parsed.connection.as_str()) {
-            return Err(unknown());
-        }
-        self.directory.channel(&parsed.connection).await.map_err(unavailable)?.ok_or_else(unknown)
     }
 
     /// One key, one request: another body under it is a mistake of the caller that must not pass for a repeat.

@@ -7,7 +7,6 @@ use crossdock_connectors::api::parse_hold;
 use crossdock_domain::ConnectionId;
 use crossdock_domain::hold::{Held, HoldRequest, HoldState, stream_of};
 use crossdock_domain::ids::HoldId;
-use crossdock_domain::settings::ChannelSettings;
 use crossdock_runner::holds::{HoldKeeper, Kept};
 use crossdock_runner::{Directory, Origin, faults};
 use crossdock_step::api::{Answer, Caller, Problem, Reply, Request, respond};
@@ -46,7 +45,7 @@ impl HoldStock {
 
     async fn hold(&self, request: &Request, caller: &Caller) -> Answer {
         let wish = parse_hold(&request.body).map_err(|found| faults::problem(&found))?;
-        let settings = self.channel(caller, &wish.connection).await?;
+        let settings = self.directory.channel_for(caller, &wish.connection).await?;
         let kept = self.holds.hold(&wish, &settings, &origin(request, caller)).await;
         match kept.map_err(Problem::unavailable_because)? {
             Kept::Made(held) => {
@@ -86,14 +85,6 @@ impl HoldStock {
         tracing::info!(hold = stream, correlation_id = request.correlation_id, state = held.state.word(), "given up");
         Ok(Reply::json(StatusCode::OK, &shown(&held)))
     }
-
-    async fn channel(&self, caller: &Caller, connection: &ConnectionId) -> Result<ChannelSettings, Problem> {
-        let unknown = || Problem::not_found("connection");
-        if !caller.reaches(connection.as_str()) {
-            return Err(unknown());
-        }
-        self.directory.channel(connection).await.map_err(Problem::unavailable_because)?.ok_or_else(unknown)
-    }
 }
 
 fn unknown() -> Problem {
@@ -101,11 +92,7 @@ fn unknown() -> Problem {
 }
 
 fn origin(request: &Request, caller: &Caller) -> Origin {
-    Origin {
-        actor: format!("api:{}", caller.name),
-        correlation_id: request.correlation_id.clone(),
-        causation_id: Some(request.correlation_id.clone()),
-    }
+    Origin::asked_by("api", request, caller)
 }
 
 /// The stream of the hold that a path names.

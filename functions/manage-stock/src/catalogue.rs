@@ -58,9 +58,7 @@ impl ManageStock {
         if let Some(component) = others.iter().find(|component| !known.contains_key(*component)) {
             return refuse(format!("{component} must be in the catalogue to be a component of {}", item.sku));
         }
-        let of = self.items.kits_of(std::slice::from_ref(&item.sku)).await.map_err(Problem::unavailable_because)?;
-        let of: Vec<Sku> = of.into_iter().collect();
-        let kits = self.items.items(&of).await.map_err(Problem::unavailable_because)?;
+        let kits = self.items.kits_with(&item.sku).await.map_err(Problem::unavailable_because)?;
         kit::refusal(item, components, &known, &kits).map_or(Ok(()), refuse)
     }
 

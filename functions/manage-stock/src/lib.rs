@@ -77,11 +77,7 @@ impl ManageStock {
 }
 
 pub(crate) fn origin(request: &Request, caller: &Caller) -> Origin {
-    Origin {
-        actor: format!("api:{}", caller.name),
-        correlation_id: request.correlation_id.clone(),
-        causation_id: Some(request.correlation_id.clone()),
-    }
+    Origin::asked_by("api", request, caller)
 }
 
 pub(crate) fn sku(request: &Request) -> Result<Sku, Problem> {

@@ -24,11 +24,7 @@ fn unknown() -> Problem {
 }
 
 pub(crate) fn origin(request: &Request, caller: &Caller) -> Origin {
-    Origin {
-        actor: format!("operator:{}", caller.name),
-        correlation_id: request.correlation_id.clone(),
-        causation_id: Some(request.correlation_id.clone()),
-    }
+    Origin::asked_by("operator", request, caller)
 }
 
 /// An exception that no word of an operator ends: what it says has to be done elsewhere.

@@ -104,8 +104,7 @@ impl SyncCatalogue {
         }
         let others: Vec<Sku> = item.components.keys().cloned().collect();
         let others = self.items.items(&others).await.map_err(store_failure)?;
-        let kits = self.items.kits_of(std::slice::from_ref(&item.sku)).await.map_err(store_failure)?;
-        let kits = self.items.items(&kits.into_iter().collect::<Vec<_>>()).await.map_err(store_failure)?;
+        let kits = self.items.kits_with(&item.sku).await.map_err(store_failure)?;
         Ok(kit::refusal(before, &item.components, &others, &kits))
     }
 

@@ -8,7 +8,7 @@ use crossdock_domain::Sku;
 use crossdock_domain::checkout::validate;
 use crossdock_log::Items;
 use crossdock_runner::{Directory, faults};
-use crossdock_step::api::{Answer, Problem, Reply, Request, respond};
+use crossdock_step::api::{Answer, Reply, Request, respond};
 use http::StatusCode;
 
 /// The function.
@@ -31,15 +31,7 @@ impl ValidateCheckout {
     async fn validate(&self, request: &Request) -> Answer {
         let caller = request.allowed("checkout:validate")?;
         let (connection, cart) = parse_cart(&request.body).map_err(|found| faults::problem(&found))?;
-        let unknown = || Problem::not_found("connection");
-        if !caller.reaches(connection.as_str()) {
-            return Err(unknown());
-        }
-        let settings = self.directory.channel(&connection).await.map_err(|failure| {
-            tracing::error!(%failure, "settings cannot be read");
-            Problem::unavailable()
-        })?;
-        let settings = settings.ok_or_else(unknown)?;
+        let settings = self.directory.channel_for(caller, &connection).await?;
         let skus: Vec<Sku> = cart.lines.iter().map(|line| line.sku.clone()).collect();
         let items = self.items.items_with_components(&skus).await;
         if let Err(error) = &items {

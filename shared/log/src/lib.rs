@@ -113,6 +113,12 @@ pub trait Items: Send + Sync {
     /// The kits that some SKUs are components of, or were.
     async fn kits_of(&self, skus: &[Sku]) -> Result<BTreeSet<Sku>, StoreError>;
 
+    /// The same as items, of one SKU.
+    async fn kits_with(&self, sku: &Sku) -> Result<BTreeMap<Sku, Item>, StoreError> {
+        let kits: Vec<Sku> = self.kits_of(std::slice::from_ref(sku)).await?.into_iter().collect();
+        self.items(&kits).await
+    }
+
     /// Those of the given SKUs that exist, and what the kits among them are made of; a second read only where there are
     /// kits.
     async fn items_with_components(&self, skus: &[Sku]) -> Result<BTreeMap<Sku, Item>, StoreError> {

@@ -8,6 +8,7 @@ use crossdock_domain::item::{StockMove, merged};
 use crossdock_domain::order::MAX_COMMITS;
 use crossdock_domain::{Commit, Event, Order, OrderId};
 use crossdock_log::{AppendError, Log, StoreError};
+use crossdock_step::api::{Caller, Request};
 use crossdock_step::{Clock, Failure};
 
 /// How often a decision is made again on a state that has moved on.
@@ -25,6 +26,16 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// A caller who asks for something, in a role: `api`, `operator`.
+    #[must_use]
+    pub fn asked_by(role: &str, request: &Request, caller: &Caller) -> Self {
+        Self {
+            actor: format!("{role}:{}", caller.name),
+            correlation_id: request.correlation_id.clone(),
+            causation_id: Some(request.correlation_id.clone()),
+        }
+    }
+
     /// A function that goes on with what has begun before, because of a message, if any.
     #[must_use]
     pub fn following(actor: &str, correlation_id: Option<&String>, causation_id: Option<String>) -> Self {

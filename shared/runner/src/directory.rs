@@ -8,6 +8,7 @@ use crossdock_domain::event::FailureClass;
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::settings::ChannelSettings;
 use crossdock_log::{ConnectionRecord, Connections, Pause};
+use crossdock_step::api::{Caller, Problem};
 use crossdock_step::outbound::Http;
 use crossdock_step::{Clock, Failure, Secrets};
 use jiff::{SignedDuration, Timestamp};
@@ -99,6 +100,18 @@ impl Directory {
                 format!("the settings of {connection} cannot be understood: {error}"),
             )
         })
+    }
+
+    /// The settings of the channel that a caller names; one that it does not reach is not told from one that is not there.
+    ///
+    /// # Errors
+    /// 404 where there is none for the caller, 503 where they cannot be read.
+    pub async fn channel_for(&self, caller: &Caller, connection: &ConnectionId) -> Result<ChannelSettings, Problem> {
+        let unknown = || Problem::not_found("connection");
+        if !caller.reaches(connection.as_str()) {
+            return Err(unknown());
+        }
+        self.channel(connection).await.map_err(Problem::unavailable_because)?.ok_or_else(unknown)
     }
 
     /// What a connector is built from.
