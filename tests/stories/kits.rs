@@ -2,6 +2,7 @@
 
 use crossdock_domain::order::Status;
 use crossdock_world::{Style, World, WorldOptions};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::acts::{attention, configure, goes_its_way, place, ship_all, units_of};
@@ -117,6 +118,30 @@ fn a_kit_whose_component_is_lost_becomes_a_backorder() {
     run(async {
         assert_eq!(level(&mut world, "TEE-BLK-M").await, (0, 0, 0));
         assert_eq!(level(&mut world, "MUG-WHT").await, (6, 6, 0));
+    });
+}
+
+/// The count lacked its components already: they are taken off once.
+#[test]
+fn a_kit_that_is_heard_of_after_the_count_that_lacked_it_counts_once() {
+    run(async {
+        let mut world = World::new(WorldOptions::default());
+        open(&mut world, 3, 10).await;
+        place(&world, units_of("GIFT-SET", 1));
+        world.settle().await;
+        ship_all(&world);
+        let withheld = world.shipbob.take_deliveries();
+        world.clock.pass(SignedDuration::from_mins(1));
+        let lines = json!([{ "sku": "MUG-WHT", "on_hand": 8 }, { "sku": "TEE-BLK-M", "on_hand": 2 }]);
+        let count = json!({ "count_id": "C-1", "location": "LON1", "counted_at": world.clock.now(), "lines": lines });
+        assert_eq!(world.tell_stock("counts", &count).await.status, 201);
+        world.clock.pass(SignedDuration::from_mins(1));
+        for delivery in withheld {
+            world.deliver("shipbob", &delivery.headers, &delivery.body).await;
+        }
+        world.settle().await;
+        assert_eq!((level(&mut world, "MUG-WHT").await.0, level(&mut world, "TEE-BLK-M").await.0), (8, 2));
+        assert_stock(&world);
     });
 }
 

@@ -164,7 +164,8 @@ impl TranslateInbound {
             return Ok(());
         }
         let skus: Vec<Sku> = report.lines.iter().map(|(sku, _)| sku.clone()).collect();
-        let items = self.items.items(&skus).await.map_err(store_failure)?;
+        // A count is of components: what left before it was in theirs.
+        let items = self.items.items_with_components(&skus).await.map_err(store_failure)?;
         let decide = |order: &Order| record_shipment(order, report).past_counts(&items);
         self.commit(&mut order, (&cause, origin), decide).await
     }
