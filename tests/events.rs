@@ -117,7 +117,7 @@ fn commit(example: &Value, event: Event) -> Commit {
         causation_id: text("causation_id"),
         prev_hash: String::new(),
         due: None,
-        summary: Summary { status: String::new(), attention: Vec::new(), waits_on: None, routes, placed_at: at },
+        summary: Summary { routes, ..Summary::new("", at) },
         moves: Vec::new(),
         events: vec![event],
     }

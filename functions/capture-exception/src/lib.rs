@@ -112,35 +112,12 @@ impl CaptureException {
             inbound.as_ref().map_or_else(|| "unknown".to_owned(), |inbound| inbound.connection.to_string());
         let now = self.recorder.clock().now();
         let since = inbound.map_or(now, |inbound| inbound.received_at);
-        let exception = Attention {
-            about: "delivery".into(),
-            class: FailureClass::Parse.to_string(),
-            reason: "a delivery could not be understood; correct its cause, then retry".into(),
-            since,
-            attempts: message.receives,
-        };
+        let reason = "a delivery could not be understood; correct its cause, then retry".to_owned();
+        let class = FailureClass::Parse.to_string();
+        let exception = Attention { attempts: message.receives, ..Attention::new("delivery", class, (reason, since)) };
         tracing::error!(connection, message = message.id, "a delivery could not be understood");
-        self.views.show(&delivery_row((&message.id, &connection), exception, now)).await.map_err(store_failure)
-    }
-}
-
-/// The row of a delivery that waits for a person.
-#[must_use]
-pub fn delivery_row(what: (&str, &str), exception: Attention, now: Timestamp) -> OrderView {
-    let (id, connection) = what;
-    let order_id = format!("delivery:{id}");
-    OrderView {
-        connection: connection.to_owned(),
-        status: "undelivered".into(),
-        seq: 1,
-        updated_at: now,
-        placed_order: format!("{:.3}#{order_id}", exception.since),
-        connection_status: format!("{connection}#undelivered"),
-        attention: Some(connection.to_owned()),
-        attention_since: Some(format!("{:.3}#{order_id}", exception.since)),
-        exceptions: vec![exception],
-        waits_on: None,
-        order_id,
+        let row = OrderView::of_delivery((&message.id, &connection), exception, now);
+        self.views.show(&row).await.map(|_| ()).map_err(store_failure)
     }
 }
 

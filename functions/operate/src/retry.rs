@@ -102,7 +102,7 @@ impl Operate {
             attention_since: None,
             ..row
         };
-        self.views.show(&closed).await.map_err(Problem::unavailable_because)
+        self.views.show(&closed).await.map(|_| ()).map_err(Problem::unavailable_because)
     }
 
     /// Takes a document of stock up again that its ERP did not take.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use crossdock_domain::Commit;
-use crossdock_log::Views;
+use crossdock_log::{Markers, Views};
 use crossdock_runner::publish;
+use crossdock_runner::tally::count_turns;
 use crossdock_step::telemetry::metric;
-use crossdock_step::{Bus, Failure};
+use crossdock_step::{Bus, Clock, Failure};
 
 /// The function.
 pub struct PublishEvents {
@@ -15,6 +16,10 @@ pub struct PublishEvents {
     pub bus: Arc<dyn Bus>,
     /// The view.
     pub views: Arc<dyn Views>,
+    /// Where it is counted what has become of orders.
+    pub markers: Arc<dyn Markers>,
+    /// The time.
+    pub clock: Clock,
 }
 
 impl PublishEvents {
@@ -27,7 +32,11 @@ impl PublishEvents {
     pub async fn handle(&self, event: Event) -> Result<(), Failure> {
         let inserted = event.records.into_iter().filter(|record| record.event_name == "INSERT");
         let commits: Vec<Commit> = inserted.filter_map(readable).collect();
-        publish(&commits, self.bus.as_ref(), self.views.as_ref()).await?;
+        let turns = publish(&commits, self.bus.as_ref(), self.views.as_ref()).await?;
+        // The rows are written: to fail now would lose the counts for good, and stop the stream for them.
+        if let Err(error) = count_turns(&turns, self.markers.as_ref(), self.clock.now()).await {
+            tracing::warn!(%error, orders = turns.len(), "what has become of these orders is missing in the counts");
+        }
         measure(&commits);
         tracing::info!(commits = commits.len(), "published");
         Ok(())

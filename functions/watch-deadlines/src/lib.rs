@@ -1,19 +1,25 @@
 //! The guarantee behind the fast path: every minute, orders whose deadline has come are looked at. What is still
 //! outstanding is triggered again, what was never published is published. It trusts no event.
 
+pub mod survey;
+
 use std::sync::Arc;
 
 use crossdock_domain::commit::DUE_SHARDS;
 use crossdock_domain::event::WaitsOn;
 use crossdock_domain::hold::is_hold;
 use crossdock_domain::inventory::StockDocument;
+use crossdock_domain::overview::Overview;
 use crossdock_domain::{Event, Order, OrderId, Task};
-use crossdock_log::{Items, Markers, Views};
+use crossdock_log::{Connections, Items, Markers, Views};
+use crossdock_runner::tally::count_turns;
 use crossdock_runner::{CommitError, HoldKeeper, Origin, Recorder, StockKeeper, publish, store_failure};
 use crossdock_step::{Bus, BusEntry, Failure};
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+
+use crate::survey::Survey;
 
 /// The function.
 pub struct WatchDeadlines {
@@ -31,6 +37,8 @@ pub struct WatchDeadlines {
     pub markers: Arc<dyn Markers>,
     /// Stock, for tasks that wait for it.
     pub items: Arc<dyn Items>,
+    /// Which connections there are, and which are down.
+    pub connections: Arc<dyn Connections>,
 }
 
 const CURSOR: &str = "cursor#due";
@@ -96,6 +104,16 @@ impl WatchDeadlines {
         }
         tracing::info!(looked_at = walk.looked_at, triggered = walk.triggered, "walked");
         Ok(walk)
+    }
+
+    /// Takes note of how everything stands.
+    ///
+    /// # Errors
+    /// The store does not answer; the overview stays as it was.
+    pub async fn survey(&self, deadline: Timestamp) -> Result<Overview, Failure> {
+        let (views, markers) = (self.views.as_ref(), self.markers.as_ref());
+        let survey = Survey { connections: self.connections.as_ref(), views, markers };
+        survey.take(self.now(), || deadline.duration_since(self.now())).await
     }
 
     fn now(&self) -> Timestamp {
@@ -175,7 +193,8 @@ impl WatchDeadlines {
     async fn republish(&self, stream: &str, seen: u64) -> Result<(), Failure> {
         let commits = self.recorder.log().load(stream, seen + 1).await.map_err(store_failure)?;
         tracing::warn!(stream, commits = commits.len(), "the stream has not published these");
-        publish(&commits, self.bus.as_ref(), self.views.as_ref()).await
+        let turns = publish(&commits, self.bus.as_ref(), self.views.as_ref()).await?;
+        count_turns(&turns, self.markers.as_ref(), self.now()).await.map_err(store_failure)
     }
 
     /// Triggers a late task again and records it, in this order: whoever dies in between is followed by somebody who

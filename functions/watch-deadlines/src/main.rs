@@ -17,9 +17,14 @@ async fn main() -> Result<(), Error> {
         views: wiring.store.clone(),
         markers: wiring.store.clone(),
         items: wiring.store.clone(),
+        connections: wiring.store.clone(),
     };
     run(service_fn(|event: LambdaEvent<Value>| async move {
-        let walk = function.handle(deadline(&event.context)).await.map_err(Error::from)?;
+        let deadline = deadline(&event.context);
+        let walk = function.handle(deadline).await;
+        // Whatever the walk came to: how everything stands is told all the same.
+        function.survey(deadline).await.map_err(Error::from)?;
+        let walk = walk.map_err(Error::from)?;
         Ok::<_, Error>(json!({ "looked_at": walk.looked_at, "triggered": walk.triggered }))
     }))
     .await

@@ -61,7 +61,7 @@ fn commit(stream: &str, at: Timestamp) -> Commit {
         causation_id: None,
         prev_hash: String::new(),
         due: Some(due_bucket(at, stream)),
-        summary: Summary { status: "held".into(), attention: Vec::new(), waits_on: None, routes: None, placed_at: at },
+        summary: Summary::new("held", at),
         events: vec![Event::OrderHeld { holds: vec![Hold::new(HoldCode::Risk, "because")] }],
         moves: Vec::new(),
     }
@@ -85,6 +85,7 @@ async fn one_order_that_cannot_be_read_holds_nobody_up() {
         views: memory.clone(),
         markers: memory.clone(),
         items: memory.clone(),
+        connections: memory.clone(),
     };
     assert!(function.handle(Timestamp::MAX).await.is_err(), "the alarm on errors has to hear of it");
     let published = |heard: &Heard| {

@@ -1,12 +1,17 @@
 //! One item of the log: facts that became true together, and what the view needs to know of the order after them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::canonical::hash_of;
 use crate::event::Event;
+use crate::exception::Handling;
+use crate::ids::ConnectionId;
 use crate::item::StockMove;
+use crate::outstanding::TaskKind;
 
 /// One commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +62,40 @@ pub struct Summary {
     pub routes: Option<crate::settings::Routes>,
     /// When the buyer ordered: the order of lists and of releases.
     pub placed_at: Timestamp,
+    /// What is left to do, by kind, and since when the oldest of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub owed: BTreeMap<TaskKind, Timestamp>,
+    /// Until when what has not left yet has to leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_by: Option<Timestamp>,
+    /// Whether a person has had to see to the order in its life.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub touched: bool,
+    /// What the storefront calls the order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Of what is no order: whose exceptions these are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionId>,
+}
+
+impl Summary {
+    /// A summary of what is no order, or of an order that owes nothing.
+    #[must_use]
+    pub fn new(status: impl Into<String>, placed_at: Timestamp) -> Self {
+        Self {
+            status: status.into(),
+            attention: Vec::new(),
+            waits_on: None,
+            routes: None,
+            placed_at,
+            owed: BTreeMap::new(),
+            ship_by: None,
+            touched: false,
+            name: None,
+            connection: None,
+        }
+    }
 }
 
 /// Something about an order that needs a person.
@@ -73,6 +112,12 @@ pub struct Attention {
     /// How often it was tried or triggered again.
     #[serde(default)]
     pub attempts: u32,
+    /// When it was seen last, where that was later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Timestamp>,
+    /// What people have said about it.
+    #[serde(default, skip_serializing_if = "Handling::is_none")]
+    pub handling: Handling,
 }
 
 impl Commit {

@@ -134,12 +134,8 @@ impl Order {
 
     /// What of disputes needs a person.
     pub(crate) fn dispute_attention(&self) -> Vec<crate::commit::Attention> {
-        let told = |dispute: &Dispute, class: &str, (reason, since): (String, Timestamp)| crate::commit::Attention {
-            about: format!("dispute:D{}", dispute.number),
-            class: class.to_owned(),
-            reason,
-            since,
-            attempts: 0,
+        let told = |dispute: &Dispute, class: &str, why: (String, Timestamp)| {
+            crate::commit::Attention::new(format!("dispute:D{}", dispute.number), class, why)
         };
         let mut found = Vec::new();
         for known in self.reversals.disputes.values() {

@@ -10,6 +10,7 @@ use crate::canonical::{CanonicalOrder, Tender};
 use crate::catalogue::{ItemKept, ItemRefused};
 use crate::disputes::{Dispute, DisputeEnd};
 use crate::drift::{DriftDetected, DriftEnded};
+use crate::exception::Handled;
 use crate::hold::{HeldUnits, StockHold};
 use crate::ids::{ConnectionId, CountryCode, LocationId, OrderId, ReferencePrefix, Sku};
 use crate::inventory::{
@@ -388,6 +389,9 @@ pub enum Event {
     /// So many units of an allocation are not there: a count or an adjustment says so.
     #[serde(rename = "ShortageFound.v1")]
     ShortageFound(Shortage),
+    /// Somebody has said something about an exception.
+    #[serde(rename = "ExceptionHandled.v1")]
+    ExceptionHandled(Handled),
     /// Written by a newer version of Crossdock. Facts may still be recorded; nothing is decided or done on the order.
     #[serde(untagged)]
     Unknown(UnknownEvent),
@@ -821,12 +825,13 @@ impl Event {
             Self::CatalogueItemRefused(_) => "CatalogueItemRefused.v1",
             Self::CatalogueItemKept(_) => "CatalogueItemKept.v1",
             Self::ShortageFound(_) => "ShortageFound.v1",
+            Self::ExceptionHandled(_) => "ExceptionHandled.v1",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
 
     /// The type names this version writes.
-    pub const TYPES: [&'static str; 67] = [
+    pub const TYPES: [&'static str; 68] = [
         "OrderAccepted.v1",
         "OrderRefused.v1",
         "OrderHeld.v1",
@@ -865,6 +870,7 @@ impl Event {
         "CatalogueItemRefused.v1",
         "CatalogueItemKept.v1",
         "ShortageFound.v1",
+        "ExceptionHandled.v1",
         "OrderCancelled.v1",
         "FulfillmentStopped.v1",
         "StorefrontCancelled.v1",

@@ -212,8 +212,13 @@ impl Order {
 
     fn foreseen_posting(&self, task: &Task) -> Option<(Option<Minor>, Event)> {
         let amount = self.foreseen_amount(task)?;
-        let (number, document) = (task.number, self.paper(task, amount));
-        let event = match task.id.kind {
+        Some((amount, self.posted_as(task, self.paper(task, amount))?))
+    }
+
+    /// The fact that the ERP has the document of a task.
+    pub(crate) fn posted_as(&self, task: &Task, document: Document) -> Option<Event> {
+        let number = task.number;
+        Some(match task.id.kind {
             TaskKind::PostSalesOrder => Event::SalesOrderPosted { document },
             TaskKind::PostDeposit => Event::DepositPosted { tender: self.deposit_draft(number)?.0.id, document },
             TaskKind::PostItemFulfillment => Event::ItemFulfillmentPosted { shipment: number, document },
@@ -244,12 +249,11 @@ impl Order {
             | TaskKind::ReadSales
             | TaskKind::IssueRefund
             | TaskKind::CancelAtStorefront => return None,
-        };
-        Some((amount, event))
+        })
     }
 
     /// What a document will come to; nothing inside where it is no money, nothing at all where it cannot be made.
-    fn foreseen_amount(&self, task: &Task) -> Option<Option<Minor>> {
+    pub(crate) fn foreseen_amount(&self, task: &Task) -> Option<Option<Minor>> {
         let (kind, number) = (task.id.kind, task.number);
         Some(if kind == TaskKind::PostSalesOrder {
             Some(self.sales_order_draft().ok()??.total)

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::ItemRefused;
-use crate::commit::Commit;
+use crate::commit::{Attention, Commit};
 use crate::event::{Document, Event, FailureClass, ReceiptLine, StockReceipt};
+use crate::exception::Handling;
 use crate::ids::{ConnectionId, LocationId, Sku};
 use crate::item::{Movement, Stock, StockMove, merged};
 
@@ -227,6 +228,8 @@ pub struct StockDocument {
     pub parked: Option<(StockParked, Timestamp)>,
     /// Of an item of an ERP: why it cannot be kept, and since when.
     pub refused: Option<(ItemRefused, Timestamp)>,
+    /// What people have said about its exceptions.
+    pub handlings: BTreeMap<String, Handling>,
 }
 
 impl StockDocument {
@@ -249,6 +252,8 @@ impl StockDocument {
                 self.posted.insert(posted.of);
             } else if let Event::StockParked(parked) = event {
                 self.parked = Some((parked.clone(), commit.at));
+            } else if let Event::ExceptionHandled(said) = event {
+                self.handlings.entry(said.about.clone()).or_default().evolve(&said.act);
             } else if let Event::StockReleased { .. } = event {
                 self.parked = None;
                 self.reminders += 1;
@@ -288,6 +293,30 @@ impl StockDocument {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.to_post().is_empty() && self.unanswered().is_none()
+    }
+
+    /// What of it needs a person: that its ERP does not take it, or that the catalogue cannot keep it.
+    #[must_use]
+    pub fn attention(&self) -> Vec<Attention> {
+        let parked = self.parked.iter().map(|(parked, since)| Attention {
+            attempts: self.reminders,
+            ..Attention::new("post", parked.class.to_string(), (parked.reason.clone(), *since))
+        });
+        let refused = self.refused.iter().map(|(refused, since)| {
+            Attention::new("catalogue", refused.class.to_string(), (refused.reason.clone(), *since))
+        });
+        let said = |found: Attention| match self.handlings.get(&found.about) {
+            Some(handling) => handling.of(found),
+            None => Some(found),
+        };
+        parked.chain(refused).filter_map(said).collect()
+    }
+
+    /// Whose exceptions these are: the ERP's that does not take it, or has told it.
+    #[must_use]
+    pub fn connection(&self) -> Option<&ConnectionId> {
+        let parked = self.parked.as_ref().map(|(parked, _)| &parked.erp);
+        parked.or_else(|| self.refused.as_ref().map(|(refused, _)| &refused.erp))
     }
 
     /// What was asked to be compared, and nobody has answered.

@@ -11,8 +11,9 @@ use crate::canonical::Line;
 use crate::canonical::{Tender, TenderStatus};
 use crate::commit::{Attention, Commit, Summary, due_bucket};
 use crate::event::{
-    Accepted, Allocation, Application, Document, Event, Hold, HoldCode, Parked, Refused, Shipment, Shortage,
+    Accepted, Allocation, Application, Document, Event, Hold, HoldCode, Parked, Refused, Shipment, Shortage, WaitsOn,
 };
+use crate::exception::Handling;
 use crate::ids::{CountryCode, OrderId, Sku};
 use crate::item::Item;
 use crate::kit::{Kits, kits_among};
@@ -133,6 +134,8 @@ pub struct Order {
     pub parked: BTreeMap<TaskId, At<Parked>>,
     /// How often a task was parked in its life.
     pub parkings: BTreeMap<TaskId, u32>,
+    /// When a task was parked first.
+    pub first_parked: BTreeMap<TaskId, Timestamp>,
     /// How many cancellations were known when the allocation was last given up for now: with every one since then less
     /// is wanted.
     pub parked_after: usize,
@@ -140,6 +143,10 @@ pub struct Order {
     pub unparked: BTreeMap<TaskId, Timestamp>,
     /// Tasks that were found late.
     pub overdue: BTreeMap<TaskId, Overdue>,
+    /// What people have said about its exceptions.
+    pub handlings: BTreeMap<String, Handling>,
+    /// Whether a person has had to see to it.
+    pub touched: bool,
     /// What has been taken back.
     pub reversals: Reversals,
     /// When nothing was outstanding any more; nothing while something is outstanding again.
@@ -177,9 +184,12 @@ impl Order {
             claims: BTreeMap::new(),
             parked: BTreeMap::new(),
             parkings: BTreeMap::new(),
+            first_parked: BTreeMap::new(),
             parked_after: 0,
             unparked: BTreeMap::new(),
             overdue: BTreeMap::new(),
+            handlings: BTreeMap::new(),
+            touched: false,
             reversals: Reversals::default(),
             completed_at: None,
             has_unknown_facts: false,
@@ -209,6 +219,7 @@ impl Order {
     /// Adds one fact.
     #[expect(clippy::too_many_lines, reason = "a list of all facts, of which most are handed on")]
     pub fn evolve(&mut self, event: &Event, at: Timestamp) {
+        self.touched |= self.needs_somebody(event);
         match event {
             Event::OrderAccepted(fact) => self.accepted = Some(At { fact: (**fact).clone(), at }),
             Event::OrderRefused(fact) => self.refused = Some(At { fact: fact.clone(), at }),
@@ -223,6 +234,9 @@ impl Order {
                 self.late_tenders.insert(*number, tender.clone());
             }
             Event::OrderCompleted {} => self.completed_at = Some(at),
+            Event::ExceptionHandled(said) => {
+                self.handlings.entry(said.about.clone()).or_default().evolve(&said.act);
+            }
             Event::Unknown(_) => self.has_unknown_facts = true,
             Event::StockReceived(_)
             | Event::StockCounted(_)
@@ -287,6 +301,16 @@ impl Order {
             | Event::DisputeSettled { .. } => self.evolve_reversal(event, at),
         }
         self.fix_payouts(event);
+    }
+
+    /// Whether a fact makes a person see to the order, or says that one has.
+    fn needs_somebody(&self, event: &Event) -> bool {
+        let late_again = |task: &TaskId| self.overdue.contains_key(task);
+        match event {
+            Event::TaskParked(parked) => parked.waits_on == WaitsOn::Operator,
+            Event::TaskOverdue { task } => late_again(task),
+            other => matches!(other, Event::OrderHeld { .. } | Event::ChangeRefused(_) | Event::ExceptionHandled(_)),
+        }
     }
 
     /// Lines as they were accepted, and then those that were added later.
@@ -369,6 +393,7 @@ impl Order {
             self.claims.insert(task.clone(), Claim { attempt: *attempt, until: *until });
         } else if let Event::TaskParked(fact) = event {
             *self.parkings.entry(fact.task.clone()).or_default() += 1;
+            self.first_parked.entry(fact.task.clone()).or_insert(at);
             if fact.task.kind == TaskKind::Allocate {
                 self.parked_after = self.reversals.cancellations.len();
             }
@@ -444,34 +469,41 @@ impl Order {
         self.tenders().into_iter().filter(|(_, tender)| tender.status == TenderStatus::Captured)
     }
 
-    /// What needs a person: holds, parked tasks and tasks that stayed undone after they were triggered again.
+    /// What needs a person: holds, parked tasks and tasks that stayed undone after they were triggered again. What
+    /// somebody has settled elsewhere needs nobody, as long as it is what it was then.
     #[must_use]
     pub fn attention(&self) -> Vec<Attention> {
-        let holds = self.holds.iter().map(|(code, hold)| Attention {
-            about: format!("hold:{code}"),
-            class: code.to_string(),
-            reason: hold.fact.detail.clone(),
-            since: hold.at,
-            attempts: 0,
+        let said = |found: Attention| match self.handlings.get(&found.about) {
+            Some(handling) => handling.of(found),
+            None => Some(found),
+        };
+        self.found().into_iter().filter_map(said).collect()
+    }
+
+    /// The same, whatever people have said about it.
+    fn found(&self) -> Vec<Attention> {
+        let holds = self.holds.iter().map(|(code, hold)| {
+            Attention::new(format!("hold:{code}"), code.to_string(), (hold.fact.detail.clone(), hold.at))
         });
         let waiting = self.waiting();
-        let parked = waiting.iter().map(|parked| Attention {
-            about: parked.fact.task.to_string(),
-            class: parked.fact.class.to_string(),
-            reason: parked.fact.reason.clone(),
-            since: parked.at,
-            attempts: self.attempts(&parked.fact.task),
+        let parked = waiting.iter().map(|parked| {
+            let task = &parked.fact.task;
+            let first = self.first_parked.get(task).copied().unwrap_or(parked.at);
+            let why = (parked.fact.reason.clone(), first);
+            Attention {
+                attempts: self.attempts(task),
+                last_seen: (parked.at > first).then_some(parked.at),
+                ..Attention::new(task.to_string(), parked.fact.class.to_string(), why)
+            }
         });
         let outstanding = self.outstanding();
         let late = outstanding.iter().filter(|task| !self.parked.contains_key(&task.id)).filter_map(|task| {
             let overdue = self.overdue.get(&task.id).filter(|overdue| overdue.times > 1)?;
             let reason = format!("not done {} times after it was due", overdue.times);
             Some(Attention {
-                about: task.id.to_string(),
-                class: "overdue".into(),
-                reason,
-                since: task.since,
                 attempts: overdue.times,
+                last_seen: Some(overdue.last_at),
+                ..Attention::new(task.id.to_string(), "overdue", (reason, task.since))
             })
         });
         let reversals = self.reversal_attention();
@@ -483,15 +515,12 @@ impl Order {
     fn uneven_books(&self) -> Option<Attention> {
         let (receivable, deposit, credit) = self.open_books();
         let under_way = self.standing_refunds().any(|refund| !self.is_settled(refund));
-        ((receivable, deposit, credit) != (0, 0, 0) && self.is_finished() && !under_way).then(|| Attention {
-            about: "books".into(),
-            class: "value".into(),
-            reason: format!(
+        ((receivable, deposit, credit) != (0, 0, 0) && self.is_finished() && !under_way).then(|| {
+            let reason = format!(
                 "everything is done and the books are not even: {receivable} minor units are receivable, {deposit} of \
                  deposits and {credit} of credits are left; settle them in the ERP"
-            ),
-            since: self.updated_at.unwrap_or(Timestamp::UNIX_EPOCH),
-            attempts: 0,
+            );
+            Attention::new("books", "value", (reason, self.updated_at.unwrap_or(Timestamp::UNIX_EPOCH)))
         })
     }
 
@@ -504,7 +533,7 @@ impl Order {
             return None;
         };
         let since = self.updated_at.unwrap_or(Timestamp::UNIX_EPOCH);
-        Some(Attention { about: "order".into(), class: "value".into(), reason: reason.into(), since, attempts: 0 })
+        Some(Attention::new("order", "value", (reason.to_owned(), since)))
     }
 
     /// How often a task was claimed or triggered again.
@@ -517,14 +546,30 @@ impl Order {
     /// What the view shows of the order.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let accepted = self.accepted.as_ref();
+        let accepted = self.accepted.as_ref().map(|accepted| &accepted.fact);
+        let placed_at = accepted.map_or(self.updated_at.unwrap_or(Timestamp::UNIX_EPOCH), |a| a.order.placed_at);
+        let mut owed: BTreeMap<TaskKind, Timestamp> = BTreeMap::new();
+        for task in self.outstanding() {
+            let oldest = owed.entry(task.id.kind).or_insert(task.since);
+            *oldest = task.since.min(*oldest);
+        }
         Summary {
-            status: self.status().to_string(),
             attention: self.attention(),
             waits_on: self.waiting().iter().find_map(|parked| parked.fact.waits_on.key()),
-            routes: accepted.map(|a| a.fact.routes.clone()),
-            placed_at: accepted.map_or(self.updated_at.unwrap_or(Timestamp::UNIX_EPOCH), |a| a.fact.order.placed_at),
+            routes: accepted.map(|accepted| accepted.routes.clone()),
+            owed,
+            ship_by: self.ship_by(),
+            touched: self.touched,
+            name: accepted.map(|accepted| accepted.order.name.clone()),
+            ..Summary::new(self.status().to_string(), placed_at)
         }
+    }
+
+    /// Until when the earliest of what has not left yet has to leave; absent where nothing has a moment.
+    #[must_use]
+    pub fn ship_by(&self) -> Option<Timestamp> {
+        let open = self.allocations.values().filter(|allocation| !self.unshipped_of(allocation).is_empty());
+        open.filter_map(|allocation| allocation.fact.ship_by).min()
     }
 
     /// The bucket in which somebody looks at the order again. A finished order is looked at once more, to make sure

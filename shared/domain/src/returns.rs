@@ -574,8 +574,8 @@ impl Order {
     pub(crate) fn reversal_attention(&self) -> Vec<crate::commit::Attention> {
         let reversals = &self.reversals;
         let mut found = self.dispute_attention();
-        let mut tell = |about: String, class: &str, (reason, since): (String, Timestamp)| {
-            found.push(crate::commit::Attention { about, class: class.to_owned(), reason, since, attempts: 0 });
+        let mut tell = |about: String, class: &str, why: (String, Timestamp)| {
+            found.push(crate::commit::Attention::new(about, class, why));
         };
         for known in reversals.returns.values() {
             let number = known.fact.number;

@@ -11,14 +11,14 @@ use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, Put, ReturnValue, TransactWriteItem};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::{Commit, Recipient};
 use jiff::Timestamp;
 
 use crate::{
-    AppendError, ConnectionRecord, Connections, Log, Markers, OrderView, Page, Pause, People, StoreError, ViewQuery,
-    Views,
+    AppendError, ConnectionRecord, Connections, Log, Markers, OrderView, Page, Pause, People, Showing, StoreError,
+    Tally, ViewQuery, Views,
 };
 
 /// Names of the tables. A function is given those that it needs; another's name may be empty.
@@ -48,6 +48,9 @@ pub struct Dynamo {
 }
 
 type Row = HashMap<String, AttributeValue>;
+
+/// BatchGetItem takes at most so many keys.
+const KEYS_PER_BATCH: usize = 100;
 
 /// How often a write that met another transaction on the same item is tried before the caller is told to wait.
 const CONTENTION_TRIES: u32 = 8;
@@ -99,9 +102,9 @@ impl Dynamo {
         Ok(answer.map_err(|error| store_error(operation, &error))?.item)
     }
 
-    async fn rows_of_batch(&self, keys: KeysAndAttributes) -> Result<Vec<Row>, StoreError> {
+    async fn rows_of_batch(&self, table: &str, keys: KeysAndAttributes) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
-        let mut open = Some(HashMap::from([(self.tables.items.clone(), keys)]));
+        let mut open = Some(HashMap::from([(table.to_owned(), keys)]));
         for attempt in 0..CONTENTION_TRIES {
             let Some(request) = open.take() else { return Ok(rows) };
             let answer = self.client.batch_get_item().set_request_items(Some(request)).send().await;
@@ -277,6 +280,24 @@ impl People for Dynamo {
     }
 }
 
+impl Dynamo {
+    /// The rows that an index names, in its order.
+    async fn rows_of(&self, named: Vec<Row>) -> Result<Vec<OrderView>, StoreError> {
+        let ids: Vec<String> = named.iter().filter_map(|row| row.get("order_id")?.as_s().ok().cloned()).collect();
+        let mut rows: HashMap<String, OrderView> = HashMap::new();
+        for chunk in ids.chunks(KEYS_PER_BATCH) {
+            let keys = chunk.iter().map(|id| HashMap::from([("order_id".to_owned(), text(id))])).collect();
+            let keys = KeysAndAttributes::builder().set_keys(Some(keys)).build();
+            let keys = keys.map_err(|e| StoreError { operation: "BatchGetItem", reason: e.to_string() })?;
+            for row in self.rows_of_batch(&self.tables.view, keys).await? {
+                let row: OrderView = parse(row, "BatchGetItem")?;
+                rows.insert(row.order_id.clone(), row);
+            }
+        }
+        Ok(ids.iter().filter_map(|id| rows.remove(id)).collect())
+    }
+}
+
 /// Partition of deliveries that nobody could understand.
 const DELIVERIES: &str = "delivery";
 
@@ -410,19 +431,48 @@ impl Markers for Dynamo {
         let put = put.item("id", text(id)).item("value", text(value));
         put.send().await.map(|_| ()).map_err(|error| store_error("PutItem", &error))
     }
+
+    async fn count(&self, id: &str, counts: &Tally, expires_at: Timestamp) -> Result<(), StoreError> {
+        let mut update = self.client.update_item().table_name(&self.tables.markers).key("id", text(id));
+        update = update.expression_attribute_values(":expires", number(expires_at.as_second()));
+        let mut adds = Vec::new();
+        for (place, (name, count)) in counts.iter().enumerate() {
+            adds.push(format!("#n{place} :n{place}"));
+            update = update.expression_attribute_names(format!("#n{place}"), format!("{COUNT}{name}"));
+            update = update.expression_attribute_values(format!(":n{place}"), number(count));
+        }
+        let expression = format!("ADD {} SET expires_at = :expires", adds.join(", "));
+        update.update_expression(expression).send().await.map(|_| ()).map_err(|error| store_error("UpdateItem", &error))
+    }
+
+    async fn counted(&self, id: &str) -> Result<Tally, StoreError> {
+        let key = HashMap::from([("id".to_owned(), text(id))]);
+        let row = self.get(&self.tables.markers, key, "GetItem").await?.unwrap_or_default();
+        let count = |(name, value): (&String, &AttributeValue)| {
+            Some((name.strip_prefix(COUNT)?.to_owned(), value.as_n().ok()?.parse().ok()?))
+        };
+        Ok(row.iter().filter_map(count).collect())
+    }
 }
+
+/// What the attributes begin with that hold counts.
+const COUNT: &str = "n_";
 
 #[async_trait]
 impl Views for Dynamo {
-    async fn show(&self, view: &OrderView) -> Result<(), StoreError> {
+    async fn show(&self, view: &OrderView) -> Result<Showing, StoreError> {
         let put = self.client.put_item().table_name(&self.tables.view).set_item(Some(row_of(view, "PutItem")?));
         let put = put.condition_expression("attribute_not_exists(order_id) OR seq < :seq");
+        let put = put.return_values(ReturnValue::AllOld);
         match put.expression_attribute_values(":seq", number(view.seq)).send().await {
-            Ok(_) => Ok(()),
+            Ok(written) => {
+                let before = written.attributes.filter(|row| !row.is_empty());
+                Ok(Showing::Written(before.map(|row| parse(row, "PutItem")).transpose()?.map(Box::new)))
+            }
             Err(error)
                 if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
             {
-                Ok(())
+                Ok(Showing::Known)
             }
             Err(error) => Err(store_error("PutItem", &error)),
         }
@@ -450,9 +500,13 @@ impl Views for Dynamo {
         let answer = ask.scan_index_forward(!query.newest_first()).limit(page.limit.max(1)).send().await;
         let answer = answer.map_err(|error| store_error("Query", &error))?;
         let more = answer.last_evaluated_key.is_some();
-        let rows = answer.items.unwrap_or_default().into_iter().map(|row| parse(row, "Query"));
-        let rows = rows.collect::<Result<Vec<OrderView>, _>>()?;
-        let next = rows.last().filter(|_| more).map(|row| row.sort_key(sort).to_owned());
+        let found = answer.items.unwrap_or_default();
+        let last = found.last().and_then(|row| row.get(sort)?.as_s().ok().cloned());
+        let next = last.filter(|_| more);
+        if query.holds_keys_only() {
+            return Ok((self.rows_of(found).await?, next));
+        }
+        let rows = found.into_iter().map(|row| parse(row, "Query")).collect::<Result<Vec<OrderView>, _>>()?;
         Ok((rows, next))
     }
 }

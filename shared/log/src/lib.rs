@@ -187,7 +187,10 @@ pub trait Connections: Send + Sync {
     async fn resume(&self, connection: &ConnectionId) -> Result<(), StoreError>;
 }
 
-/// Small records: idempotency keys and cursors.
+/// Counts by name.
+pub type Tally = BTreeMap<String, i64>;
+
+/// Small records: idempotency keys, cursors, counts.
 #[async_trait]
 pub trait Markers: Send + Sync {
     /// Writes a marker unless one of that name exists; then its value is returned instead.
@@ -198,13 +201,29 @@ pub trait Markers: Send + Sync {
 
     /// Writes a marker whether or not it exists.
     async fn set_marker(&self, id: &str, value: &str) -> Result<(), StoreError>;
+
+    /// Adds to counts of that name, which is forgotten after a moment that each call moves.
+    async fn count(&self, id: &str, counts: &Tally, expires_at: Timestamp) -> Result<(), StoreError>;
+
+    /// Counts of that name.
+    async fn counted(&self, id: &str) -> Result<Tally, StoreError>;
+}
+
+/// What became of a row of the view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Showing {
+    /// The view had that commit, or a later one.
+    Known,
+    /// It is there now; what was there before.
+    Written(Option<Box<OrderView>>),
 }
 
 /// The view of all orders that lists and exceptions are read from. It follows the log by the table's stream.
 #[async_trait]
 pub trait Views: Send + Sync {
-    /// Writes what an order looks like, unless the view has seen that commit or a later one.
-    async fn show(&self, view: &OrderView) -> Result<(), StoreError>;
+    /// Writes what an order looks like, unless the view has seen that commit or a later one. Gives back what it looked
+    /// like before, where it was written.
+    async fn show(&self, view: &OrderView) -> Result<Showing, StoreError>;
 
     /// What the view has of an order.
     async fn seen(&self, order_id: &str) -> Result<Option<OrderView>, StoreError>;

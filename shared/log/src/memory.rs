@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::ledger::{account, entry_at, page_of, rows_of};
 use crate::{
     AppendError, ConnectionRecord, Connections, Items, LedgerPage, LedgerRow, LedgerRows, Log, Markers, OrderView,
-    Page, Pause, People, StoreError, ViewQuery, Views,
+    Page, Pause, People, Showing, StoreError, Tally, ViewQuery, Views,
 };
 
 /// The store in memory.
@@ -33,6 +33,7 @@ struct State {
     ledger: BTreeMap<(String, String), LedgerRow>,
     connections: BTreeMap<ConnectionId, ConnectionRecord>,
     markers: BTreeMap<String, String>,
+    tallies: BTreeMap<String, Tally>,
     views: BTreeMap<String, OrderView>,
     usage: Usage,
 }
@@ -411,19 +412,43 @@ impl Markers for Memory {
         state.markers.insert(id.to_owned(), value.to_owned());
         Ok(())
     }
+
+    async fn count(&self, id: &str, counts: &Tally, _expires_at: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.write(counts);
+        let known = state.tallies.entry(id.to_owned()).or_default();
+        for (name, count) in counts {
+            *known.entry(name.clone()).or_default() += count;
+        }
+        Ok(())
+    }
+
+    async fn counted(&self, id: &str) -> Result<Tally, StoreError> {
+        let mut state = self.state();
+        let found = state.tallies.get(id).cloned().unwrap_or_default();
+        state.read(&found, 2);
+        Ok(found)
+    }
 }
 
 #[async_trait]
 impl Views for Memory {
-    async fn show(&self, view: &OrderView) -> Result<(), StoreError> {
+    async fn show(&self, view: &OrderView) -> Result<Showing, StoreError> {
         let mut state = self.state();
         // Two indexes hold every row: three writes of its size.
         state.write(view);
         state.usage.write_units += 2 * units(json_bytes(view), 1024);
-        if state.views.get(&view.order_id).is_none_or(|known| known.seq < view.seq) {
-            state.views.insert(view.order_id.clone(), view.clone());
+        let known = state.views.get(&view.order_id);
+        if known.is_some_and(|known| known.seq >= view.seq) {
+            return Ok(Showing::Known);
         }
-        Ok(())
+        // Those that hold names only are written when a name comes or goes.
+        let keys =
+            |row: Option<&OrderView>| row.map(|row| (row.in_flight.clone(), row.named.clone())).unwrap_or_default();
+        let ((flew, was), (flies, is)) = (keys(known), keys(Some(view)));
+        state.usage.write_units += u64::from(flew != flies) + u64::from(was != is);
+        let before = state.views.insert(view.order_id.clone(), view.clone());
+        Ok(Showing::Written(before.map(Box::new)))
     }
 
     async fn seen(&self, order_id: &str) -> Result<Option<OrderView>, StoreError> {
@@ -441,6 +466,8 @@ impl Views for Memory {
             ViewQuery::Status(..) => row.connection_status == value,
             ViewQuery::Attention(_) => row.attention.as_ref() == Some(&value),
             ViewQuery::Waiting(_) => row.waits_on.as_ref() == Some(&value),
+            ViewQuery::InFlight(_) => row.in_flight.as_ref() == Some(&value),
+            ViewQuery::Named(..) => row.named.as_ref() == Some(&value),
         };
         let mut rows: Vec<OrderView> = state.views.values().filter(belongs).cloned().collect();
         rows.sort_by(|a, b| a.sort_key(sort).cmp(b.sort_key(sort)));

@@ -1,6 +1,9 @@
 //! What lists show of an order.
 
-use crossdock_domain::{Attention, Commit, Event};
+use std::collections::BTreeMap;
+
+use crossdock_domain::settings::Routes;
+use crossdock_domain::{Attention, Commit, Event, TaskKind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +36,24 @@ pub struct OrderView {
     /// What a parked task waits on: partition key of a sparse index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_on: Option<String>,
+    /// The connection again, present only while something is left to do: partition key of a sparse index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<String>,
+    /// What is left to do, by kind, and since when the oldest of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub owed: BTreeMap<TaskKind, Timestamp>,
+    /// Until when what has not left yet has to leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_by: Option<Timestamp>,
+    /// Whether a person has had to see to the order.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub touched: bool,
+    /// `<connection>#<what the storefront calls the order>`: partition key of an index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<String>,
+    /// Which connections work on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Routes>,
 }
 
 /// The name of the exception that a document of stock may be: `stock:count~CC-1`.
@@ -47,6 +68,11 @@ pub fn stock_stream(exception: &str) -> Option<String> {
     Some(format!("inventory#{}", exception.strip_prefix("stock:")?.replace('~', "#")))
 }
 
+/// Partition key of the index by name. People leave the number sign out, or do not.
+fn named(connection: &str, name: &str) -> String {
+    format!("{connection}#{}", name.trim().trim_start_matches('#').to_lowercase())
+}
+
 /// Which list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ViewQuery {
@@ -58,6 +84,10 @@ pub enum ViewQuery {
     Attention(String),
     /// Orders that wait on something, oldest first.
     Waiting(String),
+    /// Orders of a connection of which something is left to do, oldest first.
+    InFlight(String),
+    /// Orders of a connection that its storefront calls so.
+    Named(String, String),
 }
 
 impl ViewQuery {
@@ -70,7 +100,15 @@ impl ViewQuery {
             }
             Self::Attention(connection) => ("attention", "attention", connection.clone(), "attention_since"),
             Self::Waiting(what) => ("waiting", "waits_on", what.clone(), "placed_order"),
+            Self::InFlight(connection) => ("in_flight", "in_flight", connection.clone(), "placed_order"),
+            Self::Named(connection, name) => ("by_name", "named", named(connection, name), "placed_order"),
         }
+    }
+
+    /// Whether the index holds names only, so that the rows are read after them: an index of whole rows is written with
+    /// every change of one.
+    pub(crate) const fn holds_keys_only(&self) -> bool {
+        matches!(self, Self::InFlight(_) | Self::Named(..))
     }
 
     pub(crate) const fn newest_first(&self) -> bool {
@@ -108,7 +146,38 @@ impl OrderView {
             attention: since.map(|_| connection.clone()),
             attention_since: since.map(|since| format!("{since:.3}#{order_id}")),
             waits_on: summary.waits_on.clone(),
+            in_flight: (!summary.owed.is_empty()).then(|| connection.clone()),
+            owed: summary.owed.clone(),
+            ship_by: summary.ship_by,
+            touched: summary.touched,
+            named: summary.name.as_ref().map(|name| named(&connection, name)),
+            routes: summary.routes.clone(),
             connection,
+            order_id,
+        }
+    }
+
+    /// The row of a delivery that nobody could understand.
+    #[must_use]
+    pub fn of_delivery((id, connection): (&str, &str), exception: Attention, now: Timestamp) -> Self {
+        let order_id = format!("delivery:{id}");
+        Self {
+            connection: connection.to_owned(),
+            status: "undelivered".into(),
+            seq: 1,
+            updated_at: now,
+            placed_order: format!("{:.3}#{order_id}", exception.since),
+            connection_status: format!("{connection}#undelivered"),
+            attention: Some(connection.to_owned()),
+            attention_since: Some(format!("{:.3}#{order_id}", exception.since)),
+            exceptions: vec![exception],
+            waits_on: None,
+            in_flight: None,
+            owed: BTreeMap::new(),
+            ship_by: None,
+            touched: false,
+            named: None,
+            routes: None,
             order_id,
         }
     }
@@ -122,6 +191,7 @@ impl OrderView {
             Event::StockReleased { erp } => Some(erp.to_string()),
             Event::CatalogueItemRefused(refused) => Some(refused.erp.to_string()),
             Event::CatalogueItemKept(kept) => Some(kept.erp.to_string()),
+            Event::ExceptionHandled(_) => commit.summary.connection.as_ref().map(ToString::to_string),
             _ => None,
         })?;
         Some(Self::row(erp, stock_exception(&commit.stream)?, commit))

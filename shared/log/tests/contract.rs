@@ -74,8 +74,10 @@ contract! {
     connections: a_connection_is_read_as_it_was_configured, a_connection_that_is_not_configured_is_not_there,
         a_pause_is_seen_and_ended, the_longest_pause_wins, a_pause_that_goes_on_keeps_its_beginning,
         a_pause_after_a_pause_begins_anew, whoever_is_not_configured_is_not_paused;
-    markers: a_marker_is_set_once, of_many_markers_one_is_first, a_cursor_is_moved, an_unknown_marker_is_not_there;
+    markers: a_marker_is_set_once, of_many_markers_one_is_first, a_cursor_is_moved, counts_add_up, an_unknown_marker_is_not_there;
     views: a_row_is_seen_as_it_was_shown, a_late_row_changes_nothing, every_list_has_its_own_rows,
         orders_come_newest_first_in_pages, exceptions_come_oldest_first_in_pages, waiters_come_oldest_first_in_pages,
-        a_row_leaves_the_lists_that_it_no_longer_belongs_to, rows_of_the_same_moment_are_all_shown, orders_of_one_second_come_in_their_order;
+        a_row_leaves_the_lists_that_it_no_longer_belongs_to, rows_of_the_same_moment_are_all_shown, orders_of_one_second_come_in_their_order,
+        what_is_in_flight_is_found_until_it_has_landed, an_order_is_found_by_what_its_storefront_calls_it,
+        who_shows_a_row_learns_what_was_there;
 }

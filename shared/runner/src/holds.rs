@@ -165,7 +165,7 @@ fn second(held: &Held, origin: &Origin, decision: Decision, now: Timestamp) -> C
 }
 
 fn summary(status: &str, now: Timestamp) -> Summary {
-    Summary { status: status.into(), attention: Vec::new(), waits_on: None, routes: None, placed_at: now }
+    Summary::new(status, now)
 }
 
 impl Recorder {

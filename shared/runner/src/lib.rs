@@ -10,13 +10,14 @@ pub mod inbound;
 mod publication;
 mod run;
 mod stock;
+pub mod tally;
 mod unmapped;
 pub mod wiring;
 
 pub use commit::{CommitError, Committed, Origin, Recorder, store_failure};
 pub use directory::{Calls, Connectors, Directory};
 pub use holds::HoldKeeper;
-pub use publication::{bus_entries, publish};
+pub use publication::{Turn, bus_entries, publish};
 pub use run::{Documents, Done, Reading, Runner, Step, StepFunction};
 pub use stock::{Count, Kept, StockKeeper};
 pub use unmapped::Unmapped;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crossdock_domain::{Commit, OrderId};
-use crossdock_log::{OrderView, Views};
+use crossdock_log::{OrderView, Showing, Views};
 use crossdock_step::{Bus, BusEntry, Failure};
 use serde_json::json;
 
@@ -44,11 +44,15 @@ pub fn bus_entries(commit: &Commit) -> Vec<BusEntry> {
     commit.events.iter().enumerate().map(entry).collect()
 }
 
+/// A row of the view that was written: what it was before, if it was, and what it is.
+pub type Turn = (Option<Box<OrderView>>, OrderView);
+
 /// Publishes commits: events first, then one row of the view per order, so that the view's number proves publication.
+/// Gives back the rows of orders that were written.
 ///
 /// # Errors
 /// The bus or the view does not take all of it; publishing again is harmless.
-pub async fn publish(commits: &[Commit], bus: &dyn Bus, views: &dyn Views) -> Result<(), Failure> {
+pub async fn publish(commits: &[Commit], bus: &dyn Bus, views: &dyn Views) -> Result<Vec<Turn>, Failure> {
     let entries: Vec<BusEntry> = commits.iter().flat_map(bus_entries).collect();
     if !entries.is_empty() {
         bus.put(entries).await?;
@@ -60,12 +64,16 @@ pub async fn publish(commits: &[Commit], bus: &dyn Bus, views: &dyn Views) -> Re
             *newest = commit;
         }
     }
+    let mut turns = Vec::new();
     for commit in last.into_values() {
         if let Ok(order_id) = OrderId::from_stream(&commit.stream) {
-            views.show(&OrderView::of(&order_id, commit)).await.map_err(store_failure)?;
+            let row = OrderView::of(&order_id, commit);
+            if let Showing::Written(before) = views.show(&row).await.map_err(store_failure)? {
+                turns.push((before, row));
+            }
         } else if let Some(row) = OrderView::of_stock(commit) {
             views.show(&row).await.map_err(store_failure)?;
         }
     }
-    Ok(())
+    Ok(turns)
 }

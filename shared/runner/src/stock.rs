@@ -11,7 +11,7 @@ use crossdock_domain::inventory::{
     TransferStage, adjusted, counted, is_in_count, received, transferred,
 };
 use crossdock_domain::item::{Item, StockMove};
-use crossdock_domain::{Attention, Commit, Event, Sku};
+use crossdock_domain::{Commit, Event, Sku};
 use crossdock_log::{AppendError, Items, LedgerPage, Log};
 use crossdock_step::{Clock, Failure};
 use jiff::{SignedDuration, Timestamp};
@@ -371,23 +371,9 @@ fn patience(after: &StockDocument) -> SignedDuration {
 }
 
 fn summary(document: &StockDocument, now: Timestamp) -> Summary {
-    let attention = document.parked.iter().map(|(parked, since)| Attention {
-        about: "post".into(),
-        class: parked.class.to_string(),
-        reason: parked.reason.clone(),
-        since: *since,
-        attempts: document.reminders,
-    });
-    let refused = document.refused.iter().map(|(refused, since)| Attention {
-        about: "catalogue".into(),
-        class: refused.class.to_string(),
-        reason: refused.reason.clone(),
-        since: *since,
-        attempts: 0,
-    });
-    let attention: Vec<Attention> = attention.chain(refused).collect();
+    let attention = document.attention();
     let status = if attention.is_empty() { "recorded" } else { "parked" };
-    Summary { status: status.into(), attention, waits_on: None, routes: None, placed_at: now }
+    Summary { attention, connection: document.connection().cloned(), ..Summary::new(status, now) }
 }
 
 /// A document is known by what it says; when it happened, and which ERP is to know of it, may be ours to say.

@@ -10,6 +10,7 @@ use crossdock_domain::hold::is_hold;
 use crossdock_domain::ids::{ConnectionId, LocationId};
 use crossdock_domain::inventory::StockDocument;
 use crossdock_domain::item::{Item, Stock};
+use crossdock_domain::overview::Overview;
 use crossdock_domain::{Commit, Order, OrderId, Sku};
 use crossdock_log::{ConnectionRecord, Memory, Usage};
 use crossdock_runner::Calls;
@@ -340,6 +341,13 @@ impl World {
             self.transcript.push(format!("watch-deadlines: {failure}"));
         }
         self.gather();
+    }
+
+    /// Takes note of how everything stands, as watch-deadlines does after its walk.
+    pub async fn survey(&mut self) -> Option<Overview> {
+        let functions = self.functions.clone();
+        let deadline = self.clock.now() + SignedDuration::from_secs(60);
+        self.survive(functions.watch_deadlines.survey(deadline)).await?.ok()
     }
 
     /// Calls reconcile, as the schedule does; what it found, unless it died or failed.

@@ -167,7 +167,12 @@ impl Parts {
             allocate_order: self.allocate_order(),
             steps: self.steps(),
             publish_stock: self.publish_stock(),
-            publish_events: publish_events::PublishEvents { bus: self.bus(), views: store.clone() },
+            publish_events: publish_events::PublishEvents {
+                bus: self.bus(),
+                views: store.clone(),
+                markers: store.clone(),
+                clock: self.clock.clone(),
+            },
             capture_exception: self.capture_exception(),
             reconcile: self.reconcile(),
             sync_catalogue: self.sync_catalogue(),
@@ -178,7 +183,8 @@ impl Parts {
                 bus: self.bus(),
                 views: store.clone(),
                 markers: store.clone(),
-                items: store,
+                items: store.clone(),
+                connections: store,
             },
         }
     }

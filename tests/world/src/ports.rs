@@ -12,7 +12,7 @@ use crossdock_domain::item::{Item, Shown};
 use crossdock_domain::{Commit, Recipient, Sku};
 use crossdock_log::{
     AppendError, ConnectionRecord, Connections, Items, LedgerPage, LedgerRows, Log, Markers, Memory, OrderView, Page,
-    Pause, People, StoreError, ViewQuery, Views,
+    Pause, People, Showing, StoreError, Tally, ViewQuery, Views,
 };
 use crossdock_step::outbound::{Http, HttpError};
 use crossdock_step::{Bus, BusEntry, Failure, Queue, Secret, Secrets};
@@ -201,11 +201,17 @@ impl Markers for Store {
     async fn set_marker(&self, id: &str, value: &str) -> Result<(), StoreError> {
         self.plan.around(self.memory.set_marker(id, value)).await
     }
+    async fn count(&self, id: &str, counts: &Tally, expires_at: Timestamp) -> Result<(), StoreError> {
+        self.memory.count(id, counts, expires_at).await
+    }
+    async fn counted(&self, id: &str) -> Result<Tally, StoreError> {
+        self.memory.counted(id).await
+    }
 }
 
 #[async_trait]
 impl Views for Store {
-    async fn show(&self, view: &OrderView) -> Result<(), StoreError> {
+    async fn show(&self, view: &OrderView) -> Result<Showing, StoreError> {
         self.plan.around(self.memory.show(view)).await
     }
     async fn seen(&self, order_id: &str) -> Result<Option<OrderView>, StoreError> {

@@ -149,6 +149,7 @@ fn every_document_of_stock() -> Vec<Event> {
         ),
         ("StockParked", json!({ "erp": "netsuite", "class": "mapping", "reason": "TEE has no identity in netsuite" })),
         ("StockReleased", json!({ "erp": "netsuite" })),
+        ("ExceptionHandled", json!({ "about": "books", "by": "ops", "act": "reopened" })),
         ("StockSpread", json!({ "sku": "TEE", "parts": 8 })),
         (
             "StockHeld",

@@ -279,6 +279,7 @@ fn subject(event: &Event) -> String {
         }
         Event::TaskParked(parked) => parked.task.to_string(),
         Event::OrderEdited(_) | Event::ChangeRefused(_) => "edits".into(),
+        Event::ExceptionHandled(said) => format!("said of {}", said.about),
         Event::StorefrontChanged { .. } => "changes".into(),
         Event::RecipientChanged { .. } => "recipient".into(),
         Event::FulfillmentStopped(stop) => format!("stops of {}", stop.number),

@@ -10,12 +10,9 @@ use crossdock_domain::item::{Item, Shown, Stock, StockMove};
 use crossdock_domain::{Commit, Sku};
 use serde::Deserialize;
 
-use super::{Dynamo, Tables, number, parse, row_of, store_error, text};
+use super::{Dynamo, KEYS_PER_BATCH, Tables, number, parse, row_of, store_error, text};
 use crate::ledger::{account, entry_at, rows_of};
 use crate::{Items, LedgerPage, LedgerRow, LedgerRows, StoreError};
-
-/// BatchGetItem takes at most so many keys.
-const KEYS_PER_BATCH: usize = 100;
 
 /// A part of a SKU's stock beyond part 0.
 #[derive(Deserialize)]
@@ -170,7 +167,7 @@ impl Dynamo {
             let keys = chunk.iter().map(|key| sku_key(key)).collect();
             let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let keys = keys.map_err(|e| StoreError { operation: "BatchGetItem", reason: e.to_string() })?;
-            rows.extend(self.rows_of_batch(keys).await?);
+            rows.extend(self.rows_of_batch(&self.tables.items, keys).await?);
         }
         Ok(rows)
     }

@@ -1,8 +1,9 @@
 //! Streams of commits.
 
 use crossdock_domain::commit::Attention;
+use crossdock_domain::exception::Handling;
 use crossdock_domain::settings::Routes;
-use crossdock_domain::{Commit, Event};
+use crossdock_domain::{Commit, Event, TaskKind};
 use crossdock_log::AppendError;
 
 use crate::samples::{STREAM, at, commit, commit_of};
@@ -14,12 +15,15 @@ pub async fn what_is_appended_is_read_as_it_was_written(subject: &Subject) {
     full.due = Some("29400001#3".into());
     full.summary.waits_on = Some("sku#TEE".into());
     full.summary.attention = vec![Attention {
-        about: "allocate:A1".into(),
-        class: "stock".into(),
-        reason: "2 x TEE".into(),
-        since: at(5),
         attempts: 3,
+        last_seen: Some(at(9)),
+        handling: Handling { owner: Some("ops".into()), snoozed_until: Some(at(60)), ..Handling::default() },
+        ..Attention::new("allocate:A1", "stock", ("2 x TEE".to_owned(), at(5)))
     }];
+    full.summary.owed = [(TaskKind::Allocate, at(1))].into();
+    full.summary.ship_by = Some(at(90));
+    full.summary.touched = true;
+    full.summary.name = Some("#1001".into());
     full.summary.routes = Some(Routes {
         storefront: Some("shopify-uk".parse().unwrap()),
         fulfillment: "shipbob".parse().unwrap(),

@@ -25,13 +25,7 @@ pub fn commit_of(stream: &str, seq: u64, events: Vec<Event>) -> Commit {
         causation_id: None,
         prev_hash: format!("hash of {}", seq - 1),
         due: None,
-        summary: Summary {
-            status: "held".into(),
-            attention: Vec::new(),
-            waits_on: None,
-            routes: None,
-            placed_at: at(0),
-        },
+        summary: Summary::new("held", at(0)),
         events,
         moves: Vec::new(),
     }

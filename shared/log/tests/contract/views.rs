@@ -1,7 +1,7 @@
 //! Lists.
 
-use crossdock_domain::{Attention, OrderId};
-use crossdock_log::{OrderView, Page, ViewQuery};
+use crossdock_domain::{Attention, OrderId, TaskKind};
+use crossdock_log::{OrderView, Page, Showing, ViewQuery};
 
 use crate::samples::{at, commit_of};
 use crate::subject::Subject;
@@ -21,13 +21,8 @@ fn row(shown: &Shown, seq: u64) -> OrderView {
     commit.summary.status = shown.status.into();
     commit.summary.placed_at = at(shown.placed);
     commit.summary.waits_on = shown.waits_on.map(Into::into);
-    let exception = |since| Attention {
-        about: "x".into(),
-        class: "stock".into(),
-        reason: "missing".into(),
-        since: at(since),
-        attempts: 1,
-    };
+    let exception =
+        |since| Attention { attempts: 1, ..Attention::new("x", "stock", ("missing".to_owned(), at(since))) };
     commit.summary.attention = shown.since.map(exception).into_iter().collect();
     OrderView::of(&id, &commit)
 }
@@ -82,6 +77,49 @@ pub async fn a_late_row_changes_nothing(subject: &Subject) {
     assert_eq!(listed(subject, &ViewQuery::Attention("shopify-uk".into())).await, Vec::<String>::new());
     show(subject, &Shown { status: "shipped", ..fine("shopify-uk.1", 0) }, 11).await;
     assert_eq!(subject.store.seen("shopify-uk.1").await.unwrap().unwrap().status, "shipped");
+}
+
+/// What is left to do of an order, and what its storefront calls it.
+fn flying(order: &str, seq: u64, (owed, name): (&[TaskKind], &str)) -> OrderView {
+    let id: OrderId = order.parse().unwrap();
+    let mut commit = commit_of(&id.stream(), seq, vec![]);
+    commit.summary.placed_at = at(i64::try_from(order.len()).unwrap());
+    commit.summary.owed = owed.iter().map(|kind| (*kind, at(7))).collect();
+    commit.summary.name = Some(name.to_owned());
+    OrderView::of(&id, &commit)
+}
+
+pub async fn what_is_in_flight_is_found_until_it_has_landed(subject: &Subject) {
+    let flight = ViewQuery::InFlight("shopify-uk".into());
+    let (both, one) = ([TaskKind::Allocate, TaskKind::PostSalesOrder], [TaskKind::PostSalesOrder]);
+    for order in ["shopify-uk.1", "shopify-uk.22", "web-uk.3"] {
+        subject.store.show(&flying(order, 1, (&both, "#1"))).await.unwrap();
+    }
+    assert_eq!(pages(subject, &flight, 1).await, [["shopify-uk.1"], ["shopify-uk.22"]]);
+    subject.store.show(&flying("shopify-uk.22", 2, (&one, "#1"))).await.unwrap();
+    let (rows, _) = subject.store.list(&flight, &Page { limit: 50, after: None }).await.unwrap();
+    assert_eq!(rows[1].owed.keys().copied().collect::<Vec<_>>(), one, "the rows are whole");
+    subject.store.show(&flying("shopify-uk.22", 3, (&[], "#1"))).await.unwrap();
+    assert_eq!(listed(subject, &flight).await, ["shopify-uk.1"]);
+}
+
+pub async fn an_order_is_found_by_what_its_storefront_calls_it(subject: &Subject) {
+    for (order, name) in [("shopify-uk.1", "#1001"), ("shopify-uk.2", "#1002"), ("web-uk.3", "#1001")] {
+        subject.store.show(&flying(order, 1, (&[], name))).await.unwrap();
+    }
+    for name in ["#1001", "1001", " 1001 "] {
+        let query = ViewQuery::Named("shopify-uk".into(), name.into());
+        assert_eq!(listed(subject, &query).await, ["shopify-uk.1"], "{name}");
+    }
+    assert_eq!(listed(subject, &ViewQuery::Named("web-uk".into(), "1002".into())).await, Vec::<String>::new());
+}
+
+pub async fn who_shows_a_row_learns_what_was_there(subject: &Subject) {
+    let (first, second) = (flying("shopify-uk.1", 1, (&[], "#1")), flying("shopify-uk.1", 2, (&[], "#1")));
+    assert_eq!(subject.store.show(&first).await.unwrap(), Showing::Written(None));
+    assert_eq!(subject.store.show(&first).await.unwrap(), Showing::Known);
+    assert_eq!(subject.store.show(&second).await.unwrap(), Showing::Written(Some(Box::new(first.clone()))));
+    assert_eq!(subject.store.show(&first).await.unwrap(), Showing::Known);
 }
 
 pub async fn every_list_has_its_own_rows(subject: &Subject) {

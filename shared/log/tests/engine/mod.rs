@@ -48,6 +48,8 @@ async fn create_tables(client: &Client) {
         ("by_status", (text("connection_status"), Some(text("placed_order"))), true),
         ("attention", (text("attention"), Some(text("attention_since"))), true),
         ("waiting", (text("waits_on"), Some(text("placed_order"))), true),
+        ("in_flight", (text("in_flight"), Some(text("placed_order"))), false),
+        ("by_name", (text("named"), Some(text("placed_order"))), false),
     ];
     create(client, "view", (text("order_id"), None), &view).await;
 }
