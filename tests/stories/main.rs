@@ -32,6 +32,7 @@ mod ordinary;
 mod own_api;
 mod refunds;
 mod refused;
+mod repairs;
 mod returns;
 mod returns_in_trouble;
 mod shipping;

@@ -1,14 +1,19 @@
-//! What a person on call does: see what needs attention, retry it, and have stock compared.
+//! What a person on call does: see how everything stands and what needs somebody, and repair it; leave a connection
+//! alone or ask it again; have stock compared.
 
-mod exceptions;
+mod act;
+mod bulk;
+mod connections;
+mod detail;
+mod inbox;
 mod reconciliations;
-mod retry;
+mod standing;
 
 use std::sync::Arc;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
-use crossdock_log::{Connections, Items, People, Views};
-use crossdock_runner::{Directory, Recorder, StockKeeper};
+use crossdock_log::{Connections, Items, Markers, People, Views};
+use crossdock_runner::{Directory, Recorder, StockKeeper, Unmapped};
 use crossdock_step::Queue;
 use crossdock_step::api::{Answer, Problem, Request, respond};
 
@@ -26,10 +31,14 @@ pub struct Operate {
     pub connections: Arc<dyn Connections>,
     /// The catalogue.
     pub items: Arc<dyn Items>,
-    /// Deliveries that were kept.
+    /// Recipients, and deliveries that were kept.
     pub people: Arc<dyn People>,
     /// Where deliveries are sent again.
     pub inbound: Arc<dyn Queue>,
+    /// What was found and counted, and what is said of connections.
+    pub markers: Arc<dyn Markers>,
+    /// What waits for a SKU to be known.
+    pub unmapped: Unmapped,
 }
 
 impl Operate {
@@ -44,9 +53,14 @@ impl Operate {
 
     async fn route(&self, route: &(String, String), request: &Request) -> Answer {
         match (route.0.as_str(), route.1.as_str()) {
+            ("GET", "/ops/overview") => self.read_overview(request).await,
             ("GET", "/ops/exceptions") => self.list_exceptions(request).await,
-            ("POST", "/ops/exceptions/{exception_id}/retry") => self.retry_exception(request).await,
-            ("POST", "/ops/exceptions/{exception_id}/decline") => self.decline_exception(request).await,
+            ("GET", "/ops/exceptions.csv") => self.export_exceptions(request).await,
+            ("GET", "/ops/exceptions/{exception_id}") => self.read_exception(request).await,
+            ("POST", "/ops/exceptions/{exception_id}/{action}") => self.act_on_exception(request).await,
+            ("POST", "/ops/bulk-actions") => self.act_on_many(request).await,
+            ("GET", "/ops/connections") => self.list_connections(request).await,
+            ("POST", "/ops/connections/{connection}/{action}") => self.act_on_connections(request).await,
             ("POST", "/ops/reconciliations") => self.request_reconciliation(request).await,
             ("GET", "/ops/reconciliations/{reconciliation_id}") => self.read_reconciliation(request).await,
             _ => Err(Problem::not_found("operation")),

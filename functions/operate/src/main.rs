@@ -17,6 +17,8 @@ async fn main() -> Result<(), Error> {
         items: wiring.store.clone(),
         people: wiring.store.clone(),
         inbound: wiring.queue("INBOUND_QUEUE_URL")?,
+        markers: wiring.store.clone(),
+        unmapped: wiring.unmapped(),
     };
     run(service_fn(|event: LambdaEvent<ApiGatewayProxyRequest>| async move {
         Ok::<_, Error>(function.handle(event.payload).await)

@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::Operate;
-use crate::retry::origin;
+use crate::act::origin;
 
 fn stream_of(reconciliation_id: &str) -> String {
     format!("inventory#reconciliation#{reconciliation_id}")

@@ -15,12 +15,13 @@ use crossdock_domain::event::FailureClass;
 use crossdock_domain::inventory::{MOST_SKUS_TOLD, ReconciliationFinished, StockDocument};
 use crossdock_domain::{Event, Sku};
 use crossdock_log::{Items, Markers};
+use crossdock_runner::tally::LAST_DRIFT;
 use crossdock_runner::{Recorder, StockKeeper, store_failure};
 use crossdock_step::telemetry::metric;
 use crossdock_step::{Failure, Queue};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use systems::Systems;
 
@@ -105,6 +106,9 @@ impl Reconcile {
         }
         let mut report = Report::default();
         let outcome = self.walk(&asked, deadline, &mut report).await;
+        if asked == Asked::AsScheduled {
+            self.keep(&report).await?;
+        }
         self.tell(&report, asked == Asked::AsScheduled);
         let failure = outcome.err().or_else(|| report.failure.take());
         if let Asked::For { stream, .. } = &asked {
@@ -174,6 +178,21 @@ impl Reconcile {
             Some(page) => self.markers.set_marker(CURSOR, page).await.map_err(store_failure),
             None => Ok(()),
         }
+    }
+
+    /// Keeps what was found, for whoever looks at how everything stands.
+    async fn keep(&self, report: &Report) -> Result<(), Failure> {
+        let kept = json!({
+            "at": self.now(),
+            "compared": report.compared,
+            "pending": report.pending,
+            "drifts": report.drifts,
+            "units": report.units,
+            "skus": report.skus.iter().take(MOST_SKUS_TOLD).collect::<Vec<_>>(),
+            "excluded": report.excluded().len(),
+            "complete": report.finished,
+        });
+        self.markers.set_marker(LAST_DRIFT, &kept.to_string()).await.map_err(store_failure)
     }
 
     fn tell(&self, report: &Report, is_scheduled: bool) {

@@ -4,11 +4,9 @@
 use crossdock_domain::overview::{Down, Overview, Row};
 use crossdock_log::{Connections, Markers, OrderView, Page, ViewQuery, Views};
 use crossdock_runner::store_failure;
+use crossdock_runner::tally::OVERVIEW;
 use crossdock_step::Failure;
 use jiff::{SignedDuration, Timestamp};
-
-/// The record that the overview is kept in.
-pub const OVERVIEW: &str = "overview";
 
 /// Rows that are read at once.
 const ROWS: i32 = 100;

@@ -3,6 +3,7 @@
 //! at once.
 
 mod body;
+mod ops;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,9 @@ use self::body::{
     token, units, word,
 };
 pub use self::body::{Fault, FaultKind, MAX_BODY_BYTES};
+pub use self::ops::{
+    ExceptionFilter, FILTER_FIELDS, NOBODY, OF_MANY, ParsedBulk, ParsedWord, parse_bulk, parse_pause, parse_word,
+};
 pub use self::stock::{
     ParsedAdjustment, ParsedCount, ParsedItem, ParsedTransfer, parse_adjustment, parse_count, parse_item, parse_parts,
     parse_receipt, parse_reconciliation, parse_transfer,

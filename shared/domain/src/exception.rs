@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::cancel::{CancelCommand, cancel};
 use crate::canonical::hash_of;
 use crate::commit::Attention;
 use crate::event::{Decision, Document, Event, HoldCode};
+use crate::ids::CountryCode;
 use crate::order::Order;
 use crate::outstanding::{Criticality, Task, TaskId, TaskKind};
 
@@ -345,7 +347,7 @@ impl Order {
             return self.posted_as(&owed, paper(&routes.erp, amount));
         }
         let document = paper(routes.storefront.as_ref()?, None);
-        self.is_announcement(&owed).then(|| Event::ShipmentAnnounced { shipment: owed.number, document })
+        self.is_announcement(&owed).then_some(Event::ShipmentAnnounced { shipment: owed.number, document })
     }
 
     fn is_announcement(&self, task: &Task) -> bool {
@@ -380,11 +382,102 @@ impl Order {
         }
     }
 
+    /// What is decided when somebody wants another system to be asked again about what it was to tell by itself: that
+    /// parcels have left, or that goods came back.
+    #[must_use]
+    pub fn ask_again(&self) -> Decision {
+        let waited = self.outstanding().into_iter().filter(|task| task.id.kind.is_waited_for());
+        waited.map(|task| Event::TaskReleased { task: task.id }).collect::<Vec<_>>().into()
+    }
+
     /// What is decided when somebody has looked at holds: those of them that are there end.
     #[must_use]
     pub fn lift(&self, codes: &[HoldCode]) -> Decision {
         let codes: Vec<HoldCode> = codes.iter().copied().filter(|code| self.holds.contains_key(code)).collect();
         if codes.is_empty() { Decision::default() } else { Event::OrderReleased { codes }.into() }
+    }
+}
+
+/// What somebody says about one of an order's exceptions, with all that it takes to heed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// Try again. Of holds: those whose cause is gone.
+    Retry {
+        /// Which these are.
+        liftable: Vec<HoldCode>,
+    },
+    /// No.
+    Decline,
+    /// It is settled elsewhere.
+    Resolve {
+        /// How.
+        reason: String,
+        /// The document that was made by hand.
+        document_id: Option<String>,
+    },
+    /// The parcels go to another address; then try again.
+    Readdress {
+        /// Under which name the people table keeps it.
+        recipient: String,
+        /// In which country.
+        country: Option<CountryCode>,
+        /// When it was said: a later word of the storefront goes before it.
+        at: Timestamp,
+        /// Holds that it ends.
+        ends: Vec<HoldCode>,
+    },
+    /// Cancel what is left.
+    Cancel(CancelCommand),
+    /// Who sees to it, what it is found under, whether it may wait.
+    Said(Act),
+}
+
+impl Order {
+    /// What is decided when somebody says something about one of the order's exceptions. Nothing where that is not there,
+    /// or not theirs to say.
+    #[must_use]
+    pub fn heed(&self, (about, by): (&str, &str), word: &Word) -> Decision {
+        match word {
+            Word::Retry { liftable } => self.tried_again(about, liftable),
+            Word::Decline => crate::returns::decline(self, about),
+            Word::Resolve { reason, document_id } => {
+                self.settle(&Settlement { about, by, reason, document_id: document_id.as_deref() })
+            }
+            Word::Readdress { recipient, country, at, ends } => {
+                let (recipient, country) = (recipient.clone(), country.clone());
+                let moved = Event::RecipientChanged { recipient, country, source_version: *at };
+                let again = match about.parse::<TaskId>() {
+                    Ok(task) => self.release(&task),
+                    Err(_) => self.lift(ends),
+                };
+                let events = std::iter::once(moved).chain(again.events.iter().cloned()).collect::<Vec<_>>();
+                if again.events.is_empty() { Decision::default() } else { events.into() }
+            }
+            Word::Cancel(command) => cancel(self, command).unwrap_or_default(),
+            Word::Said(act) => {
+                let is_settled = self.handlings.get(about).is_some_and(|known| known.resolved.is_some());
+                let is_there = || self.attention().iter().any(|known| known.about == about);
+                let is_known = if matches!(act, Act::Reopened {}) { is_settled } else { is_there() };
+                let (about, by, act) = (about.to_owned(), by.to_owned(), act.clone());
+                let said = Event::ExceptionHandled(Handled { about, by, act });
+                if is_known { said.into() } else { Decision::default() }
+            }
+        }
+    }
+
+    fn tried_again(&self, about: &str, liftable: &[HoldCode]) -> Decision {
+        if let Some(code) = about.strip_prefix("hold:") {
+            let code: Option<HoldCode> = serde_json::from_value(code.into()).ok();
+            return if code.is_some_and(|code| liftable.contains(&code)) {
+                self.lift(liftable)
+            } else {
+                Decision::default()
+            };
+        }
+        match about.parse::<TaskId>() {
+            Ok(task) => self.release(&task),
+            Err(_) => crate::returns::resolve(self, about),
+        }
     }
 }
 

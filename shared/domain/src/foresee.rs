@@ -42,6 +42,14 @@ pub struct Foreseen {
     pub refunded_minor: Minor,
 }
 
+impl Foreseen {
+    /// Nothing follows from it that calls anybody.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self { facts: Vec::new(), effects: Vec::new(), refunded_minor: Minor::ZERO }
+    }
+}
+
 /// No order owes so many things.
 const MOST: usize = 500;
 

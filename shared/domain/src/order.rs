@@ -305,11 +305,12 @@ impl Order {
 
     /// Whether a fact makes a person see to the order, or says that one has.
     fn needs_somebody(&self, event: &Event) -> bool {
-        let late_again = |task: &TaskId| self.overdue.contains_key(task);
-        match event {
-            Event::TaskParked(parked) => parked.waits_on == WaitsOn::Operator,
-            Event::TaskOverdue { task } => late_again(task),
-            other => matches!(other, Event::OrderHeld { .. } | Event::ChangeRefused(_) | Event::ExceptionHandled(_)),
+        if let Event::TaskParked(parked) = event {
+            parked.waits_on == WaitsOn::Operator
+        } else if let Event::TaskOverdue { task } = event {
+            self.overdue.contains_key(task)
+        } else {
+            matches!(event, Event::OrderHeld { .. } | Event::ChangeRefused(_) | Event::ExceptionHandled(_))
         }
     }
 

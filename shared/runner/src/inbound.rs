@@ -47,6 +47,12 @@ impl InboundMessage {
         Self { connection, correlation_id: correlation_id.to_owned(), received_at, headers: delivery.headers, body }
     }
 
+    /// The same delivery with another body.
+    #[must_use]
+    pub fn with_body(self, body: String) -> Self {
+        Self { body: Payload::Text(body), ..self }
+    }
+
     /// The delivery.
     ///
     /// # Errors

@@ -4,9 +4,16 @@
 use std::collections::BTreeMap;
 
 use crossdock_log::{Markers, StoreError, Tally};
+use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::publication::Turn;
+
+/// The record that watch-deadlines keeps the overview in.
+pub const OVERVIEW: &str = "overview";
+
+/// The record that reconcile keeps what its last run has found in.
+pub const LAST_DRIFT: &str = "drift";
 
 /// Counts are kept so long.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 40);
@@ -93,9 +100,10 @@ pub async fn counts_of(
     markers: &dyn Markers,
     (now, hours): (Timestamp, i64),
 ) -> Result<Tally, StoreError> {
+    let ids: Vec<String> =
+        (0..hours).map(|hour| tally_id(connection, now - SignedDuration::from_hours(hour))).collect();
     let mut sum = Tally::new();
-    for hour in 0..hours {
-        let tally = markers.counted(&tally_id(connection, now - SignedDuration::from_hours(hour))).await?;
+    for tally in try_join_all(ids.iter().map(|id| markers.counted(id))).await? {
         for (name, count) in tally {
             *sum.entry(name).or_default() += count;
         }

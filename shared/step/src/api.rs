@@ -238,6 +238,12 @@ impl Problem {
     pub const fn status(&self) -> StatusCode {
         self.status
     }
+
+    /// What happened and what to do, in words.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
 }
 
 /// Whatever a handler answers.
@@ -252,12 +258,29 @@ pub struct Reply {
     pub body: String,
     /// Where the thing is that was made.
     pub location: Option<String>,
+    /// What kind of body it is.
+    pub content_type: &'static str,
+    /// Further headers.
+    pub headers: Vec<(header::HeaderName, String)>,
 }
 
 impl Reply {
     /// A JSON answer.
     pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        Self { status, body: serde_json::to_string(body).unwrap_or_default(), location: None }
+        Self::text(status, "application/json", serde_json::to_string(body).unwrap_or_default())
+    }
+
+    /// An answer of any kind.
+    #[must_use]
+    pub const fn text(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        Self { status, body, location: None, content_type, headers: Vec::new() }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 
     /// Adds where the thing is that was made.
@@ -280,7 +303,10 @@ pub fn respond(answer: Answer, correlation_id: &str) -> ApiGatewayProxyResponse 
     put(header::HeaderName::from_static("x-correlation-id"), correlation_id);
     let (status, body) = match answer {
         Ok(reply) => {
-            put(header::CONTENT_TYPE, "application/json");
+            put(header::CONTENT_TYPE, reply.content_type);
+            for (name, value) in &reply.headers {
+                put(name.clone(), value);
+            }
             if let Some(location) = &reply.location {
                 put(header::LOCATION, location);
             }

@@ -243,16 +243,55 @@ impl World {
         reply.json().get("exceptions").and_then(Value::as_array).cloned().unwrap_or_default()
     }
 
-    /// Sends `POST /v1/ops/exceptions/{exception_id}/retry`.
-    pub async fn retry(&mut self, exception_id: &str) -> Reply {
-        let call = Call::post("/ops/exceptions/{exception_id}/retry", b"");
-        self.call(Some(EVERYBODY), &call.at(&[("exception_id", exception_id)])).await
+    /// Asks a route of the operators, with these parameters.
+    pub async fn ops(&mut self, resource: &str, path: &[(&str, &str)], query: &[(&str, &str)]) -> Reply {
+        self.call(Some(EVERYBODY), &Call::get(resource).at(path).asking(query)).await
     }
 
-    /// Sends `POST /v1/ops/exceptions/{exception_id}/decline`.
+    /// Sends `POST /v1/ops/exceptions/{exception_id}/{action}`.
+    pub async fn act_on(&mut self, (exception_id, action): (&str, &str), word: &Value) -> Reply {
+        self.act_on_as(EVERYBODY, (exception_id, action), (word, false)).await
+    }
+
+    /// The same, as somebody; or as a dry run.
+    pub async fn act_on_as(
+        &mut self,
+        caller: Caller<'_>,
+        (exception_id, action): (&str, &str),
+        (word, dry_run): (&Value, bool),
+    ) -> Reply {
+        let body = if word.is_null() { String::new() } else { word.to_string() };
+        let path = [("exception_id", exception_id), ("action", action)];
+        let query = [("dry_run", "true")];
+        let call = Call::post("/ops/exceptions/{exception_id}/{action}", body.as_bytes()).at(&path);
+        let call = if dry_run { call.asking(&query) } else { call };
+        self.call(Some(caller), &call).await
+    }
+
+    /// Sends `POST /v1/ops/bulk-actions`.
+    pub async fn act_on_many(&mut self, bulk: &Value, dry_run: bool) -> Reply {
+        let (body, query) = (bulk.to_string(), [("dry_run", "true")]);
+        let call = Call::post("/ops/bulk-actions", body.as_bytes());
+        let call = if dry_run { call.asking(&query) } else { call };
+        self.call(Some(EVERYBODY), &call).await
+    }
+
+    /// Sends `POST /v1/ops/connections/{connection}/{action}`.
+    pub async fn act_on_connection(&mut self, connection: &str, action: &str, word: &Value) -> Reply {
+        let body = if word.is_null() { String::new() } else { word.to_string() };
+        let path = [("connection", connection), ("action", action)];
+        self.call(Some(EVERYBODY), &Call::post("/ops/connections/{connection}/{action}", body.as_bytes()).at(&path))
+            .await
+    }
+
+    /// Retries an exception.
+    pub async fn retry(&mut self, exception_id: &str) -> Reply {
+        self.act_on((exception_id, "retry"), &Value::Null).await
+    }
+
+    /// Declines an exception.
     pub async fn decline(&mut self, exception_id: &str) -> Reply {
-        let call = Call::post("/ops/exceptions/{exception_id}/decline", b"");
-        self.call(Some(EVERYBODY), &call.at(&[("exception_id", exception_id)])).await
+        self.act_on((exception_id, "decline"), &Value::Null).await
     }
 
     /// Sends `POST /v1/ops/reconciliations`.

@@ -149,6 +149,8 @@ impl Parts {
                 items: store.clone(),
                 people: store.clone(),
                 inbound: self.queue("InboundQueue"),
+                markers: store.clone(),
+                unmapped: self.unmapped(),
             },
             manage_stock: self.manage_stock(),
             receive_webhook: receive_webhook::ReceiveWebhook {
