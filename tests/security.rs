@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use authorize_caller::{AuthorizeCaller, Keys};
+use authorize_caller::AuthorizeCaller;
 use aws_lambda_events::apigw::ApiGatewayCustomAuthorizerRequestTypeRequest;
 use bytes::Bytes;
 use crossdock_sandboxes::SigningKey;
@@ -151,12 +151,14 @@ impl Gate {
         let key = SigningKey::generate();
         let issuer = Arc::new(Issuer(Mutex::new(Some(json!({ "keys": [key.jwk()] })))));
         let authorizer = AuthorizeCaller {
-            http: issuer.clone(),
-            jwks_url: "https://issuer.example.com/jwks.json".into(),
-            issuer: "https://issuer.example.com".into(),
-            audience: "crossdock".into(),
-            clock: Clock::system(),
-            keys: Keys::default(),
+            issuer: crossdock_identity::Issuer {
+                http: issuer.clone(),
+                jwks_url: "https://issuer.example.com/jwks.json".into(),
+                issuer: "https://issuer.example.com".into(),
+                audience: "crossdock".into(),
+                clock: Clock::system(),
+                keys: crossdock_identity::Keys::default(),
+            },
         };
         Self { authorizer, issuer, key }
     }

@@ -17,6 +17,7 @@ mod cancelling_twice;
 mod catalogue;
 mod changes;
 mod checkout_holds;
+mod console;
 mod crowd;
 mod deaths;
 mod disputes;

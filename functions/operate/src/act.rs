@@ -87,6 +87,16 @@ impl Asked<'_> {
     }
 }
 
+/// Somebody's word on what a SKU is called in a system.
+pub(crate) struct Mapping<'a> {
+    /// Who says it.
+    pub(crate) caller: &'a Caller,
+    /// What is said.
+    pub(crate) word: &'a ParsedWord,
+    /// Whether it is only to be told what would follow.
+    pub(crate) dry_run: bool,
+}
+
 /// A call goes on for so long with what waits for a mapping.
 const TAKE_UP: SignedDuration = SignedDuration::from_secs(5);
 
@@ -247,7 +257,7 @@ impl Operate {
     async fn act_on_order(&self, asked: &Asked<'_>) -> Result<Value, Problem> {
         let (mut order, about) = self.order_of(asked.caller, asked.id).await?;
         if asked.action == Action::Map {
-            self.map(asked).await?;
+            self.map(&Mapping { caller: asked.caller, word: asked.word, dry_run: asked.dry_run }).await?;
         }
         let word = self.word_of(&order, about, asked).await?;
         let by = asked.caller.name.clone();
@@ -339,10 +349,10 @@ impl Operate {
     }
 
     /// Says what a SKU is called in a system, from now on, and takes up whatever waits for that.
-    async fn map(&self, asked: &Asked<'_>) -> Result<(), Problem> {
+    pub(crate) async fn map(&self, asked: &Mapping<'_>) -> Result<(), Problem> {
         let word = asked.word;
         let (Some(sku), Some(connection), Some(identity)) = (&word.sku, &word.connection, &word.identity) else {
-            return Err(asked.not_for_this());
+            return Err(invalid("name sku, connection and identity"));
         };
         if asked.caller.connections().is_some() || !asked.caller.may("catalogue:write") {
             let detail =

@@ -29,9 +29,9 @@ pub(crate) struct Tally {
     /// Those that were not, and why.
     pub(crate) failed: Vec<(String, String)>,
     /// Outside calls that would be made.
-    effects: usize,
+    pub(crate) effects: usize,
     /// Money that would go back, in minor units by currency.
-    refunded: std::collections::BTreeMap<String, i64>,
+    pub(crate) refunded: std::collections::BTreeMap<String, i64>,
     /// Where the next call goes on.
     pub(crate) next_cursor: Option<String>,
 }

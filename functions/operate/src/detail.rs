@@ -11,7 +11,6 @@ use crate::act::unknown;
 use crate::inbox::{CONNECTION, Listed};
 
 /// An exception with all that is known of it.
-#[expect(dead_code, reason = "the console shows the order")]
 pub(crate) struct Detail {
     /// The exception.
     pub(crate) listed: Listed,

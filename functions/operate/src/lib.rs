@@ -1,9 +1,10 @@
 //! What a person on call does: see how everything stands and what needs somebody, and repair it; leave a connection
-//! alone or ask it again; have stock compared.
+//! alone or ask it again; have stock compared; by calls of the API, or by pages of the console.
 
 mod act;
 mod bulk;
 mod connections;
+mod console;
 mod detail;
 mod inbox;
 mod reconciliations;
@@ -39,7 +40,11 @@ pub struct Operate {
     pub markers: Arc<dyn Markers>,
     /// What waits for a SKU to be known.
     pub unmapped: Unmapped,
+    /// What the console needs beside.
+    pub console: Console,
 }
+
+pub use console::Console;
 
 impl Operate {
     /// Handles one request.
@@ -53,6 +58,7 @@ impl Operate {
 
     async fn route(&self, route: &(String, String), request: &Request) -> Answer {
         match (route.0.as_str(), route.1.as_str()) {
+            (method, "/console" | "/console/{proxy+}") => self.visit(method, request).await,
             ("GET", "/ops/overview") => self.read_overview(request).await,
             ("GET", "/ops/exceptions") => self.list_exceptions(request).await,
             ("GET", "/ops/exceptions.csv") => self.export_exceptions(request).await,

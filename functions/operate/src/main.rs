@@ -1,9 +1,10 @@
 //! `operate` on AWS Lambda.
 
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use crossdock_identity::Issuer;
 use crossdock_runner::wiring::Wiring;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use operate::Operate;
+use operate::{Console, Operate};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -19,6 +20,7 @@ async fn main() -> Result<(), Error> {
         inbound: wiring.queue("INBOUND_QUEUE_URL")?,
         markers: wiring.store.clone(),
         unmapped: wiring.unmapped(),
+        console: Console { issuer: Issuer::from_lambda()? },
     };
     run(service_fn(|event: LambdaEvent<ApiGatewayProxyRequest>| async move {
         Ok::<_, Error>(function.handle(event.payload).await)

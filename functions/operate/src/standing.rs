@@ -32,6 +32,11 @@ impl Rates {
         self.day.get(name).copied().unwrap_or(0)
     }
 
+    /// Orders that came.
+    pub(crate) fn taken(&self) -> i64 {
+        self.count(TAKEN)
+    }
+
     /// Parts of a hundred, where there is something to be a part of.
     fn percent(part: i64, whole: i64) -> Option<i64> {
         (whole > 0).then(|| part.max(0) * 100 / whole)

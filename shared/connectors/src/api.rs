@@ -281,7 +281,8 @@ fn order(order: &Object<'_>) -> Option<ParsedOrder> {
     Some(ParsedOrder { connection: connection?, channel: channel?, inbound })
 }
 
-const ADDRESS_FIELDS: [&str; 9] =
+/// The parts of an address, as bodies name them.
+pub const ADDRESS_FIELDS: [&str; 9] =
     ["name", "company", "address1", "address2", "city", "region", "postal_code", "country", "phone"];
 
 fn recipient(order: &Object<'_>) -> Option<(Recipient, CountryCode)> {

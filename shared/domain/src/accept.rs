@@ -308,7 +308,10 @@ fn changed_recipient(order: &Order, inbound: &Inbound, settings: &ChannelSetting
     else {
         return Vec::new();
     };
-    if order.recipient() == Some(recipient.as_str()) || inbound.source_version <= known_at {
+    // An address that was corrected here is told again as it was, with every change of something else.
+    let corrected = order.reversals.recipient.as_ref().and_then(|known| known.corrects.as_deref());
+    let is_known = [order.recipient(), corrected].contains(&Some(recipient.as_str()));
+    if is_known || inbound.source_version <= known_at {
         return Vec::new();
     }
     let (source_version, country) = (inbound.source_version, inbound.order.country.clone());
@@ -323,7 +326,7 @@ fn changed_recipient(order: &Order, inbound: &Inbound, settings: &ChannelSetting
         let id = format!("{ADDRESS}{source_version}");
         events.push(Event::ChangeRefused(RefusedChange { id, reason, lines: Vec::new() }));
     }
-    events.push(Event::RecipientChanged { recipient, country, source_version });
+    events.push(Event::RecipientChanged { recipient, country, source_version, corrects: None });
     events
 }
 

@@ -166,6 +166,10 @@ pub enum Event {
         country: Option<CountryCode>,
         /// When the storefront changed it.
         source_version: Timestamp,
+        /// Under which name the storefront's own address is kept, where somebody has corrected it here: the storefront
+        /// goes on telling that one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        corrects: Option<String>,
     },
     /// The storefront has changed something; what, its sales ledger says.
     #[serde(rename = "StorefrontChanged.v1")]

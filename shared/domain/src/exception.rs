@@ -445,7 +445,9 @@ impl Order {
             }
             Word::Readdress { recipient, country, at, ends } => {
                 let (recipient, country) = (recipient.clone(), country.clone());
-                let moved = Event::RecipientChanged { recipient, country, source_version: *at };
+                let before = self.reversals.recipient.as_ref().and_then(|known| known.corrects.clone());
+                let corrects = before.or_else(|| self.recipient().map(str::to_owned));
+                let moved = Event::RecipientChanged { recipient, country, source_version: *at, corrects };
                 let again = match about.parse::<TaskId>() {
                     Ok(task) => self.release(&task),
                     Err(_) => self.lift(ends),

@@ -326,6 +326,8 @@ pub struct ChangedRecipient {
     pub country: Option<CountryCode>,
     /// When the storefront changed it.
     pub source_version: Timestamp,
+    /// The storefront's own address, where this one is a correction of it.
+    pub corrects: Option<String>,
 }
 
 /// What has been taken back of an order, as its facts tell it.
@@ -429,10 +431,10 @@ impl Reversals {
             }
         } else if let Event::ChangeRefused(fact) = event {
             self.refused_changes.insert(fact.id.clone(), At { fact: fact.clone(), at });
-        } else if let Event::RecipientChanged { recipient, country, source_version } = event {
+        } else if let Event::RecipientChanged { recipient, country, source_version, corrects } = event {
             if self.recipient.as_ref().is_none_or(|known| known.source_version <= *source_version) {
-                let (name, country) = (recipient.clone(), country.clone());
-                self.recipient = Some(ChangedRecipient { name, country, source_version: *source_version });
+                let (name, country, corrects) = (recipient.clone(), country.clone(), corrects.clone());
+                self.recipient = Some(ChangedRecipient { name, country, source_version: *source_version, corrects });
             }
         } else if let Event::StorefrontChanged { what } = event {
             self.changes.insert(what.clone());

@@ -239,6 +239,13 @@ impl Problem {
         self.status
     }
 
+    /// Every single reason, in words, where there are several.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<&str> {
+        let all = self.extra.get("reasons").and_then(serde_json::Value::as_array);
+        all.into_iter().flatten().filter_map(|reason| reason.get("detail")?.as_str()).collect()
+    }
+
     /// What happened and what to do, in words.
     #[must_use]
     pub fn detail(&self) -> &str {

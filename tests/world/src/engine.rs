@@ -17,7 +17,7 @@ use crossdock_runner::Calls;
 use crossdock_sandboxes::netsuite::Certificate;
 use crossdock_sandboxes::shipbob::{ShipBob, ShipBobConfig};
 use crossdock_sandboxes::shopify::{Shopify, ShopifyConfig};
-use crossdock_sandboxes::{Delivery, NetSuite, NetSuiteConfig, SigningKey};
+use crossdock_sandboxes::{Delivery, Identity, IdentityConfig, NetSuite, NetSuiteConfig, SigningKey};
 use crossdock_step::{Clock, Secret};
 use jiff::{SignedDuration, Timestamp};
 use reconcile::Report;
@@ -91,6 +91,8 @@ pub struct World {
     pub shipbob: ShipBob,
     /// The ERP.
     pub netsuite: NetSuite,
+    /// Who gives out tokens.
+    pub identity: Identity,
     /// The time.
     pub clock: WorldClock,
     /// Where functions die.
@@ -147,12 +149,14 @@ impl World {
         let key = key_pair();
         let netsuite = NetSuite::new(certified(options.netsuite, key), sandbox_clock.clone());
         let shopify = Shopify::new(options.shopify.clone(), sandbox_clock.clone());
-        let shipbob = ShipBob::new(options.shipbob.clone(), sandbox_clock);
+        let shipbob = ShipBob::new(options.shipbob.clone(), sandbox_clock.clone());
+        let identity = Identity::new(IdentityConfig::default(), sandbox_clock);
         let secrets = secrets(&options.shopify, &options.shipbob, key);
         let hosts = [
             ("shopify-uk.sandbox".to_owned(), shopify.router()),
             ("shipbob.sandbox".to_owned(), shipbob.router()),
             ("netsuite.sandbox".to_owned(), netsuite.router()),
+            ("identity.sandbox".to_owned(), identity.router()),
         ];
         let http = WorldHttp { hosts: hosts.into(), plan: plan.clone() };
         let now = clock.clone();
@@ -189,6 +193,7 @@ impl World {
             shopify,
             shipbob,
             netsuite,
+            identity,
             clock,
             plan,
             traffic,

@@ -140,18 +140,7 @@ impl Parts {
             },
             hold_stock: hold_stock::HoldStock { directory: directory.clone(), holds: self.hold_keeper() },
             read_order: read_order::ReadOrder { log: store.clone(), views: store.clone() },
-            operate: operate::Operate {
-                recorder: recorder.clone(),
-                keeper: self.keeper(),
-                directory: directory.clone(),
-                views: store.clone(),
-                connections: store.clone(),
-                items: store.clone(),
-                people: store.clone(),
-                inbound: self.queue("InboundQueue"),
-                markers: store.clone(),
-                unmapped: self.unmapped(),
-            },
+            operate: self.operate(),
             manage_stock: self.manage_stock(),
             receive_webhook: receive_webhook::ReceiveWebhook {
                 directory: directory.clone(),
@@ -178,16 +167,50 @@ impl Parts {
             capture_exception: self.capture_exception(),
             reconcile: self.reconcile(),
             sync_catalogue: self.sync_catalogue(),
-            watch_deadlines: watch_deadlines::WatchDeadlines {
-                recorder,
-                keeper: self.keeper(),
-                holds: self.hold_keeper(),
-                bus: self.bus(),
-                views: store.clone(),
-                markers: store.clone(),
-                items: store.clone(),
-                connections: store,
-            },
+            watch_deadlines: self.watch_deadlines(),
+        }
+    }
+
+    fn watch_deadlines(&self) -> watch_deadlines::WatchDeadlines {
+        let store = Arc::new(self.store.clone());
+        watch_deadlines::WatchDeadlines {
+            recorder: self.recorder(),
+            keeper: self.keeper(),
+            holds: self.hold_keeper(),
+            bus: self.bus(),
+            views: store.clone(),
+            markers: store.clone(),
+            items: store.clone(),
+            connections: store,
+        }
+    }
+
+    fn operate(&self) -> operate::Operate {
+        let store = Arc::new(self.store.clone());
+        operate::Operate {
+            recorder: self.recorder(),
+            keeper: self.keeper(),
+            directory: self.directory(),
+            views: store.clone(),
+            connections: store.clone(),
+            items: store.clone(),
+            people: store.clone(),
+            inbound: self.queue("InboundQueue"),
+            markers: store,
+            unmapped: self.unmapped(),
+            console: operate::Console { issuer: self.issuer() },
+        }
+    }
+
+    /// The identity provider, whose tokens the console takes.
+    fn issuer(&self) -> crossdock_identity::Issuer {
+        crossdock_identity::Issuer {
+            http: self.calls.http.clone(),
+            jwks_url: "http://identity.sandbox/.well-known/jwks.json".into(),
+            issuer: "http://identity.sandbox".into(),
+            audience: "crossdock".into(),
+            clock: self.clock.clone(),
+            keys: crossdock_identity::Keys::default(),
         }
     }
 
