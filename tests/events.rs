@@ -333,11 +333,26 @@ async fn a_drift(world: &mut World) {
     world.settle().await;
 }
 
+/// Somebody says everything that can be said about an exception.
+async fn some_words(world: &mut World) {
+    let held = world.exceptions().await.into_iter().find(|known| known["task"] == "hold:unknown_sku").unwrap();
+    let id = held["exception_id"].as_str().unwrap();
+    for (action, word) in [
+        ("assign", json!({ "owner": "catalogue" })),
+        ("tag", json!({ "tags": ["new-season"] })),
+        ("snooze", json!({ "until": world.clock.now() + SignedDuration::from_hours(1) })),
+    ] {
+        let reply = world.act_on((id, action), &word).await;
+        assert_eq!(reply.status, 202, "{action}: {}", reply.body);
+    }
+}
+
 #[test]
 fn what_whole_lives_put_on_the_bus_is_what_the_schemas_say() {
     let mut world = World::new(WorldOptions::default());
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
         some_lives(&mut world).await;
+        some_words(&mut world).await;
         some_reversals(&mut world).await;
         a_drift(&mut world).await;
         a_catalogue(&mut world).await;

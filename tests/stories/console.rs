@@ -162,11 +162,11 @@ fn a_closed_period_is_seen_and_repaired_from_the_console_alone() {
         let month = world.clock.now().to_string()[..7].to_owned();
         world.netsuite.act(json!({ "close_period": { "month": month } })).unwrap();
         place(&world, one_mug());
-        goes_its_way(&mut world).await;
+        world.settle().await;
         world.survey().await.unwrap();
         let mut browser = Browser::signed_in(&mut world).await;
         let overview = browser.get(&mut world, "overview").await;
-        assert!(overview.contains("refused") && overview.contains("post_sales_order"), "{overview}");
+        assert!(overview.contains("refused") && overview.contains("post_deposit"), "{overview}");
         let inbox = browser.get(&mut world, "inbox?class=refused").await;
         let exception = link(&inbox, "exceptions");
         let page = browser.get(&mut world, &exception).await;
@@ -174,10 +174,10 @@ fn a_closed_period_is_seen_and_repaired_from_the_console_alone() {
         let at = |action: &str| format!("{exception}/{action}");
         assert_eq!(browser.post(&mut world, &at("assign"), &[("owner", "night-shift")]).await.status, 303);
         world.settle().await;
-        assert!(browser.get(&mut world, "inbox?owner=night-shift").await.contains("post_sales_order"));
+        assert!(browser.get(&mut world, "inbox?owner=night-shift").await.contains("post_deposit"));
         world.netsuite.act(json!({ "open_period": { "month": month } })).unwrap();
         let foreseen = browser.does(&mut world, &at("retry"), &[]).await;
-        assert!(foreseen.contains("post_sales_order:SO") && foreseen.contains("GBP"), "{foreseen}");
+        assert!(foreseen.contains("post_deposit:DEP1") && foreseen.contains("GBP"), "{foreseen}");
         goes_its_way(&mut world).await;
         assert!(browser.get(&mut world, &exception).await.contains("needs nobody any more"));
         let orders = browser.get(&mut world, "orders").await;
@@ -268,7 +268,7 @@ fn a_connection_is_paused_and_resumed_from_its_page() {
         assert_eq!(browser.post(&mut world, "connections/netsuite/pause", &fields).await.status, 303);
         world.clock.pass(SignedDuration::from_secs(6));
         place(&world, one_mug());
-        goes_its_way(&mut world).await;
+        world.moves(60).await;
         world.survey().await.unwrap();
         let page = browser.get(&mut world, "connections").await;
         assert!(

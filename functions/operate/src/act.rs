@@ -336,8 +336,12 @@ impl Operate {
         let country = corrected.country.parse().map_err(|_| invalid("country must be ISO 3166-1 alpha-2"))?;
         let (recipient, at) = (corrected.hash(), self.recorder.clock().now());
         let mut moved = order.clone();
-        let event =
-            Event::RecipientChanged { recipient: recipient.clone(), country: Some(country), source_version: at };
+        let event = Event::RecipientChanged {
+            recipient: recipient.clone(),
+            country: Some(country),
+            source_version: at,
+            corrects: None,
+        };
         moved.evolve(&event, at);
         let mut ends = self.liftable(&moved, Some(&corrected)).await?;
         // The address is complete, and a person has seen to it.

@@ -90,7 +90,8 @@ impl Operate {
 /// The order that a reference of one of our documents names: `UK-1001-INV1`.
 fn by_reference(text: &str, channels: &[ConnectionRecord]) -> Option<OrderId> {
     let (prefix, channel, _) = split_reference(text)?;
-    let of_prefix = |record: &&ConnectionRecord| record.settings["channel"]["prefix"].as_str() == Some(prefix.as_str());
+    let of_prefix =
+        |record: &&ConnectionRecord| record.settings["channel"]["reference_prefix"].as_str() == Some(prefix.as_str());
     let connection: ConnectionId = channels.iter().find(of_prefix)?.connection.clone();
     Some(OrderId { connection, channel })
 }
