@@ -1,4 +1,6 @@
-//! The log table's stream: every commit goes to the bus and into the view.
+//! The log table's stream: every commit goes to the bus and into the view, and what it says of the business is counted.
+
+mod figures;
 
 use std::sync::Arc;
 
@@ -6,8 +8,9 @@ use aws_lambda_events::dynamodb::{Event, EventRecord};
 use crossdock_domain::Commit;
 use crossdock_log::Views;
 use crossdock_runner::publish;
-use crossdock_step::telemetry::metric;
-use crossdock_step::{Bus, Failure};
+use crossdock_step::{Bus, Clock, Failure};
+
+pub use figures::figures;
 
 /// The function.
 pub struct PublishEvents {
@@ -15,6 +18,8 @@ pub struct PublishEvents {
     pub bus: Arc<dyn Bus>,
     /// The view.
     pub views: Arc<dyn Views>,
+    /// The time.
+    pub clock: Clock,
 }
 
 impl PublishEvents {
@@ -28,28 +33,10 @@ impl PublishEvents {
         let inserted = event.records.into_iter().filter(|record| record.event_name == "INSERT");
         let commits: Vec<Commit> = inserted.filter_map(readable).collect();
         publish(&commits, self.bus.as_ref(), self.views.as_ref()).await?;
-        measure(&commits);
+        let now = self.clock.now();
+        figures(&commits, now).print(now);
         tracing::info!(commits = commits.len(), "published");
         Ok(())
-    }
-}
-
-/// Facts that are counted as metrics, with the metric's name.
-const MEASURED: [(&str, &str); 5] = [
-    ("OrderAccepted.v1", "OrdersAccepted"),
-    ("OrderCompleted.v1", "OrdersCompleted"),
-    ("OrderHeld.v1", "OrdersHeld"),
-    ("TaskParked.v1", "TasksParked"),
-    ("TaskOverdue.v1", "TasksOverdue"),
-];
-
-/// Counts what has happened, once per batch and only what did: a line of log costs more than the metric is worth.
-fn measure(commits: &[Commit]) {
-    let count = |kind: &str| commits.iter().flat_map(|commit| &commit.events).filter(|e| e.type_name() == kind).count();
-    let counted = MEASURED.map(|(kind, metric)| (metric, count(kind)));
-    let counted: Vec<(&str, usize)> = counted.into_iter().filter(|(_, count)| *count > 0).collect();
-    if let (false, Some(last)) = (counted.is_empty(), commits.last()) {
-        metric(last.at, "publish-events", &counted);
     }
 }
 

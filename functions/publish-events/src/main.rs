@@ -8,7 +8,7 @@ use publish_events::PublishEvents;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let wiring = Wiring::from_lambda()?;
-    let function = &PublishEvents { bus: wiring.bus()?, views: wiring.store.clone() };
+    let function = &PublishEvents { bus: wiring.bus()?, views: wiring.store.clone(), clock: wiring.clock.clone() };
     run(service_fn(
         |event: LambdaEvent<Event>| async move { function.handle(event.payload).await.map_err(Error::from) },
     ))

@@ -1,6 +1,9 @@
 //! The guarantee behind the fast path: every minute, orders whose deadline has come are looked at. What is still
 //! outstanding is triggered again, what was never published is published. It trusts no event.
 
+mod gauges;
+mod office;
+
 use std::sync::Arc;
 
 use crossdock_domain::commit::DUE_SHARDS;
@@ -14,6 +17,9 @@ use crossdock_step::{Bus, BusEntry, Failure};
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+
+pub use gauges::{ByCriticality, Gauges, measured};
+pub use office::{Office, OfficeError};
 
 /// The function.
 pub struct WatchDeadlines {
@@ -31,6 +37,8 @@ pub struct WatchDeadlines {
     pub markers: Arc<dyn Markers>,
     /// Stock, for tasks that wait for it.
     pub items: Arc<dyn Items>,
+    /// When the office may be disturbed.
+    pub office: Office,
 }
 
 const CURSOR: &str = "cursor#due";
@@ -68,6 +76,8 @@ impl WatchDeadlines {
     /// # Errors
     /// The store or the bus does not answer; the cursor stays before the minute that could not be walked.
     pub async fn handle(&self, deadline: Timestamp) -> Result<Walk, Failure> {
+        // Whatever becomes of the walk: who is silenced by it must not stay so because something else fails.
+        measured(self.office.is_closed(self.now()), None).print(self.now());
         let this_minute = self.now().as_second().div_euclid(60);
         let cursor =
             self.markers.marker(CURSOR).await.map_err(store_failure)?.and_then(|minute| minute.parse::<i64>().ok());

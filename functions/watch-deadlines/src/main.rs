@@ -1,10 +1,10 @@
 //! `watch-deadlines` on AWS Lambda.
 
 use crossdock_runner::wiring::Wiring;
-use crossdock_step::aws::deadline;
+use crossdock_step::aws::{deadline, variable};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};
-use watch_deadlines::WatchDeadlines;
+use watch_deadlines::{Office, WatchDeadlines};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -17,6 +17,7 @@ async fn main() -> Result<(), Error> {
         views: wiring.store.clone(),
         markers: wiring.store.clone(),
         items: wiring.store.clone(),
+        office: Office::read(&variable("OFFICE_TIME_ZONE")?, &variable("OFFICE_HOURS")?, &variable("CLOSE_WEEK")?)?,
     };
     run(service_fn(|event: LambdaEvent<Value>| async move {
         let walk = function.handle(deadline(&event.context)).await.map_err(Error::from)?;

@@ -167,19 +167,25 @@ impl Parts {
             allocate_order: self.allocate_order(),
             steps: self.steps(),
             publish_stock: self.publish_stock(),
-            publish_events: publish_events::PublishEvents { bus: self.bus(), views: store.clone() },
+            publish_events: publish_events::PublishEvents { bus: self.bus(), views: store, clock: self.clock.clone() },
             capture_exception: self.capture_exception(),
             reconcile: self.reconcile(),
             sync_catalogue: self.sync_catalogue(),
-            watch_deadlines: watch_deadlines::WatchDeadlines {
-                recorder,
-                keeper: self.keeper(),
-                holds: self.hold_keeper(),
-                bus: self.bus(),
-                views: store.clone(),
-                markers: store.clone(),
-                items: store,
-            },
+            watch_deadlines: self.watch_deadlines(),
+        }
+    }
+
+    fn watch_deadlines(&self) -> watch_deadlines::WatchDeadlines {
+        let store = Arc::new(self.store.clone());
+        watch_deadlines::WatchDeadlines {
+            recorder: self.recorder(),
+            keeper: self.keeper(),
+            holds: self.hold_keeper(),
+            bus: self.bus(),
+            views: store.clone(),
+            markers: store.clone(),
+            items: store,
+            office: watch_deadlines::Office::always_open(),
         }
     }
 
