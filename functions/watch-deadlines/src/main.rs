@@ -9,6 +9,7 @@ use watch_deadlines::{Office, WatchDeadlines};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let wiring = Wiring::from_lambda()?;
+    let office = Office::read(&variable("OFFICE_TIME_ZONE")?, &variable("OFFICE_HOURS")?, &variable("CLOSE_WEEK")?);
     let function = &WatchDeadlines {
         recorder: wiring.recorder(),
         keeper: wiring.stock_keeper(),
@@ -17,7 +18,7 @@ async fn main() -> Result<(), Error> {
         views: wiring.store.clone(),
         markers: wiring.store.clone(),
         items: wiring.store.clone(),
-        office: Office::read(&variable("OFFICE_TIME_ZONE")?, &variable("OFFICE_HOURS")?, &variable("CLOSE_WEEK")?)?,
+        office: Office::or_always_open(office),
     };
     run(service_fn(|event: LambdaEvent<Value>| async move {
         let walk = function.handle(deadline(&event.context)).await.map_err(Error::from)?;

@@ -45,6 +45,16 @@ impl Office {
         Self { time_zone: TimeZone::UTC, hours: None, last_days: 0, first_days: 0 }
     }
 
+    /// The office as it was read. Settings that cannot be read must not keep orders from being looked at: then it never
+    /// closes, and the log says why.
+    #[must_use]
+    pub fn or_always_open(read: Result<Self, OfficeError>) -> Self {
+        read.unwrap_or_else(|error| {
+            tracing::error!(%error, "the office's hours cannot be read: whoever is told of the books may be woken");
+            Self::always_open()
+        })
+    }
+
     /// Reads the settings: a time zone's name, `mon-fri 08:00-18:00` or `always`, and `2,3` for the last two and the first
     /// three days of a month.
     ///
@@ -145,5 +155,11 @@ mod tests {
         assert!(matches!(Office::read("UTC", "nine to five", "2,3"), Err(OfficeError::Hours(_))));
         assert!(matches!(Office::read("UTC", "always", "2"), Err(OfficeError::CloseWeek(_))));
         assert!(matches!(Office::read("UTC", "always", "40,3"), Err(OfficeError::CloseWeek(_))));
+    }
+
+    #[test]
+    fn settings_that_cannot_be_read_silence_nobody() {
+        let office = Office::or_always_open(Office::read("Nowhere/Else", "mon-fri 08:00-18:00", "2,3"));
+        assert!(!office.is_closed("2026-11-18T03:00:00Z".parse().unwrap()));
     }
 }
