@@ -196,23 +196,3 @@ fn nothing_names_a_path_outside_the_repository() {
         }
     }
 }
-
-#[test]
-fn every_alarm_names_a_runbook_that_exists() {
-    let template = Template::read();
-    let runbook = read(root().join("docs/operations/alarms.md"));
-    let anchors: Vec<String> = runbook
-        .lines()
-        .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')))
-        .map(|title| title.to_lowercase().replace(' ', "-"))
-        .collect();
-    let explicit = |anchor: &str| runbook.contains(&format!("id=\"{anchor}\""));
-    let alarms = template.resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
-    for (name, alarm) in alarms {
-        let text = alarm["Properties"]["AlarmDescription"].to_string();
-        let anchor =
-            text.split("docs/operations/alarms.md#").nth(1).unwrap_or_else(|| panic!("{name} names no runbook"));
-        let anchor: String = anchor.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        assert!(anchors.contains(&anchor) || explicit(&anchor), "{name}: docs/operations/alarms.md has no {anchor}");
-    }
-}

@@ -118,6 +118,12 @@ impl Function {
     /// # Errors
     /// Something has to be tried again.
     pub async fn handle(&self, envelope: &Value, deadline: Timestamp) -> Result<(), Failure> {
+        let outcome = self.take_up(envelope, deadline).await;
+        self.runner.print_metrics();
+        outcome
+    }
+
+    async fn take_up(&self, envelope: &Value, deadline: Timestamp) -> Result<(), Failure> {
         let trigger = Trigger::parse(envelope)?;
         if is_hold(&trigger.stream) {
             return self.released(envelope, &trigger, deadline).await;

@@ -9,10 +9,11 @@ use crossdock_domain::inventory::{StockDocument, StockParked};
 use crossdock_domain::{Attention, Event, Order, OrderId, TaskKind};
 use crossdock_log::{OrderView, People, Views};
 use crossdock_runner::inbound::InboundMessage;
-use crossdock_runner::{Origin, Recorder, StockKeeper, store_failure};
+use crossdock_runner::{Origin, Recorder, StockKeeper, metrics, store_failure};
 use crossdock_step::Failure;
 use crossdock_step::batch::{self, Limits, Message, Trigger};
 use crossdock_step::ports::Untouched;
+use crossdock_step::telemetry::Tally;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -54,9 +55,12 @@ impl CaptureException {
     /// Handles one batch of dead letters.
     pub async fn handle(&self, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
         let sources: BTreeMap<String, Source> = event.records.iter().map(|record| self.source(record)).collect();
-        let limits = Limits { queue: &Untouched, clock: self.recorder.clock(), deadline, concurrency: 4 };
+        let clock = self.recorder.clock();
+        let tally = Tally::of("capture-exception");
+        let measured = metrics::of_batch(&tally);
+        let limits = Limits { queue: &Untouched, clock, deadline, concurrency: 4, measured };
         let sources = &sources;
-        batch::run(event, limits, |message| async move {
+        let response = batch::run(event, limits, |message| async move {
             match sources.get(&message.id).copied().unwrap_or(Source::Healing) {
                 Source::Step(kinds) => self.park(&message, kinds).await,
                 Source::Inbound => self.keep(&message).await,
@@ -66,7 +70,9 @@ impl CaptureException {
                 }
             }
         })
-        .await
+        .await;
+        tally.take().print(clock.now());
+        response
     }
 
     fn source(&self, record: &SqsMessage) -> (String, Source) {

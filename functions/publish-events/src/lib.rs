@@ -1,4 +1,6 @@
-//! The log table's stream: every commit goes to the bus and into the view.
+//! The log table's stream: every commit goes to the bus and into the view, and what it says of the business is counted.
+
+mod figures;
 
 use std::sync::Arc;
 
@@ -7,8 +9,9 @@ use crossdock_domain::Commit;
 use crossdock_log::{Markers, Views};
 use crossdock_runner::publish;
 use crossdock_runner::tally::count_turns;
-use crossdock_step::telemetry::metric;
 use crossdock_step::{Bus, Clock, Failure};
+
+pub use figures::figures;
 
 /// The function.
 pub struct PublishEvents {
@@ -34,31 +37,13 @@ impl PublishEvents {
         let commits: Vec<Commit> = inserted.filter_map(readable).collect();
         let turns = publish(&commits, self.bus.as_ref(), self.views.as_ref()).await?;
         // The rows are written: to fail now would lose the counts for good, and stop the stream for them.
-        if let Err(error) = count_turns(&turns, self.markers.as_ref(), self.clock.now()).await {
+        let now = self.clock.now();
+        if let Err(error) = count_turns(&turns, self.markers.as_ref(), now).await {
             tracing::warn!(%error, orders = turns.len(), "what has become of these orders is missing in the counts");
         }
-        measure(&commits);
+        figures(&commits, now).print(now);
         tracing::info!(commits = commits.len(), "published");
         Ok(())
-    }
-}
-
-/// Facts that are counted as metrics, with the metric's name.
-const MEASURED: [(&str, &str); 5] = [
-    ("OrderAccepted.v1", "OrdersAccepted"),
-    ("OrderCompleted.v1", "OrdersCompleted"),
-    ("OrderHeld.v1", "OrdersHeld"),
-    ("TaskParked.v1", "TasksParked"),
-    ("TaskOverdue.v1", "TasksOverdue"),
-];
-
-/// Counts what has happened, once per batch and only what did: a line of log costs more than the metric is worth.
-fn measure(commits: &[Commit]) {
-    let count = |kind: &str| commits.iter().flat_map(|commit| &commit.events).filter(|e| e.type_name() == kind).count();
-    let counted = MEASURED.map(|(kind, metric)| (metric, count(kind)));
-    let counted: Vec<(&str, usize)> = counted.into_iter().filter(|(_, count)| *count > 0).collect();
-    if let (false, Some(last)) = (counted.is_empty(), commits.last()) {
-        metric(last.at, "publish-events", &counted);
     }
 }
 

@@ -12,8 +12,8 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use crossdock_connectors::Storefront;
 use crossdock_domain::{ConnectionId, Sku};
 use crossdock_log::Items;
-use crossdock_runner::{Calls, Connectors, Directory};
-use crossdock_step::telemetry::metric;
+use crossdock_runner::{Calls, Connectors, Directory, metrics};
+use crossdock_step::telemetry::Metrics;
 use crossdock_step::{Clock, Failure, Queue};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -145,8 +145,10 @@ impl PublishStock {
         }
         let now = self.clock.now();
         let lag = job.since.map_or(0, |since| now.duration_since(since).as_secs().max(0));
-        let lag = usize::try_from(lag).unwrap_or(usize::MAX);
-        metric(now, "publish-stock", &[("StockLevelsShown", outcome.shown), ("StockPublicationLagSeconds", lag)]);
+        let mut measured = Metrics::of("publish-stock");
+        measured.add(metrics::STOCK_LEVELS_SHOWN, i64::try_from(outcome.shown).unwrap_or(i64::MAX));
+        measured.add(metrics::STOCK_PUBLICATION_LAG_SECONDS, lag);
+        measured.print(now);
         tracing::info!(shown = outcome.shown, lag_seconds = lag, "shown");
     }
 }

@@ -16,8 +16,8 @@ use crossdock_domain::inventory::{MOST_SKUS_TOLD, ReconciliationFinished, StockD
 use crossdock_domain::{Event, Sku};
 use crossdock_log::{Items, Markers};
 use crossdock_runner::tally::LAST_DRIFT;
-use crossdock_runner::{Recorder, StockKeeper, store_failure};
-use crossdock_step::telemetry::metric;
+use crossdock_runner::{Recorder, StockKeeper, metrics, store_failure};
+use crossdock_step::telemetry::Metrics;
 use crossdock_step::{Failure, Queue};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -198,13 +198,13 @@ impl Reconcile {
     fn tell(&self, report: &Report, is_scheduled: bool) {
         let excluded = report.excluded();
         if is_scheduled {
-            let counts = [
-                ("InventoryDriftUnits", usize::try_from(report.units).unwrap_or(usize::MAX)),
-                ("InventoryDriftSkus", report.skus.len()),
-                ("InventoryDriftPending", report.pending),
-                ("InventoryDriftExcluded", excluded.len()),
-            ];
-            metric(self.now(), "reconcile", &counts);
+            let count = |found: usize| i64::try_from(found).unwrap_or(i64::MAX);
+            let mut measured = Metrics::of("reconcile");
+            measured.add(metrics::INVENTORY_DRIFT_UNITS, i64::try_from(report.units).unwrap_or(i64::MAX));
+            measured.add(metrics::INVENTORY_DRIFT_SKUS, count(report.skus.len()));
+            measured.add(metrics::INVENTORY_DRIFT_PENDING, count(report.pending));
+            measured.add(metrics::INVENTORY_DRIFT_EXCLUDED, count(excluded.len()));
+            measured.print(self.now());
         }
         tracing::info!(
             compared = report.compared,

@@ -19,8 +19,9 @@ use crossdock_domain::shipping::{ShipmentReport, record_shipment};
 use crossdock_domain::{Order, OrderId, Sku};
 use crossdock_log::{ConnectionRecord, Items, People};
 use crossdock_runner::inbound::InboundMessage;
-use crossdock_runner::{Committed, Directory, Origin, Recorder, store_failure};
+use crossdock_runner::{Committed, Directory, Origin, Recorder, metrics, store_failure};
 use crossdock_step::batch::{self, Limits};
+use crossdock_step::telemetry::Tally;
 use crossdock_step::{Failure, Queue};
 use jiff::Timestamp;
 
@@ -45,8 +46,12 @@ impl TranslateInbound {
     /// Handles one batch of deliveries.
     pub async fn handle(&self, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
         let clock = self.recorder.clock();
-        let limits = Limits { queue: self.queue.as_ref(), clock, deadline, concurrency: CONCURRENCY };
-        batch::run(event, limits, |message| async move { self.translate(&message.body).await }).await
+        let tally = Tally::of("translate-inbound");
+        let measured = metrics::of_batch(&tally);
+        let limits = Limits { queue: self.queue.as_ref(), clock, deadline, concurrency: CONCURRENCY, measured };
+        let response = batch::run(event, limits, |message| async move { self.translate(&message.body).await }).await;
+        tally.take().print(clock.now());
+        response
     }
 
     async fn translate(&self, body: &str) -> Result<(), Failure> {

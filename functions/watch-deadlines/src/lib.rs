@@ -1,6 +1,8 @@
 //! The guarantee behind the fast path: every minute, orders whose deadline has come are looked at. What is still
 //! outstanding is triggered again, what was never published is published. It trusts no event.
 
+mod gauges;
+mod office;
 pub mod survey;
 
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::survey::Survey;
+pub use gauges::{ByCriticality, Gauges, measured};
+pub use office::{Office, OfficeError};
 
 /// The function.
 pub struct WatchDeadlines {
@@ -39,6 +43,8 @@ pub struct WatchDeadlines {
     pub items: Arc<dyn Items>,
     /// Which connections there are, and which are down.
     pub connections: Arc<dyn Connections>,
+    /// When the office may be disturbed.
+    pub office: Office,
 }
 
 const CURSOR: &str = "cursor#due";
@@ -76,6 +82,8 @@ impl WatchDeadlines {
     /// # Errors
     /// The store or the bus does not answer; the cursor stays before the minute that could not be walked.
     pub async fn handle(&self, deadline: Timestamp) -> Result<Walk, Failure> {
+        // Whatever becomes of the walk: who is silenced by it must not stay so because something else fails.
+        measured(Some(self.office.is_closed(self.now())), None).print(self.now());
         let this_minute = self.now().as_second().div_euclid(60);
         let cursor =
             self.markers.marker(CURSOR).await.map_err(store_failure)?.and_then(|minute| minute.parse::<i64>().ok());
@@ -113,7 +121,10 @@ impl WatchDeadlines {
     pub async fn survey(&self, deadline: Timestamp) -> Result<Overview, Failure> {
         let (views, markers) = (self.views.as_ref(), self.markers.as_ref());
         let survey = Survey { connections: self.connections.as_ref(), views, markers };
-        survey.take(self.now(), || deadline.duration_since(self.now())).await
+        let overview = survey.take(self.now(), || deadline.duration_since(self.now())).await?;
+        let counted = survey.ended(overview.at).await?;
+        measured(None, Some(&Gauges::of(&overview, counted))).print(self.now());
+        Ok(overview)
     }
 
     fn now(&self) -> Timestamp {

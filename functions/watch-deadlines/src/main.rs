@@ -1,14 +1,15 @@
 //! `watch-deadlines` on AWS Lambda.
 
 use crossdock_runner::wiring::Wiring;
-use crossdock_step::aws::deadline;
+use crossdock_step::aws::{deadline, variable};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};
-use watch_deadlines::WatchDeadlines;
+use watch_deadlines::{Office, WatchDeadlines};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let wiring = Wiring::from_lambda()?;
+    let office = Office::read(&variable("OFFICE_TIME_ZONE")?, &variable("OFFICE_HOURS")?, &variable("CLOSE_WEEK")?);
     let function = &WatchDeadlines {
         recorder: wiring.recorder(),
         keeper: wiring.stock_keeper(),
@@ -18,6 +19,7 @@ async fn main() -> Result<(), Error> {
         markers: wiring.store.clone(),
         items: wiring.store.clone(),
         connections: wiring.store.clone(),
+        office: Office::or_always_open(office),
     };
     run(service_fn(|event: LambdaEvent<Value>| async move {
         let deadline = deadline(&event.context);

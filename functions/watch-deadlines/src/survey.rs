@@ -1,10 +1,11 @@
 //! How everything stands, once a minute: from the rows of all orders of which something is left to do, and of all
 //! exceptions. Whoever looks at it reads one record, however many orders there are.
 
+use crossdock_domain::outstanding::Criticality;
 use crossdock_domain::overview::{Down, Overview, Row};
-use crossdock_log::{Connections, Markers, OrderView, Page, ViewQuery, Views};
+use crossdock_log::{ConnectionRecord, Connections, Markers, OrderView, Page, ViewQuery, Views};
 use crossdock_runner::store_failure;
-use crossdock_runner::tally::OVERVIEW;
+use crossdock_runner::tally::{COMPLETED, OVERVIEW, TOUCHLESS, counts_of};
 use crossdock_step::Failure;
 use jiff::{SignedDuration, Timestamp};
 
@@ -41,6 +42,7 @@ impl Survey<'_> {
             connection: record.connection.clone(),
             since: record.paused_since.unwrap_or(now),
             reason: record.paused_reason.clone().unwrap_or_default(),
+            concerns: concerns(record),
         });
         let mut overview = Overview::new(now, down.collect());
         let names = records.iter().map(|record| record.connection.to_string()).chain([UNKNOWN.to_owned()]);
@@ -54,6 +56,23 @@ impl Survey<'_> {
         let kept = serde_json::to_string(&overview).map_err(|error| Failure::retry(error.to_string()))?;
         self.markers.set_marker(OVERVIEW, &kept).await.map_err(store_failure)?;
         Ok(overview)
+    }
+
+    /// Orders that have ended in a day, and those of them that nobody had to see to.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn ended(&self, now: Timestamp) -> Result<(i64, i64), Failure> {
+        let (mut completed, mut touchless) = (0, 0);
+        for record in self.connections.connections().await.map_err(store_failure)? {
+            if record.settings.get("channel").is_some() {
+                let counts =
+                    counts_of(record.connection.as_str(), self.markers, (now, 24)).await.map_err(store_failure)?;
+                completed += counts.get(COMPLETED).copied().unwrap_or(0);
+                touchless += counts.get(TOUCHLESS).copied().unwrap_or(0);
+            }
+        }
+        Ok((completed, touchless))
     }
 
     /// Walks a list; whether it came to its end in time.
@@ -75,6 +94,18 @@ impl Survey<'_> {
                 return Ok(true);
             }
         }
+    }
+}
+
+/// Whom it concerns that a connection is down: one that takes orders, one that ships them for others, or the books.
+fn concerns(record: &ConnectionRecord) -> Criticality {
+    let has = |name: &str| record.settings.get(name).is_some();
+    if has("channel") {
+        Criticality::CustomerFacing
+    } else if has("channels") {
+        Criticality::Fulfilment
+    } else {
+        Criticality::Financial
     }
 }
 

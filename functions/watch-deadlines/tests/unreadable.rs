@@ -13,7 +13,7 @@ use crossdock_log::{AppendError, Log, Markers, Memory, StoreError};
 use crossdock_runner::{HoldKeeper, Recorder, StockKeeper};
 use crossdock_step::{Bus, BusEntry, Clock, Failure};
 use jiff::{SignedDuration, Timestamp};
-use watch_deadlines::WatchDeadlines;
+use watch_deadlines::{Office, WatchDeadlines};
 
 const BROKEN: &str = "order#shop#BROKEN";
 
@@ -86,6 +86,7 @@ async fn one_order_that_cannot_be_read_holds_nobody_up() {
         markers: memory.clone(),
         items: memory.clone(),
         connections: memory.clone(),
+        office: Office::always_open(),
     };
     assert!(function.handle(Timestamp::MAX).await.is_err(), "the alarm on errors has to hear of it");
     let published = |heard: &Heard| {

@@ -1,7 +1,7 @@
 //! How everything stands, told from the rows of the view once a minute: what is left to do, what needs a person, and
 //! what cannot wait until the morning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,8 @@ pub struct Down {
     pub since: Timestamp,
     /// Why.
     pub reason: String,
+    /// Whom it concerns: a storefront the customers, a 3PL fulfilment, an ERP the books.
+    pub concerns: Criticality,
 }
 
 /// How many orders, and since when the oldest.
@@ -106,6 +108,8 @@ pub struct Behind {
     pub since: Timestamp,
     /// Why.
     pub reason: String,
+    /// Whom it concerns.
+    pub concerns: Criticality,
     /// Orders of which something is left to do there.
     pub orders: u64,
     /// Until when nothing is lost by waiting: the first of them has to leave then. Absent where none has to.
@@ -122,11 +126,15 @@ pub struct Overview {
     pub complete: bool,
     /// Orders of which something is left to do.
     pub in_flight: u64,
+    /// By whom what is left to do concerns.
+    pub flying: BTreeMap<Criticality, u64>,
     /// By what is left to do.
     pub steps: BTreeMap<TaskKind, Standing>,
     /// Orders of which something is left to post.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postings: Option<Standing>,
+    /// Of them: those of which something was to be posted by now.
+    pub postings_late: u64,
     /// Exceptions by class.
     pub classes: BTreeMap<String, u64>,
     /// Exceptions by whom they concern.
@@ -146,14 +154,22 @@ impl Overview {
     /// Nothing yet, of a moment, with the connections that are down then.
     #[must_use]
     pub fn new(at: Timestamp, down: Vec<Down>) -> Self {
-        let behind =
-            |Down { connection, since, reason }| Behind { connection, since, reason, orders: 0, safe_until: None };
+        let behind = |Down { connection, since, reason, concerns }| Behind {
+            connection,
+            since,
+            reason,
+            concerns,
+            orders: 0,
+            safe_until: None,
+        };
         Self {
             at,
             complete: true,
             in_flight: 0,
+            flying: BTreeMap::new(),
             steps: BTreeMap::new(),
             postings: None,
+            postings_late: 0,
             classes: BTreeMap::new(),
             concerned: BTreeMap::new(),
             oldest_exception: None,
@@ -166,11 +182,14 @@ impl Overview {
     /// Adds an order of which something is left to do.
     pub fn add_order(&mut self, row: &Row<'_>) {
         self.in_flight += 1;
+        let concerned: BTreeSet<Criticality> = row.owed.keys().map(|kind| kind.criticality()).collect();
+        concerned.into_iter().for_each(|concerned| *self.flying.entry(concerned).or_default() += 1);
         for (kind, since) in row.owed {
             stand(self.steps.entry(*kind).or_insert(Standing { orders: 0, oldest: *since }), *since);
         }
         if let Some(since) = oldest_of(row, &TaskKind::ERP) {
             stand(self.postings.get_or_insert(Standing { orders: 0, oldest: since }), since);
+            self.postings_late += u64::from(since + GRACE <= self.at);
         }
         let missed = row.ship_by.is_some_and(|by| by < self.at) && is_to_leave(row);
         self.cut_offs_missed += u64::from(missed);

@@ -7,6 +7,7 @@ mod directory;
 pub mod faults;
 pub mod holds;
 pub mod inbound;
+pub mod metrics;
 mod publication;
 mod run;
 mod stock;

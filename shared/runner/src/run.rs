@@ -11,11 +11,13 @@ use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::{Event, Order, OrderId, Task, TaskKind};
 use crossdock_step::batch::Trigger;
 use crossdock_step::batch::{self, Limits};
+use crossdock_step::telemetry::{Metrics, Tally};
 use crossdock_step::{Failure, Queue};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::commit::{CommitError, Committed, Origin, Recorder};
 use crate::directory::Directory;
+use crate::metrics;
 
 /// No task is begun with less than this left of the invocation.
 const RESERVE: SignedDuration = SignedDuration::from_secs(3);
@@ -69,6 +71,7 @@ pub struct Runner {
     directory: Arc<Directory>,
     /// The function's name.
     actor: &'static str,
+    tally: Tally,
 }
 
 /// One run: whom it is for, and until when.
@@ -82,8 +85,19 @@ struct Run<'a> {
 impl Runner {
     /// A runner for one function.
     #[must_use]
-    pub const fn new(recorder: Recorder, directory: Arc<Directory>, actor: &'static str) -> Self {
-        Self { recorder, directory, actor }
+    pub fn new(recorder: Recorder, directory: Arc<Directory>, actor: &'static str) -> Self {
+        Self { recorder, directory, actor, tally: Tally::of(actor) }
+    }
+
+    /// Takes out what was measured since the last time.
+    #[must_use]
+    pub fn take_metrics(&self) -> Metrics {
+        self.tally.take()
+    }
+
+    /// Prints it: once per invocation, at its end.
+    pub fn print_metrics(&self) {
+        self.take_metrics().print(self.now());
     }
 
     /// Does every outstanding task of the step's kinds on the order that a message names, one commit each.
@@ -144,7 +158,10 @@ impl Runner {
         if let Some(lease) = run.step.lease(task) {
             self.claim(run, order, (task, lease)).await?;
         }
+        let begun = self.now();
         let performed = run.step.perform(order, task).await;
+        let took = i64::try_from(self.now().duration_since(begun).as_millis()).unwrap_or(i64::MAX);
+        self.tally.add_for(metrics::TASK_MILLISECONDS, task.id.kind.to_string(), took.max(0));
         if let (Some(connection), Ok(_)) = (&connection, &performed) {
             self.directory.went_well(connection);
         }
@@ -186,6 +203,12 @@ impl Runner {
                 Committed::Appended(Box::new(self.recorder.append(order, (&cause, &run.origin), &decision).await?))
             }
         };
+        if let Committed::Appended(commit) = &committed
+            && !commit.events.iter().any(is_parking)
+        {
+            let age = self.now().duration_since(task.since).as_secs().max(0);
+            self.tally.add_for(metrics::TASK_AGE_SECONDS, task.id.kind.to_string(), age);
+        }
         let (order, correlation) = (&order.id, order.correlation_id.as_deref());
         tracing::info!(%order, task = %task.id, correlation_id = correlation, outcome = committed.word(), "done");
         Ok(())
@@ -236,7 +259,11 @@ impl Runner {
 }
 
 fn parks(decision: &Decision) -> bool {
-    decision.events.iter().any(|event| matches!(event, Event::TaskParked(_)))
+    decision.events.iter().any(is_parking)
+}
+
+const fn is_parking(event: &Event) -> bool {
+    matches!(event, Event::TaskParked(_))
 }
 
 /// What is done about documents of stock, whose streams are no orders.
@@ -271,8 +298,9 @@ impl StepFunction {
     /// Handles one batch of events that rules have put on the queue.
     pub async fn handle(&self, event: SqsEvent, deadline: Timestamp) -> SqsBatchResponse {
         let clock = self.runner.recorder.clock();
-        let limits = Limits { queue: self.queue.as_ref(), clock, deadline, concurrency: CONCURRENCY };
-        batch::run(event, limits, |message| async move {
+        let measured = metrics::of_batch(&self.runner.tally);
+        let limits = Limits { queue: self.queue.as_ref(), clock, deadline, concurrency: CONCURRENCY, measured };
+        let response = batch::run(event, limits, |message| async move {
             let trigger: Trigger = message.body.parse()?;
             match &self.documents {
                 Some(documents) if trigger.stream.starts_with("inventory#") => {
@@ -281,6 +309,8 @@ impl StepFunction {
                 Some(_) | None => self.runner.run(self.step.as_ref(), &trigger, deadline).await,
             }
         })
-        .await
+        .await;
+        self.runner.print_metrics();
+        response
     }
 }

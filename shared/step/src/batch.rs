@@ -8,6 +8,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+use crate::telemetry::{Metric, Tally};
 use crate::{Clock, Failure, Queue};
 
 /// A message may be put back for a paused connection so many times; with 15 minutes each, ten days.
@@ -64,6 +65,29 @@ impl std::str::FromStr for Trigger {
     }
 }
 
+/// Whose metrics a batch adds to, and what it calls them.
+#[derive(Clone, Copy)]
+pub struct Measured<'a> {
+    /// Where they are noted.
+    pub tally: &'a Tally,
+    /// Messages that go back to the queue.
+    pub retried: Metric,
+    /// Messages that are put back whole.
+    pub put_back: Metric,
+    /// Messages that no retry will help, by class.
+    pub failed: Metric,
+}
+
+impl Measured<'_> {
+    fn note(&self, failure: &Failure) {
+        match failure {
+            Failure::Retry { .. } => self.tally.add(self.retried, 1),
+            Failure::Paused { .. } => self.tally.add(self.put_back, 1),
+            Failure::Permanent { class, .. } => self.tally.add_for(self.failed, class.to_string(), 1),
+        }
+    }
+}
+
 /// What a batch is run with.
 #[derive(Clone, Copy)]
 pub struct Limits<'a> {
@@ -75,6 +99,8 @@ pub struct Limits<'a> {
     pub deadline: Timestamp,
     /// How many streams are worked on at the same time.
     pub concurrency: usize,
+    /// What is counted.
+    pub measured: Measured<'a>,
 }
 
 /// Runs a batch: messages of one stream one after the other, streams at the same time. A failure goes back to the
@@ -156,6 +182,7 @@ where
         Err(_) => Failure::retry("the step panicked"),
     };
     tracing::warn!(message = %message.id, receives = message.receives, %failure, "not done");
+    limits.measured.note(&failure);
     match failure {
         Failure::Paused { until, .. } => put_back(message, limits, until).await,
         Failure::Retry { after, .. } => {

@@ -63,8 +63,9 @@ impl Template {
     fn of(template: &Value) -> Self {
         let resources = template.get("Resources").and_then(Value::as_object).cloned().unwrap_or_default();
         let parameters = template.get("Parameters").and_then(Value::as_object).into_iter().flatten();
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let parameters: BTreeMap<String, String> =
-            parameters.filter_map(|(name, p)| Some((name.clone(), p.get("Default")?.as_str()?.to_owned()))).collect();
+            parameters.filter_map(|(name, p)| Some((name.clone(), text(p.get("Default")?)))).collect();
         let kind = |wanted: &'static str| {
             resources.iter().filter(move |(_, r)| r.get("Type").and_then(Value::as_str) == Some(wanted))
         };

@@ -30,8 +30,12 @@ fn overview(down: &[&str], orders: &[Told]) -> Overview {
         fulfillment: "shipbob".parse().unwrap(),
         erp: "netsuite".parse().unwrap(),
     };
-    let down =
-        down.iter().map(|name| Down { connection: name.parse().unwrap(), since: at(NOW - 600), reason: "503".into() });
+    let down = down.iter().map(|name| Down {
+        connection: name.parse().unwrap(),
+        since: at(NOW - 600),
+        reason: "503".into(),
+        concerns: Criticality::Financial,
+    });
     let mut overview = Overview::new(at(NOW), down.collect());
     for told in orders {
         overview.add_order(&Row {
