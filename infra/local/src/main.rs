@@ -146,6 +146,7 @@ async fn obey(command: Command, site: &Site, report: &Report, services: &Service
         Command::Up => {
             let stack = up::up(site, report, services).await?;
             report.line(format!("The stack is up after {}. Its API: {}", seconds(report.total()), stack.api));
+            report.line(format!("The console: {} (sign in with the token)", stack.console));
             report.line(format!("Addresses, token and key: {}", Stack::place(site)?.display()));
             Ok(())
         }

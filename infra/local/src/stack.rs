@@ -16,6 +16,8 @@ use crate::trouble::Trouble;
 pub(crate) struct Stack {
     /// Ends in `/v1`.
     pub(crate) api: String,
+    /// The pages for whoever is on call.
+    pub(crate) console: String,
     /// What a caller sends along: its token and its API key.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) connections: BTreeMap<String, Connection>,

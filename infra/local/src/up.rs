@@ -68,6 +68,7 @@ async fn connect(site: &Site, aws: Aws, sandboxes: &Sandboxes, deployed: &Deploy
         tables: named_by("_TABLE", &all),
         queues: queues(deployed),
         functions: deployed.functions.clone(),
+        console: format!("{api}/console"),
         api,
         aws,
     };

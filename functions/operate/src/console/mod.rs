@@ -53,8 +53,11 @@ impl Operate {
                 return Ok(style.with(header::CACHE_CONTROL, "public, max-age=3600"));
             }
             ("GET", "sign-in") => return Ok(session::sign_in_page(&place, None)),
-            ("POST", "sign-in") => return Ok(self.sign_in(request, &place).await),
-            ("POST", "sign-out") => return Ok(session::signed_out(&place)),
+            ("POST", "sign-in" | "sign-out") => {
+                session::check_origin(request)?;
+                let signed_out = path == "sign-out";
+                return Ok(if signed_out { session::signed_out(&place) } else { self.sign_in(request, &place).await });
+            }
             _ => {}
         }
         let Some(caller) = self.signed_in(request).await else {
