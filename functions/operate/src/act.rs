@@ -136,7 +136,7 @@ impl Operate {
         let connection: ConnectionId = name.parse().map_err(|_| unknown())?;
         let record = self.connections.connection(&connection).await.map_err(Problem::unavailable_because)?;
         let record = record.filter(|_| asked.caller.reaches(name)).ok_or_else(unknown)?;
-        if record.paused_until.is_none_or(|until| until <= self.recorder.clock().now()) {
+        if record.paused(self.recorder.clock().now()).is_none() {
             return Err(nothing_to_do(format!("{connection} is not paused")));
         }
         if let Some(act) = asked.handling() {
@@ -155,8 +155,7 @@ impl Operate {
         if asked.dry_run {
             return Ok(());
         }
-        tracing::info!(%connection, by = asked.caller.name, "a pause is ended");
-        self.connections.resume(&connection).await.map_err(Problem::unavailable_because)
+        self.resume(asked.caller, &connection).await
     }
 
     async fn act_on_delivery(&self, asked: &Asked<'_>) -> Result<(), Problem> {
@@ -398,20 +397,14 @@ fn document_event(asked: &Asked<'_>, known: &StockDocument, found: &Attention) -
     if let Some(act) = asked.handling() {
         return Some(said(act));
     }
-    let parked = known.parked.as_ref().map(|(parked, _)| parked);
-    match asked.action {
-        Action::Retry => parked.map(|parked| Event::StockReleased { erp: parked.erp.clone() }),
-        Action::Resolve => parked.map(|_| {
-            said(Act::Resolved { reason: asked.word.reason.clone().unwrap_or_default(), cause: found.cause() })
-        }),
-        Action::Decline
-        | Action::EditRecipient
-        | Action::EditDelivery
-        | Action::Map
-        | Action::Cancel
-        | Action::Assign
-        | Action::Tag
-        | Action::Snooze => None,
+    let (parked, _) = known.parked.as_ref()?;
+    if asked.action == Action::Retry {
+        Some(Event::StockReleased { erp: parked.erp.clone() })
+    } else if asked.action == Action::Resolve {
+        let reason = asked.word.reason.clone().unwrap_or_default();
+        Some(said(Act::Resolved { reason, cause: found.cause() }))
+    } else {
+        None
     }
 }
 
@@ -479,17 +472,10 @@ fn why_not(order: &Order, about: &str, (action, word): (Action, &Word)) -> Probl
 
 fn done(action: Action) -> Value {
     let mut told = json!({ "done": true });
-    match action {
-        Action::Retry => told["released"] = json!(true),
-        Action::Decline => told["declined"] = json!(true),
-        Action::Resolve
-        | Action::EditRecipient
-        | Action::EditDelivery
-        | Action::Map
-        | Action::Cancel
-        | Action::Assign
-        | Action::Tag
-        | Action::Snooze => {}
+    if action == Action::Retry {
+        told["released"] = json!(true);
+    } else if action == Action::Decline {
+        told["declined"] = json!(true);
     }
     told
 }

@@ -40,7 +40,8 @@ impl Operate {
     pub(crate) async fn act_on_many(&self, request: &Request) -> Answer {
         let caller = request.allowed("ops:write")?;
         let bulk = parse_bulk(&request.body).map_err(|found| faults::problem(&found))?;
-        let tally = self.bulk((request, caller), &bulk, request.flag("dry_run")?).await?;
+        let dry_run = request.flag("dry_run")?;
+        let tally = self.bulk((request, caller), &bulk, dry_run).await?;
         let failed: Vec<Value> = tally
             .failed
             .iter()
@@ -49,7 +50,7 @@ impl Operate {
             .collect();
         let told = json!({
             "action": bulk.action.name(),
-            "dry_run": request.flag("dry_run")?,
+            "dry_run": dry_run,
             "done": tally.done,
             "failed": tally.failed.len(),
             "failures": failed,

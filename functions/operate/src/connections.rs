@@ -54,13 +54,18 @@ impl Operate {
         match request.path("action") {
             "pause" => self.pause((request, caller), &connection).await,
             "resume" => {
-                tracing::info!(%connection, by = caller.name, "a pause is ended");
-                self.connections.resume(&connection).await.map_err(Problem::unavailable_because)?;
+                self.resume(caller, &connection).await?;
                 Ok(Reply::json(StatusCode::OK, &json!({ "connection": connection, "paused_until": null })))
             }
             "ask-again" => self.ask_again((request, caller), &record).await,
             _ => Err(Problem::not_found("operation")),
         }
+    }
+
+    /// Takes a connection up again.
+    pub(crate) async fn resume(&self, caller: &Caller, connection: &ConnectionId) -> Result<(), Problem> {
+        tracing::info!(%connection, by = caller.name, "a pause is ended");
+        self.connections.resume(connection).await.map_err(Problem::unavailable_because)
     }
 
     /// Leaves a connection alone: what is for it waits, and burns no receives.
@@ -156,7 +161,7 @@ fn concerns(row: &OrderView, connection: &str) -> bool {
 }
 
 fn connection_json(record: &ConnectionRecord, now: jiff::Timestamp) -> Value {
-    let paused = record.paused_until.filter(|until| *until > now);
+    let paused = record.paused(now);
     json!({
         "connection": record.connection,
         "kind": record.settings.get("kind"),

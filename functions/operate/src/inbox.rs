@@ -42,7 +42,7 @@ impl Listed {
     fn of(row: &OrderView, found: &Attention) -> Self {
         let is_order = !["delivery:", "stock:"].iter().any(|other| row.order_id.starts_with(other));
         Self {
-            id: if is_order { format!("{}~{}", row.order_id, found.about) } else { row.order_id.clone() },
+            id: if is_order { exception_of(&row.order_id, &found.about) } else { row.order_id.clone() },
             order_id: is_order.then(|| row.order_id.clone()),
             connection: row.connection.clone(),
             found: found.clone(),
@@ -88,6 +88,11 @@ impl Listed {
             && filter.concerns.is_none_or(|concerns| concerns == found.criticality())
             && (filter.snoozed || !found.is_snoozed(now))
     }
+}
+
+/// The name of an order's exception in addresses.
+pub(crate) fn exception_of(order_id: &str, about: &str) -> String {
+    format!("{order_id}~{about}")
 }
 
 /// What an exception of a paused connection is about.
@@ -146,7 +151,7 @@ impl Operate {
         let now = self.recorder.clock().now();
         let mut found = Vec::new();
         for record in records.iter().filter(|record| visible.iter().any(|name| name == record.connection.as_str())) {
-            let Some(until) = record.paused_until.filter(|until| *until > now) else { continue };
+            let Some(until) = record.paused(now) else { continue };
             let why = (record.paused_reason.clone().unwrap_or_default(), record.paused_since.unwrap_or(now));
             let handling = self.handling_of(&record.connection).await?;
             found.push(Listed {

@@ -1,13 +1,16 @@
 //! How everything stands: what watch-deadlines has found in the last minute, and what was counted since.
 
+use std::collections::BTreeMap;
+
 use crossdock_domain::overview::Overview;
 use crossdock_log::Tally;
 use crossdock_runner::tally::{
-    COMPLETED, HELD, LAST_DRIFT, OVERVIEW, REFUSED, TAKEN, TOUCHLESS, counts_of, in_minute, tally_id,
+    COMPLETED, HELD, LAST_DRIFT, OVERVIEW, REFUSED, TAKEN, TOUCHLESS, counted_in, counts_by_hour, in_minute, percent,
+    tally_id,
 };
 use crossdock_step::api::{Answer, Caller, Problem, Reply, Request};
 use http::StatusCode;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::Operate;
@@ -18,56 +21,50 @@ const HOURS: i64 = 24;
 /// Orders per minute are of so many minutes before the one that runs.
 const MINUTES: i64 = 10;
 
-/// What was counted of a connection's orders.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What was counted of orders.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rates {
     /// Orders of the last ten whole minutes.
     pub(crate) last_minutes: i64,
-    /// What was counted in a day.
-    pub(crate) day: Tally,
+    /// Orders that came in a day.
+    pub(crate) taken: i64,
+    held: i64,
+    refused: i64,
+    completed: i64,
+    touchless: i64,
 }
 
 impl Rates {
-    fn count(&self, name: &str) -> i64 {
-        self.day.get(name).copied().unwrap_or(0)
-    }
-
-    /// Orders that came.
-    pub(crate) fn taken(&self) -> i64 {
-        self.count(TAKEN)
-    }
-
-    /// Parts of a hundred, where there is something to be a part of.
-    fn percent(part: i64, whole: i64) -> Option<i64> {
-        (whole > 0).then(|| part.max(0) * 100 / whole)
-    }
-
     /// Of the orders that came, those that were accepted at once.
     pub(crate) fn acceptance(&self) -> Option<i64> {
-        let (taken, refused) = (self.count(TAKEN), self.count(REFUSED));
-        Self::percent(taken - self.count(HELD), taken + refused)
+        percent(self.taken - self.held, self.taken + self.refused)
     }
 
     /// Of the orders that were completed, those that nobody had to see to.
     pub(crate) fn touchless(&self) -> Option<i64> {
-        Self::percent(self.count(TOUCHLESS), self.count(COMPLETED))
+        percent(self.touchless, self.completed)
     }
 
     pub(crate) fn json(&self) -> Value {
         json!({
             "orders_last_10_minutes": self.last_minutes,
-            "orders_24_hours": self.count(TAKEN),
-            "completed_24_hours": self.count(COMPLETED),
+            "orders_24_hours": self.taken,
+            "completed_24_hours": self.completed,
             "acceptance_percent": self.acceptance(),
             "touchless_percent": self.touchless(),
         })
     }
 
-    fn add(&mut self, other: &Self) {
-        self.last_minutes += other.last_minutes;
-        for (name, count) in &other.day {
-            *self.day.entry(name.clone()).or_default() += count;
-        }
+    /// Adds what was counted of one connection's orders.
+    fn add(&mut self, connection: &str, hours: &BTreeMap<String, Tally>, now: Timestamp) {
+        let minutes = (1..=MINUTES).map(|minute| now - SignedDuration::from_mins(minute));
+        let in_minute = |at| hours.get(&tally_id(connection, at))?.get(&in_minute(TAKEN, at));
+        self.last_minutes += minutes.filter_map(in_minute).sum::<i64>();
+        self.taken += counted_in(hours, TAKEN);
+        self.held += counted_in(hours, HELD);
+        self.refused += counted_in(hours, REFUSED);
+        self.completed += counted_in(hours, COMPLETED);
+        self.touchless += counted_in(hours, TOUCHLESS);
     }
 }
 
@@ -97,21 +94,10 @@ impl Operate {
     pub(crate) async fn rates(&self, caller: &Caller) -> Result<Rates, Problem> {
         let now = self.recorder.clock().now();
         let mut sum = Rates::default();
-        for record in self.reached(caller).await? {
-            if record.settings.get("channel").is_none() {
-                continue;
-            }
+        for record in self.reached(caller).await?.iter().filter(|record| record.takes_orders()) {
             let (name, markers) = (record.connection.as_str(), self.markers.as_ref());
-            let day = counts_of(name, markers, (now, HOURS)).await.map_err(Problem::unavailable_because)?;
-            let mut last_minutes = 0;
-            for hour in [now, now - SignedDuration::from_hours(1)] {
-                let id = tally_id(name, hour);
-                let counts = markers.counted(&id).await.map_err(Problem::unavailable_because)?;
-                let minutes = (1..=MINUTES).map(|minute| now - SignedDuration::from_mins(minute));
-                let of_hour = minutes.filter(|minute| tally_id(name, *minute) == id);
-                last_minutes += of_hour.filter_map(|minute| counts.get(&in_minute(TAKEN, minute))).sum::<i64>();
-            }
-            sum.add(&Rates { last_minutes, day });
+            let hours = counts_by_hour(name, markers, (now, HOURS)).await.map_err(Problem::unavailable_because)?;
+            sum.add(name, &hours, now);
         }
         Ok(sum)
     }

@@ -238,7 +238,7 @@ fn disputes_json(order: &Order) -> Vec<Value> {
 }
 
 fn documents_json(order: &Order) -> Vec<Value> {
-    let entry = |kind: &str, document: &Document| {
+    let entry = |(kind, document): (&str, &Document)| {
         json!({
             "system": document.system,
             "kind": kind,
@@ -247,27 +247,5 @@ fn documents_json(order: &Order) -> Vec<Value> {
             "total_minor": document.total_minor,
         })
     };
-    let mut documents: Vec<Value> = Vec::new();
-    documents.extend(order.sales_order.iter().map(|d| entry("sales_order", &d.fact)));
-    documents.extend(order.deposits.values().map(|d| entry("customer_deposit", &d.fact)));
-    documents.extend(order.fulfillments.values().map(|d| entry("fulfillment_order", &d.fact)));
-    documents.extend(order.announcements.values().map(|d| entry("storefront_fulfillment", &d.fact)));
-    documents.extend(order.item_fulfillments.values().map(|d| entry("item_fulfillment", &d.fact)));
-    documents.extend(order.invoices.values().map(|d| entry("invoice", &d.fact)));
-    documents.extend(order.applications.values().map(|a| entry("deposit_application", &a.fact.document)));
-    let taken_back = &order.reversals;
-    let numbered = [
-        ("return_order", &taken_back.announced),
-        ("return_authorization", &taken_back.return_authorizations),
-        ("item_receipt", &taken_back.item_receipts),
-        ("inventory_adjustment", &taken_back.adjustments),
-        ("credit_memo", &taken_back.credit_memos),
-        ("customer_refund", &taken_back.customer_refunds),
-        ("dispute_journal", &taken_back.dispute_journals),
-        ("dispute_settlement", &taken_back.dispute_settlements),
-    ];
-    for (kind, known) in numbered {
-        documents.extend(known.values().map(|d| entry(kind, &d.fact)));
-    }
-    documents
+    order.documents().into_iter().map(entry).collect()
 }

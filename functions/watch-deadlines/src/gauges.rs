@@ -3,6 +3,7 @@
 use crossdock_domain::outstanding::Criticality;
 use crossdock_domain::overview::{Overview, Urgency};
 use crossdock_runner::metrics;
+use crossdock_runner::tally::percent;
 use crossdock_step::telemetry::Metrics;
 
 /// A number for each of those who care.
@@ -50,7 +51,6 @@ impl Gauges {
     #[must_use]
     pub fn of(overview: &Overview, (completed, touchless): (i64, i64)) -> Self {
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let percent = |part: i64, whole: i64| (whole > 0).then(|| part.max(0) * 100 / whole);
         let each = |of: &dyn Fn(Criticality) -> u64| ByCriticality {
             customer_facing: number(of(Criticality::CustomerFacing)),
             fulfilment: number(of(Criticality::Fulfilment)),

@@ -120,9 +120,10 @@ impl WatchDeadlines {
     /// The store does not answer; the overview stays as it was.
     pub async fn survey(&self, deadline: Timestamp) -> Result<Overview, Failure> {
         let (views, markers) = (self.views.as_ref(), self.markers.as_ref());
-        let survey = Survey { connections: self.connections.as_ref(), views, markers };
-        let overview = survey.take(self.now(), || deadline.duration_since(self.now())).await?;
-        let counted = survey.ended(overview.at).await?;
+        let records = self.connections.connections().await.map_err(store_failure)?;
+        let survey = Survey { views, markers };
+        let overview = survey.take(&records, self.now(), || deadline.duration_since(self.now())).await?;
+        let counted = survey.ended(&records, overview.at).await?;
         measured(None, Some(&Gauges::of(&overview, counted))).print(self.now());
         Ok(overview)
     }

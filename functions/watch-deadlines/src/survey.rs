@@ -3,14 +3,17 @@
 
 use crossdock_domain::outstanding::Criticality;
 use crossdock_domain::overview::{Down, Overview, Row};
-use crossdock_log::{ConnectionRecord, Connections, Markers, OrderView, Page, ViewQuery, Views};
+use crossdock_log::{ConnectionRecord, Markers, OrderView, Page, ViewQuery, Views};
 use crossdock_runner::store_failure;
-use crossdock_runner::tally::{COMPLETED, OVERVIEW, TOUCHLESS, counts_of};
+use crossdock_runner::tally::{COMPLETED, OVERVIEW, TOUCHLESS, counted_in, counts_by_hour};
 use crossdock_step::Failure;
 use jiff::{SignedDuration, Timestamp};
 
 /// Rows that are read at once.
 const ROWS: i32 = 100;
+
+/// What has ended is counted over so many hours, the one that runs included.
+const HOURS: i64 = 24;
 
 /// The survey ends in time with this much left.
 const RESERVE: SignedDuration = SignedDuration::from_secs(3);
@@ -21,8 +24,6 @@ const UNKNOWN: &str = "unknown";
 /// What a survey reads and writes.
 #[derive(Clone, Copy)]
 pub struct Survey<'a> {
-    /// Which connections there are.
-    pub connections: &'a dyn Connections,
     /// The rows.
     pub views: &'a dyn Views,
     /// Where the overview is kept.
@@ -35,9 +36,13 @@ impl Survey<'_> {
     ///
     /// # Errors
     /// The store does not answer.
-    pub async fn take(&self, now: Timestamp, until: impl Fn() -> SignedDuration) -> Result<Overview, Failure> {
-        let records = self.connections.connections().await.map_err(store_failure)?;
-        let down = records.iter().filter(|record| record.paused_until.is_some_and(|paused| paused > now));
+    pub async fn take(
+        &self,
+        records: &[ConnectionRecord],
+        now: Timestamp,
+        until: impl Fn() -> SignedDuration,
+    ) -> Result<Overview, Failure> {
+        let down = records.iter().filter(|record| record.paused(now).is_some());
         let down = down.map(|record| Down {
             connection: record.connection.clone(),
             since: record.paused_since.unwrap_or(now),
@@ -62,15 +67,13 @@ impl Survey<'_> {
     ///
     /// # Errors
     /// The store does not answer.
-    pub async fn ended(&self, now: Timestamp) -> Result<(i64, i64), Failure> {
+    pub async fn ended(&self, records: &[ConnectionRecord], now: Timestamp) -> Result<(i64, i64), Failure> {
         let (mut completed, mut touchless) = (0, 0);
-        for record in self.connections.connections().await.map_err(store_failure)? {
-            if record.settings.get("channel").is_some() {
-                let counts =
-                    counts_of(record.connection.as_str(), self.markers, (now, 24)).await.map_err(store_failure)?;
-                completed += counts.get(COMPLETED).copied().unwrap_or(0);
-                touchless += counts.get(TOUCHLESS).copied().unwrap_or(0);
-            }
+        for record in records.iter().filter(|record| record.takes_orders()) {
+            let hours = counts_by_hour(record.connection.as_str(), self.markers, (now, HOURS)).await;
+            let hours = hours.map_err(store_failure)?;
+            completed += counted_in(&hours, COMPLETED);
+            touchless += counted_in(&hours, TOUCHLESS);
         }
         Ok((completed, touchless))
     }
@@ -99,10 +102,9 @@ impl Survey<'_> {
 
 /// Whom it concerns that a connection is down: one that takes orders, one that ships them for others, or the books.
 fn concerns(record: &ConnectionRecord) -> Criticality {
-    let has = |name: &str| record.settings.get(name).is_some();
-    if has("channel") {
+    if record.takes_orders() {
         Criticality::CustomerFacing
-    } else if has("channels") {
+    } else if record.ships_for_others() {
         Criticality::Fulfilment
     } else {
         Criticality::Financial

@@ -2,7 +2,7 @@
 //! projection of the facts; what was said is a fact. So an exception ends when its cause does, and a word that was said
 //! of another cause ends nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,18 @@ impl Handling {
         }
         Some(Attention { handling: Self { resolved: None, ..self.clone() }, ..found })
     }
+}
+
+/// What is left of what was found, after what people have said about each.
+pub(crate) fn after_words(
+    found: impl IntoIterator<Item = Attention>,
+    handlings: &BTreeMap<String, Handling>,
+) -> Vec<Attention> {
+    let said = |found: Attention| match handlings.get(&found.about) {
+        Some(handling) => handling.of(found),
+        None => Some(found),
+    };
+    found.into_iter().filter_map(said).collect()
 }
 
 impl Attention {

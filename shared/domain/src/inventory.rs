@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::ItemRefused;
 use crate::commit::{Attention, Commit};
 use crate::event::{Document, Event, FailureClass, ReceiptLine, StockReceipt};
-use crate::exception::Handling;
+use crate::exception::{Handling, after_words};
 use crate::ids::{ConnectionId, LocationId, Sku};
 use crate::item::{Movement, Stock, StockMove, merged};
 
@@ -305,11 +305,7 @@ impl StockDocument {
         let refused = self.refused.iter().map(|(refused, since)| {
             Attention::new("catalogue", refused.class.to_string(), (refused.reason.clone(), *since))
         });
-        let said = |found: Attention| match self.handlings.get(&found.about) {
-            Some(handling) => handling.of(found),
-            None => Some(found),
-        };
-        parked.chain(refused).filter_map(said).collect()
+        after_words(parked.chain(refused), &self.handlings)
     }
 
     /// Whose exceptions these are: the ERP's that does not take it, or has told it.

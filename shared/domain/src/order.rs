@@ -13,7 +13,7 @@ use crate::commit::{Attention, Commit, Summary, due_bucket};
 use crate::event::{
     Accepted, Allocation, Application, Document, Event, Hold, HoldCode, Parked, Refused, Shipment, Shortage, WaitsOn,
 };
-use crate::exception::Handling;
+use crate::exception::{Handling, after_words};
 use crate::ids::{CountryCode, OrderId, Sku};
 use crate::item::Item;
 use crate::kit::{Kits, kits_among};
@@ -474,11 +474,7 @@ impl Order {
     /// somebody has settled elsewhere needs nobody, as long as it is what it was then.
     #[must_use]
     pub fn attention(&self) -> Vec<Attention> {
-        let said = |found: Attention| match self.handlings.get(&found.about) {
-            Some(handling) => handling.of(found),
-            None => Some(found),
-        };
-        self.found().into_iter().filter_map(said).collect()
+        after_words(self.found(), &self.handlings)
     }
 
     /// The same, whatever people have said about it.
@@ -542,6 +538,38 @@ impl Order {
     pub fn attempts(&self, task: &TaskId) -> u32 {
         let claims = self.claims.get(task).map_or(0, |claim| claim.attempt);
         claims + self.overdue.get(task).map_or(0, |overdue| overdue.times)
+    }
+
+    /// Every document of it in an outside system, with what kind it is.
+    #[must_use]
+    pub fn documents(&self) -> Vec<(&'static str, &Document)> {
+        fn of<'a>(
+            kind: &'static str,
+            known: impl Iterator<Item = &'a At<Document>>,
+        ) -> impl Iterator<Item = (&'static str, &'a Document)> {
+            known.map(move |document| (kind, &document.fact))
+        }
+        let back = &self.reversals;
+        let mut documents: Vec<(&'static str, &Document)> = of("sales_order", self.sales_order.iter()).collect();
+        documents.extend(of("customer_deposit", self.deposits.values()));
+        documents.extend(of("fulfillment_order", self.fulfillments.values()));
+        documents.extend(of("storefront_fulfillment", self.announcements.values()));
+        documents.extend(of("item_fulfillment", self.item_fulfillments.values()));
+        documents.extend(of("invoice", self.invoices.values()));
+        documents.extend(self.applications.values().map(|known| ("deposit_application", &known.fact.document)));
+        for (kind, known) in [
+            ("return_order", &back.announced),
+            ("return_authorization", &back.return_authorizations),
+            ("item_receipt", &back.item_receipts),
+            ("inventory_adjustment", &back.adjustments),
+            ("credit_memo", &back.credit_memos),
+            ("customer_refund", &back.customer_refunds),
+            ("dispute_journal", &back.dispute_journals),
+            ("dispute_settlement", &back.dispute_settlements),
+        ] {
+            documents.extend(of(kind, known.values()));
+        }
+        documents
     }
 
     /// What the view shows of the order.

@@ -160,6 +160,26 @@ pub struct ConnectionRecord {
     pub paused_reason: Option<String>,
 }
 
+impl ConnectionRecord {
+    /// Until when it is left alone; nothing where it is in use.
+    #[must_use]
+    pub fn paused(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused_until.filter(|until| *until > now)
+    }
+
+    /// Whether it takes orders: a storefront, or a shop of our own.
+    #[must_use]
+    pub fn takes_orders(&self) -> bool {
+        self.settings.get("channel").is_some()
+    }
+
+    /// Whether it works on the orders of others: a 3PL names the channels that it ships for.
+    #[must_use]
+    pub fn ships_for_others(&self) -> bool {
+        self.settings.get("channels").is_some()
+    }
+}
+
 /// A pause of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {

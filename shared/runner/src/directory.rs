@@ -133,13 +133,13 @@ impl Directory {
     /// [`Failure::Paused`] while the connection is to be left alone.
     pub async fn check(&self, connection: &ConnectionId) -> Result<(), Failure> {
         let record = self.get(connection).await?;
-        match record.paused_until {
-            Some(until) if until > self.clock.now() => Err(Failure::Paused {
+        match record.paused(self.clock.now()) {
+            Some(until) => Err(Failure::Paused {
                 connection: connection.to_string(),
                 until,
                 reason: record.paused_reason.clone().unwrap_or_default(),
             }),
-            Some(_) | None => Ok(()),
+            None => Ok(()),
         }
     }
 

@@ -91,24 +91,31 @@ pub async fn count_turns(turns: &[Turn], markers: &dyn Markers, now: Timestamp) 
     Ok(())
 }
 
-/// Counts of a connection over so many hours, the hour of `now` included.
+/// Counts of a connection by the name of their hour, over so many hours, the hour of `now` included.
 ///
 /// # Errors
 /// The store does not answer.
-pub async fn counts_of(
+pub async fn counts_by_hour(
     connection: &str,
     markers: &dyn Markers,
     (now, hours): (Timestamp, i64),
-) -> Result<Tally, StoreError> {
+) -> Result<BTreeMap<String, Tally>, StoreError> {
     let ids: Vec<String> =
         (0..hours).map(|hour| tally_id(connection, now - SignedDuration::from_hours(hour))).collect();
-    let mut sum = Tally::new();
-    for tally in try_join_all(ids.iter().map(|id| markers.counted(id))).await? {
-        for (name, count) in tally {
-            *sum.entry(name).or_default() += count;
-        }
-    }
-    Ok(sum)
+    let counts = try_join_all(ids.iter().map(|id| markers.counted(id))).await?;
+    Ok(ids.into_iter().zip(counts).collect())
+}
+
+/// A count of all hours together.
+#[must_use]
+pub fn counted_in(hours: &BTreeMap<String, Tally>, name: &str) -> i64 {
+    hours.values().filter_map(|tally| tally.get(name)).sum()
+}
+
+/// Whole parts of a hundred, rounded down; nothing where there is nothing to be a part of.
+#[must_use]
+pub fn percent(part: i64, whole: i64) -> Option<i64> {
+    (whole > 0).then(|| part.max(0) * 100 / whole)
 }
 
 #[cfg(test)]

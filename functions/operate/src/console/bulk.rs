@@ -1,6 +1,6 @@
 //! The same word about many exceptions: first what would follow, then it is done.
 
-use crossdock_connectors::api::{FILTER_FIELDS, parse_bulk};
+use crossdock_connectors::api::{FILTER_FIELDS, OF_MANY, fields_of, parse_bulk};
 use crossdock_domain::exception::Action;
 use crossdock_runner::faults;
 use crossdock_step::api::{Answer, Problem};
@@ -49,13 +49,7 @@ impl Operate {
 }
 
 fn body_of(action: Action, form: &Form) -> Value {
-    let fields: &[&str] = match action {
-        Action::Retry | Action::Decline | Action::Resolve | Action::Cancel => &["reason"],
-        Action::Assign => &["owner"],
-        Action::Tag => &["tags"],
-        Action::Snooze => &["until"],
-        Action::EditRecipient | Action::EditDelivery | Action::Map => &[],
-    };
+    let fields = if OF_MANY.contains(&action) { fields_of(action) } else { &[] };
     let mut body = form.body(fields);
     let filter: Map<String, Value> =
         form.beginning("filter.").map(|(name, text)| (name.to_owned(), json!(text))).collect();

@@ -70,9 +70,9 @@ impl Operate {
 }
 
 fn card(record: &ConnectionRecord, behind: Option<u64>, now: Timestamp) -> Markup {
-    let (name, paused) = (record.connection.as_str(), record.paused_until.filter(|until| *until > now));
+    let (name, paused) = (record.connection.as_str(), record.paused(now));
     let kind = record.settings.get("kind").and_then(|kind| kind.as_str()).unwrap_or("own shop");
-    let is_asked = record.settings.get("channel").is_some() || record.settings.get("channels").is_some();
+    let is_asked = record.takes_orders() || record.ships_for_others();
     html! {
         section class="card" aria-labelledby={ "of-" (name) } {
             h2 id={ "of-" (name) } { (name) " " span class="note" { (kind) } }

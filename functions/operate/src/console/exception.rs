@@ -1,6 +1,6 @@
 //! One exception, and what may be done about it: first what would follow, then it is done.
 
-use crossdock_connectors::api::{ADDRESS_FIELDS, ParsedWord, parse_word};
+use crossdock_connectors::api::{ADDRESS_FIELDS, ParsedWord, fields_of, parse_word};
 use crossdock_domain::exception::{Action, Legal};
 use crossdock_domain::identities::unmapped_in;
 use crossdock_domain::{Order, Recipient};
@@ -77,17 +77,7 @@ impl Operate {
 
 /// What a form says, as the API would read it.
 fn word_of(action: Action, form: &Form) -> Result<ParsedWord, Problem> {
-    let fields: &[&str] = match action {
-        Action::Retry | Action::Decline | Action::Cancel => &["reason"],
-        Action::Resolve => &["reason", "document_id"],
-        Action::EditRecipient => &["address"],
-        Action::EditDelivery => &["patch"],
-        Action::Map => &["sku", "connection", "identity"],
-        Action::Assign => &["owner"],
-        Action::Tag => &["tags"],
-        Action::Snooze => &["until"],
-    };
-    parse_word(action, form.body(fields).to_string().as_bytes()).map_err(|found| faults::problem(&found))
+    parse_word(action, form.body(fields_of(action)).to_string().as_bytes()).map_err(|found| faults::problem(&found))
 }
 
 /// An exception that is not there any more is good news.

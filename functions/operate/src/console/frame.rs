@@ -4,6 +4,7 @@ use crossdock_step::api::{Problem, Reply};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Visit, page_of};
 
@@ -125,17 +126,12 @@ pub(crate) fn age(time: SignedDuration) -> String {
     }
 }
 
+/// What stands in a part of an address as it is (RFC 3986, unreserved).
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Text for a part of an address.
 pub(crate) fn encoded(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            use std::fmt::Write as _;
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
+    utf8_percent_encode(text, PLAIN).to_string()
 }
 
 /// An amount of minor units as people write it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crossdock_connectors::api::parse_word;
+use crossdock_connectors::api::{fields_of, parse_word};
 use crossdock_domain::exception::Action;
 use crossdock_domain::identities::unmapped_in;
 use crossdock_domain::item::Item;
@@ -79,7 +79,7 @@ impl Operate {
 
     pub(super) async fn mapping_form(&self, visit: &Visit<'_>, form: &Form) -> Answer {
         let caller = visit.request.allowed("ops:write")?;
-        let body = form.body(&["sku", "connection", "identity"]).to_string();
+        let body = form.body(fields_of(Action::Map)).to_string();
         let word = parse_word(Action::Map, body.as_bytes()).map_err(|found| faults::problem(&found))?;
         self.map(&Mapping { caller, word: &word, dry_run: false }).await?;
         Ok(see_other(&format!("mappings?sku={}", encoded(form.get("sku").unwrap_or_default()))))

@@ -1,6 +1,5 @@
 //! One order: where it stands, what has happened and by whose doing, what is left to do and why.
 
-use crossdock_domain::event::Document;
 use crossdock_domain::{Commit, Event, Minor, Order, OrderId};
 use crossdock_step::api::{Answer, Problem};
 use jiff::Timestamp;
@@ -10,6 +9,7 @@ use super::Visit;
 use super::frame::{clock, encoded, moment, money, shown};
 use super::picture::{lane, picture};
 use crate::Operate;
+use crate::inbox::exception_of;
 
 impl Operate {
     pub(super) async fn order_page(&self, visit: &Visit<'_>, id: &str) -> Answer {
@@ -75,7 +75,7 @@ fn waiting(order: &Order, (up, now): (&str, Timestamp)) -> Markup {
                 ul class="plain" {
                     @for exception in &found {
                         li class="card" {
-                            a href={ (up) "exceptions/" (encoded(&format!("{}~{}", order.id, exception.about))) } { (exception.about) }
+                            a href={ (up) "exceptions/" (encoded(&exception_of(&order.id.to_string(), &exception.about))) } { (exception.about) }
                             " " span class="class" { (exception.class) } " since " (moment(exception.since, now))
                             p { (exception.reason) }
                         }
@@ -112,24 +112,7 @@ fn left(order: &Order, now: Timestamp) -> Markup {
 }
 
 fn documents(order: &Order) -> Markup {
-    let back = &order.reversals;
-    let single = order.sales_order.iter().map(|known| ("sales order", &known.fact));
-    let of = |kind: &'static str, known: &mut dyn Iterator<Item = &Document>| -> Vec<(&'static str, Document)> {
-        known.map(|document| (kind, document.clone())).collect()
-    };
-    let mut all: Vec<(&'static str, Document)> = single.map(|(kind, document)| (kind, document.clone())).collect();
-    all.extend(of("deposit", &mut order.deposits.values().map(|d| &d.fact)));
-    all.extend(of("3PL order", &mut order.fulfillments.values().map(|d| &d.fact)));
-    all.extend(of("announcement", &mut order.announcements.values().map(|d| &d.fact)));
-    all.extend(of("item fulfilment", &mut order.item_fulfillments.values().map(|d| &d.fact)));
-    all.extend(of("invoice", &mut order.invoices.values().map(|d| &d.fact)));
-    all.extend(of("application", &mut order.applications.values().map(|a| &a.fact.document)));
-    all.extend(of("return at the 3PL", &mut back.announced.values().map(|d| &d.fact)));
-    all.extend(of("return authorization", &mut back.return_authorizations.values().map(|d| &d.fact)));
-    all.extend(of("item receipt", &mut back.item_receipts.values().map(|d| &d.fact)));
-    all.extend(of("adjustment", &mut back.adjustments.values().map(|d| &d.fact)));
-    all.extend(of("credit memo", &mut back.credit_memos.values().map(|d| &d.fact)));
-    all.extend(of("customer refund", &mut back.customer_refunds.values().map(|d| &d.fact)));
+    let all = order.documents();
     let currency = order.accepted.as_ref().map(|accepted| accepted.fact.order.currency.to_string());
     html! {
         section aria-labelledby="documents" {
@@ -140,7 +123,7 @@ fn documents(order: &Order) -> Markup {
                         th scope="col" { "Our reference" } th scope="col" class="number" { "Total" } } }
                     tbody { @for (kind, document) in &all {
                         tr {
-                            th scope="row" { (kind) }
+                            th scope="row" { (kind.replace('_', " ")) }
                             td { (document.system) }
                             td { code { (document.id) } }
                             td { @match &document.reference { Some(reference) => code { (reference) }, None => "made by hand" } }

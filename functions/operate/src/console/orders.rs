@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use super::frame::{clock, encoded, moment, shown};
 use super::{Visit, see_other};
 use crate::Operate;
+use crate::inbox::exception_of;
 
 /// Rows of a page.
 const ROWS: i32 = 50;
@@ -21,7 +22,7 @@ impl Operate {
     pub(super) async fn orders_page(&self, visit: &Visit<'_>) -> Answer {
         let caller = visit.request.allowed("orders:read")?;
         let mut channels = self.reached(caller).await?;
-        channels.retain(|record| record.settings.get("channel").is_some());
+        channels.retain(ConnectionRecord::takes_orders);
         let asked = |name: &str| visit.request.query.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
         let (mut rows, mut next, mut searched) = (Vec::new(), None, None);
         if let Some(text) = asked("q") {
@@ -140,7 +141,7 @@ fn table(rows: &[OrderView], now: Timestamp) -> Markup {
                     td { span class={ "status " (row.status) } { (row.status) } }
                     td { (row.owed.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ")) }
                     td { @for found in &row.exceptions {
-                        a href={ "exceptions/" (encoded(&format!("{}~{}", row.order_id, found.about))) } { (found.about) } " "
+                        a href={ "exceptions/" (encoded(&exception_of(&row.order_id, &found.about))) } { (found.about) } " "
                     } }
                     td { (moment(row.updated_at, now)) }
                 }

@@ -124,7 +124,7 @@ fn tiles(overview: Option<&Overview>, rates: &Rates, (drift, now): (Option<&Valu
             h2 id="figures" { "Figures" }
             dl class="tiles" {
                 div { dt { "Orders in 10 minutes" } dd { (rates.last_minutes) } }
-                div { dt { "Orders in 24 hours" } dd { (rates.taken()) } }
+                div { dt { "Orders in 24 hours" } dd { (rates.taken) } }
                 div { dt { "Accepted at once" } dd { (percent(rates.acceptance())) } }
                 div { dt { "Completed untouched" } dd { (percent(rates.touchless())) } }
                 div { dt { "In flight" } dd { (overview.map_or(0, |overview| overview.in_flight)) } }

@@ -51,7 +51,9 @@ pub fn parse_word(action: Action, body: &[u8]) -> Result<ParsedWord, Vec<Fault>>
     read(body, fields_of(action), |told| word_of(action, told))
 }
 
-const fn fields_of(action: Action) -> &'static [&'static str] {
+/// What is said with an action, by the names of the body's fields.
+#[must_use]
+pub const fn fields_of(action: Action) -> &'static [&'static str] {
     match action {
         Action::Retry | Action::Decline => &["reason"],
         Action::Resolve => &["reason", "document_id"],
