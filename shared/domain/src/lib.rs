@@ -44,4 +44,4 @@ pub use event::{Event, Hold, HoldCode};
 pub use ids::{ConnectionId, LocationId, OrderId, Sku};
 pub use money::{Currency, Minor, MoneyError};
 pub use order::{Order, Status};
-pub use outstanding::{Task, TaskKind};
+pub use outstanding::{Criticality, Task, TaskKind};

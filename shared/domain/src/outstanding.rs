@@ -163,7 +163,50 @@ impl TaskKind {
     }
 }
 
+/// Whom it hurts that a task is late, most urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Criticality {
+    /// The buyer waits for it.
+    CustomerFacing,
+    /// A parcel waits for it.
+    Fulfilment,
+    /// The books wait for it.
+    Financial,
+}
+
 impl TaskKind {
+    /// Whom it hurts that a task of this kind is late.
+    #[must_use]
+    pub const fn criticality(self) -> Criticality {
+        match self {
+            Self::Allocate
+            | Self::AnnounceShipment
+            | Self::ReadSales
+            | Self::IssueRefund
+            | Self::CancelAtStorefront => Criticality::CustomerFacing,
+            Self::RequestFulfillment
+            | Self::ConfirmShipment
+            | Self::CancelFulfillment
+            | Self::AnnounceReturn
+            | Self::AwaitReturn => Criticality::Fulfilment,
+            Self::PostSalesOrder
+            | Self::PostDeposit
+            | Self::PostItemFulfillment
+            | Self::PostInvoice
+            | Self::ApplyDeposit
+            | Self::AmendSalesOrder
+            | Self::PostReturnAuthorization
+            | Self::PostItemReceipt
+            | Self::PostAdjustment
+            | Self::PostCreditMemo
+            | Self::PostCustomerRefund
+            | Self::ApplyCredit
+            | Self::PostDispute
+            | Self::SettleDispute => Criticality::Financial,
+        }
+    }
+
     /// Which facts can make a task of this kind outstanding; a test derives the same from generated histories and
     /// holds both against the bus's rules. Facts that the function doing the task writes itself are left out: it goes
     /// on by itself. `TaskReleased` and `TaskDue` name their task and are routed by it. A hold hides every task, so its
