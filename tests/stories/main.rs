@@ -38,4 +38,5 @@ mod shipping;
 mod shown;
 mod stock;
 mod storefront;
+mod traces;
 mod warehouse;

@@ -14,8 +14,8 @@ use crossdock_domain::sourcing::{Short, Sourcing, seed, source};
 use crossdock_domain::{Event, LocationId, Order, OrderId, Sku, Task, TaskKind};
 use crossdock_log::{Items, Page, ViewQuery, Views};
 use crossdock_runner::{Directory, Done, Origin, Recorder, Runner, Step, store_failure};
-use crossdock_step::Failure;
 use crossdock_step::batch::Trigger;
+use crossdock_step::{Failure, Trace};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -118,6 +118,11 @@ impl Function {
     /// # Errors
     /// Something has to be tried again.
     pub async fn handle(&self, envelope: &Value, deadline: Timestamp) -> Result<(), Failure> {
+        let trace = Arc::new(Trace::of_event(envelope, "allocate-order"));
+        trace.follow(self.take(envelope, deadline)).await
+    }
+
+    async fn take(&self, envelope: &Value, deadline: Timestamp) -> Result<(), Failure> {
         let trigger = Trigger::parse(envelope)?;
         if is_hold(&trigger.stream) {
             return self.released(envelope, &trigger, deadline).await;

@@ -12,8 +12,8 @@ use crossdock_domain::stocking::{Draft, StockHeader, reference};
 use crossdock_domain::{ConnectionId, Event, Sku};
 use crossdock_log::Items;
 use crossdock_runner::{Calls, Connectors, Directory, Documents, Origin, StockKeeper, store_failure};
-use crossdock_step::Failure;
 use crossdock_step::batch::Trigger;
+use crossdock_step::{Failure, Trace};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -39,10 +39,14 @@ impl Documents for PostStock {
             return Ok(());
         }
         let origin = Origin::following("post-to-erp", document.correlation_id.as_ref(), trigger.event_id.clone());
-        for open in document.to_post() {
-            self.post(&trigger.stream, (&document, &open), &origin).await?;
-        }
-        Ok(())
+        let trace = Arc::new(Trace::following(document.correlation_id.as_deref(), "post-to-erp"));
+        let work = async {
+            for open in document.to_post() {
+                self.post(&trigger.stream, (&document, &open), &origin).await?;
+            }
+            Ok(())
+        };
+        trace.follow(work).await
     }
 }
 

@@ -14,7 +14,7 @@ use crossdock_domain::{ConnectionId, Sku};
 use crossdock_log::Items;
 use crossdock_runner::{Calls, Connectors, Directory};
 use crossdock_step::telemetry::metric;
-use crossdock_step::{Clock, Failure, Queue};
+use crossdock_step::{Clock, Failure, Queue, Trace};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,11 @@ impl PublishStock {
     /// Handles one batch: all of it together, since many messages are about few SKUs. What cannot be done now is asked
     /// for again by one message, and the batch is done with; only when that cannot be sent the batch comes back.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        // Many orders' messages become one call: it is followed by an id of its own.
+        Arc::new(Trace::of_run("publish-stock")).follow(self.publish_all(event)).await
+    }
+
+    async fn publish_all(&self, event: SqsEvent) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
         let mut jobs: BTreeMap<(Option<ConnectionId>, u32), Moved> = BTreeMap::new();
         let mut taken = Vec::new();

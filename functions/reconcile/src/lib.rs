@@ -17,7 +17,7 @@ use crossdock_domain::{Event, Sku};
 use crossdock_log::{Items, Markers};
 use crossdock_runner::{Recorder, StockKeeper, store_failure};
 use crossdock_step::telemetry::metric;
-use crossdock_step::{Failure, Queue};
+use crossdock_step::{Failure, Queue, Trace};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
@@ -97,7 +97,12 @@ impl Reconcile {
     /// # Errors
     /// The store does not answer, or an outside system does not; what was found until then is recorded.
     pub async fn handle(&self, event: Value, deadline: Timestamp) -> Result<Report, Failure> {
-        let asked = Asked::read(&event)?;
+        let trace = Arc::new(Trace::of_event(&event, "reconcile"));
+        trace.follow(self.run(&event, deadline)).await
+    }
+
+    async fn run(&self, event: &Value, deadline: Timestamp) -> Result<Report, Failure> {
+        let asked = Asked::read(event)?;
         if let Asked::For { stream, .. } = &asked
             && self.keeper.load(stream).await?.finished().is_some()
         {

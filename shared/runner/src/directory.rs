@@ -9,7 +9,7 @@ use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::settings::ChannelSettings;
 use crossdock_log::{ConnectionRecord, Connections, Pause};
 use crossdock_step::api::{Caller, Problem};
-use crossdock_step::outbound::Http;
+use crossdock_step::outbound::{Http, Traced};
 use crossdock_step::{Clock, Failure, Secrets};
 use jiff::{SignedDuration, Timestamp};
 
@@ -212,8 +212,15 @@ impl<T: ?Sized> Connectors<T> {
 /// What outside calls are made with.
 #[derive(Clone)]
 pub struct Calls {
-    /// The HTTP client.
-    pub http: Arc<dyn Http>,
+    http: Arc<dyn Http>,
     /// Where secrets are.
     pub secrets: Arc<dyn Secrets>,
+}
+
+impl Calls {
+    /// Calls through this client, each of which carries what is being followed.
+    #[must_use]
+    pub fn new(http: Arc<dyn Http>, secrets: Arc<dyn Secrets>) -> Self {
+        Self { http: Arc::new(Traced::new(http)), secrets }
+    }
 }

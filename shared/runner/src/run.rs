@@ -11,7 +11,7 @@ use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::{Event, Order, OrderId, Task, TaskKind};
 use crossdock_step::batch::Trigger;
 use crossdock_step::batch::{self, Limits};
-use crossdock_step::{Failure, Queue};
+use crossdock_step::{Failure, Queue, Trace};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::commit::{CommitError, Committed, Origin, Recorder};
@@ -96,8 +96,12 @@ impl Runner {
         let origin = Origin::following(self.actor, order.correlation_id.as_ref(), trigger.event_id.clone());
         let named = trigger.task.clone().and_then(|task| serde_json::from_value(task).ok());
         let run = Run { step, origin, named, deadline };
-        self.run_all(&run, &mut order).await?;
-        self.wait_for_claims(&run, &order)
+        let trace = Arc::new(Trace::following(order.correlation_id.as_deref(), self.actor));
+        let work = async {
+            self.run_all(&run, &mut order).await?;
+            self.wait_for_claims(&run, &order)
+        };
+        trace.follow(work).await
     }
 
     async fn run_all(&self, run: &Run<'_>, order: &mut Order) -> Result<(), Failure> {

@@ -112,7 +112,7 @@ impl Wiring {
     /// `SECRETS_PREFIX` is missing, or TLS cannot be set up.
     pub fn calls(&self) -> Result<Calls, String> {
         let http = Outbound::new(OUTSIDE_TIMEOUT).map_err(|error| error.to_string())?;
-        Ok(Calls { http: Arc::new(http), secrets: self.secrets()? })
+        Ok(Calls::new(Arc::new(http), self.secrets()?))
     }
 
     /// A function behind a queue.

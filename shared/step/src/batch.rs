@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::{Clock, Failure, Queue};
+use crate::{Clock, Failure, Queue, Trace};
 
 /// A message may be put back for a paused connection so many times; with 15 minutes each, ten days.
 const MAX_HOPS: u64 = 1000;
@@ -136,7 +137,8 @@ where
     let mut failed = Vec::new();
     for message in group {
         let out_of_time = limits.clock.now() + RESERVE >= limits.deadline;
-        if out_of_time || !run_one(&message, limits, handle).await {
+        let trace = Arc::new(Trace::of_message(&message.body, &message.id));
+        if out_of_time || !trace.follow(run_one(&message, limits, handle)).await {
             failed.push(message.id);
         }
     }

@@ -8,6 +8,8 @@ mod failure;
 pub mod outbound;
 pub mod ports;
 pub mod telemetry;
+pub mod trace;
 
 pub use failure::Failure;
 pub use ports::{Bus, BusEntry, Clock, Queue, Secret, Secrets};
+pub use trace::Trace;

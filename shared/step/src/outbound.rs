@@ -1,11 +1,12 @@
 //! Calls to outside systems.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 
-use crate::Failure;
+use crate::{Failure, Trace};
 
 /// The largest answer that is read from anybody.
 pub const MAX_ANSWER_BYTES: usize = 5 * 1024 * 1024;
@@ -81,6 +82,27 @@ impl Http for Outbound {
         *response.status_mut() = answer.status();
         *response.headers_mut() = answer.headers().clone();
         Ok(response)
+    }
+}
+
+/// A client whose calls carry what is being followed ([`Trace`]), whoever sends them in the end.
+pub struct Traced(Arc<dyn Http>);
+
+impl Traced {
+    /// Traces the calls of a client.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Http>) -> Self {
+        Self(inner)
+    }
+}
+
+#[async_trait]
+impl Http for Traced {
+    async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {
+        if let Some(trace) = Trace::current() {
+            trace.mark(request.headers_mut());
+        }
+        self.0.send(request).await
     }
 }
 
