@@ -30,6 +30,7 @@ mod levels;
 mod month;
 mod ordinary;
 mod own_api;
+mod priority;
 mod refunds;
 mod refused;
 mod returns;

@@ -1,4 +1,4 @@
-//! One correlation id from the storefront's request to the last call.
+//! One correlation id from the storefront's request to the last call; and what is kept of a call that failed.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,10 @@ use crossdock_sandboxes::RecordedRequest;
 use crossdock_step::Trace;
 use crossdock_step::trace::TraceParent;
 use crossdock_world::{Style, World};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
 
-use crate::acts::{goes_its_way, one_mug, place, two_lines};
+use crate::acts::{but, fault, goes_its_way, one_mug, place, two_lines};
 use crate::telling::told;
 
 /// What of the two orders of the story names whom, and how their first requests were called.
@@ -98,4 +100,75 @@ fn a_callers_traceparent_is_followed_where_it_is_well_formed() {
             Style::Calm,
         );
     }
+}
+
+/// The last failure of a task, as it lies with the order's people.
+fn kept(world: &World, task: &str) -> Option<Value> {
+    let kept = world.store.exchanges().into_iter().find(|((_, of), _)| of == task);
+    kept.map(|(_, text)| serde_json::from_str(&text).unwrap())
+}
+
+#[test]
+fn what_was_sent_and_answered_is_kept_without_the_person() {
+    let world = told(
+        async |world: &mut World| {
+            let address = json!({ "zip": "00000", "address1": "Hidden Street 77", "city": "Hiddenham" });
+            place(world, but(one_mug(), json!({ "shipping_address": address })));
+            world.settle().await;
+        },
+        Style::Calm,
+    );
+    let kept = kept(&world, "request_fulfillment:F1").expect("the 3PL has refused the address");
+    assert_eq!(kept["class"], "value");
+    let calls = kept["calls"].as_array().unwrap();
+    let call = calls.iter().find(|call| call["sent"]["method"] == "POST").expect("the order was sent");
+    assert_eq!(call["answered"]["status"].as_u64().unwrap() / 100, 4);
+    let body = &call["sent"]["body"];
+    assert!(body["reference_id"].as_str().unwrap().ends_with("-F1"), "{body}");
+    assert_eq!(
+        (&body["products"][0]["quantity"], &body["recipient"]["address"]["zip_code"]),
+        (&json!(1), &json!("•••(5)"))
+    );
+    for hidden in ["Hidden", "00000", "Bearer"] {
+        assert!(!kept.to_string().contains(hidden), "{hidden} is in {kept:#}");
+    }
+}
+
+#[test]
+fn what_goes_well_leaves_nothing_behind() {
+    let world = told(
+        async |world: &mut World| {
+            place(world, two_lines());
+            goes_its_way(world).await;
+        },
+        Style::Calm,
+    );
+    assert!(world.store.exchanges().is_empty());
+}
+
+#[test]
+fn a_message_that_died_says_of_what() {
+    told(
+        async |world: &mut World| {
+            world.netsuite.add_fault(fault("* /services/rest/record/v1/", "status:503", 2));
+            place(world, one_mug());
+            while kept(world, "post_sales_order:SO").is_none() {
+                world.moves(1).await;
+            }
+            let message = world.waiting_on("ErpQueue").remove(0);
+            world.send("ErpDeadLetters", &message);
+            world.moves(1).await;
+            while world.orders()[0].attention().is_empty() {
+                world.wait(SignedDuration::from_millis(100)).await;
+            }
+            let exception = world.orders()[0].attention().remove(0);
+            assert_eq!(exception.about, "post_sales_order:SO");
+            assert!(["intermittent", "in_doubt"].contains(&exception.class.as_str()), "{exception:?}");
+            assert!(
+                exception.reason.starts_with("every retry failed; the last time: NetSuite answered 503"),
+                "{exception:?}"
+            );
+        },
+        Style::Calm,
+    );
 }

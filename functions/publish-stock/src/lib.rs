@@ -124,7 +124,7 @@ impl PublishStock {
             Err(Failure::Paused { until, .. }) => {
                 (skus.iter().cloned().collect(), until.duration_since(self.clock.now()).max(AGAIN))
             }
-            Err(Failure::Retry { after, reason }) => {
+            Err(Failure::Retry { after, reason, .. }) => {
                 tracing::warn!(%storefront, reason, "stock could not be shown");
                 let backoff = AGAIN * i32::try_from(2_u32.saturating_pow(job.tries.min(7))).unwrap_or(128);
                 (skus.iter().cloned().collect(), after.unwrap_or(backoff))

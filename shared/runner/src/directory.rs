@@ -136,7 +136,9 @@ impl Directory {
         match record.paused_until {
             Some(until) if until > self.clock.now() => Err(Failure::Paused {
                 connection: connection.to_string(),
+                since: record.paused_since.unwrap_or(self.clock.now()),
                 until,
+                lane: 0,
                 reason: record.paused_reason.clone().unwrap_or_default(),
             }),
             Some(_) | None => Ok(()),
@@ -150,7 +152,7 @@ impl Directory {
         let failure = match (failure, self.lengthen(connection)) {
             (Failure::Retry { reason, .. }, streak) if streak >= STREAK => {
                 let wait = SignedDuration::from_secs(2_i64.pow((streak - STREAK).min(7) + 1));
-                Failure::Paused { connection: connection.to_string(), until: now + wait, reason }
+                Failure::paused(connection.as_str(), (now, wait), reason)
             }
             (other, _) => other,
         };

@@ -125,7 +125,7 @@ impl Wiring {
         directory: Arc<Directory>,
         step: impl Step + 'static,
     ) -> Result<StepFunction, String> {
-        let runner = Runner::new(self.recorder(), directory, actor);
+        let runner = Runner::new(self.recorder(), directory, self.store.clone(), actor);
         Ok(StepFunction { runner, step: Box::new(step), queue: self.queue("OWN_QUEUE_URL")?, documents: None })
     }
 }

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod aws;
 pub mod batch;
+mod exchange;
 mod failure;
 pub mod outbound;
 pub mod ports;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 
+use crate::exchange::Sent;
 use crate::{Failure, Trace};
 
 /// The largest answer that is read from anybody.
@@ -24,7 +25,10 @@ pub enum HttpError {
 
 impl From<HttpError> for Failure {
     fn from(error: HttpError) -> Self {
-        Self::retry(error.to_string())
+        match error {
+            HttpError::NotSent(_) => Self::retry(error.to_string()),
+            HttpError::NoAnswer(_) => Self::in_doubt(error.to_string()),
+        }
     }
 }
 
@@ -85,7 +89,7 @@ impl Http for Outbound {
     }
 }
 
-/// A client whose calls carry what is being followed ([`Trace`]), whoever sends them in the end.
+/// A client whose calls carry what is being followed ([`Trace`]), and are remembered in it, whoever sends them in the end.
 pub struct Traced(Arc<dyn Http>);
 
 impl Traced {
@@ -99,10 +103,15 @@ impl Traced {
 #[async_trait]
 impl Http for Traced {
     async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {
-        if let Some(trace) = Trace::current() {
-            trace.mark(request.headers_mut());
+        let Some(trace) = Trace::current() else { return self.0.send(request).await };
+        trace.mark(request.headers_mut());
+        if !trace.has_calls() {
+            return self.0.send(request).await;
         }
-        self.0.send(request).await
+        let sent = Sent::of(&request);
+        let answer = self.0.send(request).await;
+        trace.record(sent, &answer);
+        answer
     }
 }
 

@@ -2,11 +2,16 @@
 //! log line, and into the headers of every call to the outside.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use crossdock_domain::canonical::hash_bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
+
+use crate::Failure;
+use crate::exchange::{Exchanges, Sent};
+use crate::outbound::HttpError;
 
 /// The header that carries a correlation id, in and out.
 pub const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -47,6 +52,8 @@ fn is_hex(text: &str, digits: usize) -> bool {
 pub struct Trace {
     correlation_id: String,
     parent: Option<String>,
+    /// Nobody asks what a run sent that goes on for minutes: only what is remembered is kept.
+    exchanges: Option<Mutex<Exchanges>>,
 }
 
 tokio::task_local! {
@@ -57,7 +64,7 @@ impl Trace {
     /// Follows what has this correlation id.
     #[must_use]
     pub fn new(correlation_id: &str) -> Self {
-        Self { correlation_id: correlation_id.to_owned(), parent: None }
+        Self { correlation_id: correlation_id.to_owned(), parent: None, exchanges: None }
     }
 
     /// Follows a run that nobody's request has caused, under an id of its own: `reconcile-5f0c…`.
@@ -91,6 +98,12 @@ impl Trace {
         Self { parent: parent.map(|parent| parent.span_id), ..self }
     }
 
+    /// With the calls that are made meanwhile.
+    #[must_use]
+    pub fn with_calls(self) -> Self {
+        Self { exchanges: Some(Mutex::default()), ..self }
+    }
+
     /// The correlation id.
     #[must_use]
     pub fn correlation_id(&self) -> &str {
@@ -121,6 +134,35 @@ impl Trace {
     /// Does some work with this as what is being followed.
     pub async fn follow<F: Future>(self: Arc<Self>, work: F) -> F::Output {
         CURRENT.scope(self, work).await
+    }
+
+    fn exchanges(&self) -> Option<MutexGuard<'_, Exchanges>> {
+        self.exchanges.as_ref().map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether calls are remembered.
+    pub(crate) const fn has_calls(&self) -> bool {
+        self.exchanges.is_some()
+    }
+
+    /// Remembers a call and what came of it.
+    pub(crate) fn record(&self, sent: Sent, answer: &Result<http::Response<Bytes>, HttpError>) {
+        if let Some(mut exchanges) = self.exchanges() {
+            exchanges.record(sent, answer);
+        }
+    }
+
+    /// The last calls to the outside, oldest first, without anything personal or secret: what was sent and answered.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Value> {
+        self.exchanges().map_or_else(Vec::new, |exchanges| exchanges.shown(&exchanges.hidden()))
+    }
+
+    /// A failure whose reason repeats nothing that the calls had of people.
+    #[must_use]
+    pub fn scrubbed(&self, failure: Failure) -> Failure {
+        let hidden = self.exchanges().map(|exchanges| exchanges.hidden()).unwrap_or_default();
+        failure.with_reason(|reason| hidden.scrubbed(reason))
     }
 
     /// Writes what is being followed into the headers of a call, which is a span of its own.
