@@ -144,7 +144,7 @@ impl Sale {
         let recorder = Recorder::new(store.clone(), clock.clone());
         let directory = Arc::new(Directory::new(memory.clone(), clock.clone()));
         let function = Arc::new(Function {
-            runner: Runner::new(recorder.clone(), directory.clone(), "allocate-order"),
+            runner: Runner::new(recorder.clone(), directory.clone(), memory.clone(), "allocate-order"),
             step: AllocateOrder { directory, items: store.clone() },
             recorder,
             views: memory.clone(),

@@ -104,6 +104,21 @@ fn personal_data_is_nowhere_but_with_people() {
         order["lines"][0]["sku"] = json!("NO-SUCH-SKU");
         let refused = world.post_order("k", order.to_string().as_bytes()).await;
         world.settle().await;
+        // What the 3PL refuses is kept as it was sent and answered.
+        world
+            .shopify
+            .act(json!({ "place_order": {
+                "lines": [{ "sku": "MUG-WHT", "quantity": 1, "price": "12.00" }],
+                "taxes_included": true, "tax_rate": "0.2", "email": markers[3],
+                "shipping_address": {
+                    "first_name": "A", "last_name": markers[0], "address1": markers[1], "city": markers[2],
+                    "zip": "00000", "country_code": "GB", "country": "United Kingdom", "phone": markers[4],
+                },
+            }}))
+            .unwrap();
+        world.settle().await;
+        let exchanges = format!("{:?}", world.store.exchanges());
+        assert!(exchanges.contains("request_fulfillment:F1") && exchanges.contains("reference_id"), "{exchanges}");
         let log = serde_json::to_string(&world.store.streams().values().collect::<Vec<_>>()).unwrap();
         let exceptions = serde_json::to_string(&world.exceptions().await).unwrap();
         let shown: Vec<String> = world.orders().iter().map(|order| order.id.to_string()).collect();
@@ -116,6 +131,7 @@ fn personal_data_is_nowhere_but_with_people() {
             for (place, text) in [
                 ("the log", &log),
                 ("exceptions", &exceptions),
+                ("exchanges", &exchanges),
                 ("answers", &answers),
                 ("transcript", &world.transcript.join("\n")),
             ] {

@@ -13,7 +13,7 @@ use crossdock_domain::settings::ChannelSettings;
 use crossdock_domain::{Commit, Event, Order, OrderId, Sku};
 use crossdock_log::{Items, Markers, People};
 use crossdock_runner::{Committed, Directory, Origin, Recorder, faults};
-use crossdock_step::api::{Answer, Caller, Problem, Reply, Request, respond};
+use crossdock_step::api::{Answer, Caller, Problem, Reply, Request, serve};
 use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -52,10 +52,7 @@ fn unavailable(error: impl std::fmt::Display) -> Problem {
 impl AcceptOrder {
     /// Handles one request.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
-        match Request::parse(event) {
-            Ok(request) => respond(self.accept(&request).await, &request.correlation_id),
-            Err(problem) => respond(Err(problem), "unknown"),
-        }
+        serve(event, async |request| self.accept(request).await).await
     }
 
     async fn accept(&self, request: &Request) -> Answer {

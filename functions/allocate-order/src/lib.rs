@@ -14,8 +14,8 @@ use crossdock_domain::sourcing::{Short, Sourcing, seed, source};
 use crossdock_domain::{Event, LocationId, Order, OrderId, Sku, Task, TaskKind};
 use crossdock_log::{Items, Page, ViewQuery, Views};
 use crossdock_runner::{Directory, Done, Origin, Recorder, Runner, Step, store_failure};
-use crossdock_step::Failure;
 use crossdock_step::batch::Trigger;
+use crossdock_step::{Failure, Trace};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -118,7 +118,8 @@ impl Function {
     /// # Errors
     /// Something has to be tried again.
     pub async fn handle(&self, envelope: &Value, deadline: Timestamp) -> Result<(), Failure> {
-        let outcome = self.take_up(envelope, deadline).await;
+        let trace = Arc::new(Trace::of_event(envelope, "allocate-order"));
+        let outcome = trace.follow(self.take_up(envelope, deadline)).await;
         self.runner.print_metrics();
         outcome
     }

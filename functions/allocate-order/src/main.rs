@@ -12,7 +12,7 @@ async fn main() -> Result<(), Error> {
     let wiring = Wiring::from_lambda()?;
     let directory = wiring.directory();
     let function = &Function {
-        runner: Runner::new(wiring.recorder(), directory.clone(), "allocate-order"),
+        runner: Runner::new(wiring.recorder(), directory.clone(), wiring.store.clone(), "allocate-order"),
         step: AllocateOrder { directory, items: wiring.store.clone() },
         recorder: wiring.recorder(),
         views: wiring.store.clone(),

@@ -7,7 +7,7 @@ use crossdock_domain::event::{Cancellation, LineQuantity, Refund};
 use crossdock_domain::{Commit, Event, OrderId};
 use crossdock_runner::command::{Command, Operation, Outcome};
 use crossdock_runner::{Recorder, faults};
-use crossdock_step::api::{Answer, Problem, Reply, Request, respond};
+use crossdock_step::api::{Answer, Problem, Reply, Request, serve};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -22,10 +22,7 @@ pub struct CancelOrder {
 impl CancelOrder {
     /// Handles one request.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
-        match Request::parse(event) {
-            Ok(request) => respond(self.cancel(&request).await, &request.correlation_id),
-            Err(problem) => respond(Err(problem), "unknown"),
-        }
+        serve(event, async |request| self.cancel(request).await).await
     }
 
     async fn cancel(&self, request: &Request) -> Answer {

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use crossdock_domain::event::{Decision, FailureClass, Parked};
 use crossdock_domain::inventory::{StockDocument, StockParked};
+use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::{Attention, Event, Order, OrderId, TaskKind};
 use crossdock_log::{OrderView, People, Views};
 use crossdock_runner::inbound::InboundMessage;
-use crossdock_runner::{Origin, Recorder, StockKeeper, metrics, store_failure};
+use crossdock_runner::{LastFailure, Origin, Recorder, StockKeeper, metrics, store_failure};
 use crossdock_step::Failure;
 use crossdock_step::batch::{self, Limits, Message, Trigger};
 use crossdock_step::ports::Untouched;
 use crossdock_step::telemetry::Tally;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 /// Whose dead letters a queue holds.
@@ -90,7 +91,8 @@ impl CaptureException {
         let mut order = self.recorder.load(&id).await?;
         let origin = Origin::following("capture-exception", order.correlation_id.as_ref(), trigger.event_id);
         let cause = format!("dead-letter:{}", message.id);
-        let recorded = self.recorder.record(&mut order, (&cause, &origin), |order| give_up(order, kinds)).await;
+        let last = self.last_failures(&order, kinds).await?;
+        let recorded = self.recorder.record(&mut order, (&cause, &origin), |order| give_up(order, kinds, &last)).await;
         tracing::error!(order = %id, correlation_id = order.correlation_id.as_deref(), "a message died; its tasks are parked");
         recorded?;
         Ok(())
@@ -102,12 +104,31 @@ impl CaptureException {
         tracing::error!(stream = trigger.stream, "a message about a document of stock died");
         let Some(erp) = document.to_post().first().map(|open| open.erp.clone()) else { return Ok(()) };
         let origin = Origin::following("capture-exception", document.correlation_id.as_ref(), trigger.event_id.clone());
-        let parked = StockParked { erp, class: FailureClass::Exhausted, reason: EXHAUSTED.into() };
+        let (class, reason) = why(self.last_failure(&trigger.stream, DOCUMENT).await?.as_ref());
+        let parked = StockParked { erp, class, reason };
         let cause = format!("dead-letter:{}", message.id);
         let decide = |known: &StockDocument| {
             (known.parked.is_none() && !known.is_done()).then(|| Event::StockParked(parked.clone()))
         };
         self.keeper.note(&trigger.stream, (&cause, &origin), decide).await.map(|_| ())
+    }
+
+    /// The last failure of each task that the message may have been for.
+    async fn last_failures(&self, order: &Order, kinds: &[TaskKind]) -> Result<BTreeMap<TaskId, LastFailure>, Failure> {
+        let mut failures = BTreeMap::new();
+        for task in order.outstanding().into_iter().filter(|task| kinds.contains(&task.id.kind)) {
+            if let Some(failure) = self.last_failure(&order.id.stream(), &task.id.to_string()).await? {
+                failures.insert(task.id, failure);
+            }
+        }
+        Ok(failures)
+    }
+
+    /// One that is old is not what the message died of.
+    async fn last_failure(&self, stream: &str, task: &str) -> Result<Option<LastFailure>, Failure> {
+        let last = LastFailure::find(self.people.as_ref(), stream, task).await.map_err(store_failure)?;
+        let since = self.recorder.clock().now() - RECENT;
+        Ok(last.filter(|failure| failure.at >= since))
     }
 
     /// Keeps a delivery that names no order, and shows it as an exception of its connection.
@@ -129,13 +150,28 @@ impl CaptureException {
 
 const EXHAUSTED: &str = "every retry failed; the log names the last error under the order's correlation id";
 
+/// A failure is what a message died of if it is not older than all its tries take.
+const RECENT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Under which task `post-to-erp` keeps the last failure of a document of stock.
+const DOCUMENT: &str = "post_stock";
+
+/// Why something is given up: its last failure, or nobody knows.
+fn why(last: Option<&LastFailure>) -> (FailureClass, String) {
+    match last {
+        Some(last) => (last.class, format!("every retry failed; the last time: {}", last.reason)),
+        None => (FailureClass::Exhausted, EXHAUSTED.to_owned()),
+    }
+}
+
 /// Parks what the dead message was for and nobody has done since.
-fn give_up(order: &Order, kinds: &[TaskKind]) -> Decision {
+fn give_up(order: &Order, kinds: &[TaskKind], last: &BTreeMap<TaskId, LastFailure>) -> Decision {
     let undone = order.outstanding().into_iter().filter(|task| kinds.contains(&task.id.kind));
     // What is only waited for is not what died.
     let undone = undone.filter(|task| !task.id.kind.is_waited_for() && !order.parked.contains_key(&task.id));
     let park = |task: crossdock_domain::Task| {
-        Event::TaskParked(Parked::for_a_person(task.id, FailureClass::Exhausted, EXHAUSTED.into()))
+        let (class, reason) = why(last.get(&task.id));
+        Event::TaskParked(Parked::for_a_person(task.id, class, reason))
     };
     undone.map(park).collect::<Vec<_>>().into()
 }

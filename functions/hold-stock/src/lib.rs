@@ -9,7 +9,7 @@ use crossdock_domain::hold::{Held, HoldRequest, HoldState, stream_of};
 use crossdock_domain::ids::HoldId;
 use crossdock_runner::holds::{HoldKeeper, Kept};
 use crossdock_runner::{Directory, Origin, faults};
-use crossdock_step::api::{Answer, Caller, Problem, Reply, Request, respond};
+use crossdock_step::api::{Answer, Caller, Problem, Reply, Request, serve};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -27,10 +27,7 @@ impl HoldStock {
     /// Handles one request.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
         let method = event.http_method.clone();
-        match Request::parse(event) {
-            Ok(request) => respond(self.route(&method, &request).await, &request.correlation_id),
-            Err(problem) => respond(Err(problem), "unknown"),
-        }
+        serve(event, async |request| self.route(&method, request).await).await
     }
 
     async fn route(&self, method: &http::Method, request: &Request) -> Answer {

@@ -12,7 +12,7 @@ use crossdock_domain::{ConnectionId, LocationId, Sku};
 use crossdock_log::Items;
 use crossdock_runner::{Directory, Origin, StockKeeper, Unmapped};
 use crossdock_step::Clock;
-use crossdock_step::api::{Answer, Caller, Problem, Request, respond};
+use crossdock_step::api::{Answer, Caller, Problem, Request, serve};
 use http::StatusCode;
 use serde_json::json;
 
@@ -36,10 +36,7 @@ impl ManageStock {
     /// Handles one request.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
         let route = (event.http_method.to_string(), event.resource.clone().unwrap_or_default());
-        match Request::parse(event) {
-            Ok(request) => respond(self.route(&route, &request).await, &request.correlation_id),
-            Err(problem) => respond(Err(problem), "unknown"),
-        }
+        serve(event, async |request| self.route(&route, request).await).await
     }
 
     async fn route(&self, route: &(String, String), request: &Request) -> Answer {

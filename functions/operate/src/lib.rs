@@ -16,7 +16,7 @@ use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use crossdock_log::{Connections, Items, Markers, People, Views};
 use crossdock_runner::{Directory, Recorder, StockKeeper, Unmapped};
 use crossdock_step::Queue;
-use crossdock_step::api::{Answer, Problem, Request, respond};
+use crossdock_step::api::{Answer, Problem, Request, serve};
 
 /// The function.
 pub struct Operate {
@@ -50,10 +50,7 @@ impl Operate {
     /// Handles one request.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
         let route = (event.http_method.to_string(), event.resource.clone().unwrap_or_default());
-        match Request::parse(event) {
-            Ok(request) => respond(self.route(&route, &request).await, &request.correlation_id),
-            Err(problem) => respond(Err(problem), "unknown"),
-        }
+        serve(event, async |request| self.route(&route, request).await).await
     }
 
     async fn route(&self, route: &(String, String), request: &Request) -> Answer {

@@ -23,6 +23,7 @@ async fn main() -> Result<(), Error> {
         calls,
         erps: Connectors::new(crossdock_connectors::erp),
         items: wiring.store.clone(),
+        people: wiring.store.clone(),
     };
     let function = &wiring.step_function("post-to-erp", directory, step)?.with_documents(stock);
     run(service_fn(|event: LambdaEvent<SqsEvent>| async move {

@@ -10,10 +10,10 @@ use crossdock_domain::event::{Document, FailureClass};
 use crossdock_domain::inventory::{StockDocument, StockParked, StockPosted, ToPost};
 use crossdock_domain::stocking::{Draft, StockHeader, reference};
 use crossdock_domain::{ConnectionId, Event, Sku};
-use crossdock_log::Items;
-use crossdock_runner::{Calls, Connectors, Directory, Documents, Origin, StockKeeper, store_failure};
-use crossdock_step::Failure;
+use crossdock_log::{Items, People};
+use crossdock_runner::{Calls, Connectors, Directory, Documents, LastFailure, Origin, StockKeeper, store_failure};
 use crossdock_step::batch::Trigger;
+use crossdock_step::{Failure, Trace};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -29,7 +29,15 @@ pub struct PostStock {
     pub erps: Connectors<dyn Erp>,
     /// Items with their identity in the ERP.
     pub items: Arc<dyn Items>,
+    /// Where failures are kept.
+    pub people: Arc<dyn People>,
 }
+
+/// Under which task the last failure of a document is kept.
+const TASK: &str = "post_stock";
+
+/// After a pause it comes behind what a buyer is owed, with the rest of the books.
+const LANE: u32 = 1;
 
 #[async_trait]
 impl Documents for PostStock {
@@ -39,10 +47,14 @@ impl Documents for PostStock {
             return Ok(());
         }
         let origin = Origin::following("post-to-erp", document.correlation_id.as_ref(), trigger.event_id.clone());
-        for open in document.to_post() {
-            self.post(&trigger.stream, (&document, &open), &origin).await?;
-        }
-        Ok(())
+        let trace = Arc::new(Trace::following(document.correlation_id.as_deref(), "post-to-erp"));
+        let work = async {
+            for open in document.to_post() {
+                self.post(&trigger.stream, (&document, &open), &origin).await?;
+            }
+            Ok(())
+        };
+        trace.follow(work).await.map_err(|failure: Failure| failure.in_lane(LANE))
     }
 }
 
@@ -54,7 +66,13 @@ impl PostStock {
         origin: &Origin,
     ) -> Result<(), Failure> {
         self.directory.check(open.erp).await?;
-        let (cause, event) = match self.call(stream, open).await {
+        let trace = Arc::new(Trace::following(document.correlation_id.as_deref(), "post-to-erp").with_calls());
+        let called = trace.clone().follow(self.call(stream, open)).await.map_err(|failure| trace.scrubbed(failure));
+        if let Err(failure) = &called {
+            let now = self.directory.now();
+            LastFailure::keep(self.people.as_ref(), (stream, TASK), (trace.as_ref(), failure), now).await;
+        }
+        let (cause, event) = match called {
             Ok(posted) => {
                 self.directory.went_well(open.erp);
                 (format!("posted:{}", open.of), Event::StockPosted(StockPosted { of: open.of, document: posted }))

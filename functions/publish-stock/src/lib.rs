@@ -14,7 +14,7 @@ use crossdock_domain::{ConnectionId, Sku};
 use crossdock_log::Items;
 use crossdock_runner::{Calls, Connectors, Directory, metrics};
 use crossdock_step::telemetry::Metrics;
-use crossdock_step::{Clock, Failure, Queue};
+use crossdock_step::{Clock, Failure, Queue, Trace};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,11 @@ impl PublishStock {
     /// Handles one batch: all of it together, since many messages are about few SKUs. What cannot be done now is asked
     /// for again by one message, and the batch is done with; only when that cannot be sent the batch comes back.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        // Many orders' messages become one call: it is followed by an id of its own.
+        Arc::new(Trace::of_run("publish-stock")).follow(self.publish_all(event)).await
+    }
+
+    async fn publish_all(&self, event: SqsEvent) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
         let mut jobs: BTreeMap<(Option<ConnectionId>, u32), Moved> = BTreeMap::new();
         let mut taken = Vec::new();
@@ -119,7 +124,7 @@ impl PublishStock {
             Err(Failure::Paused { until, .. }) => {
                 (skus.iter().cloned().collect(), until.duration_since(self.clock.now()).max(AGAIN))
             }
-            Err(Failure::Retry { after, reason }) => {
+            Err(Failure::Retry { after, reason, .. }) => {
                 tracing::warn!(%storefront, reason, "stock could not be shown");
                 let backoff = AGAIN * i32::try_from(2_u32.saturating_pow(job.tries.min(7))).unwrap_or(128);
                 (skus.iter().cloned().collect(), after.unwrap_or(backoff))

@@ -6,7 +6,7 @@ use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use crossdock_domain::event::Document;
 use crossdock_domain::{Commit, Minor, Order, OrderId};
 use crossdock_log::{Log, OrderView, Page, ViewQuery, Views};
-use crossdock_step::api::{Answer, Caller, Problem, Reply, Request, respond};
+use crossdock_step::api::{Answer, Caller, Problem, Reply, Request, serve};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -24,10 +24,7 @@ const PAGE: i32 = 50;
 impl ReadOrder {
     /// Handles one request.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
-        match Request::parse(event) {
-            Ok(request) => respond(self.read(&request).await, &request.correlation_id),
-            Err(problem) => respond(Err(problem), "unknown"),
-        }
+        serve(event, async |request| self.read(request).await).await
     }
 
     async fn read(&self, request: &Request) -> Answer {

@@ -9,7 +9,7 @@ use crossdock_connectors::{Delivery, webhook};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_runner::Directory;
 use crossdock_runner::inbound::InboundMessage;
-use crossdock_step::api::{Answer, Problem, Reply, Request, respond};
+use crossdock_step::api::{Answer, Problem, Reply, Request, serve};
 use crossdock_step::{Clock, Failure, Queue, Secrets};
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -33,10 +33,7 @@ pub struct ReceiveWebhook {
 impl ReceiveWebhook {
     /// Handles one delivery.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
-        match Request::parse(event) {
-            Ok(request) => respond(self.receive(&request).await, &request.correlation_id),
-            Err(problem) => respond(Err(problem), "unknown"),
-        }
+        serve(event, async |request| self.receive(request).await).await
     }
 
     async fn receive(&self, request: &Request) -> Answer {

@@ -18,7 +18,7 @@ use crossdock_log::{Items, Markers};
 use crossdock_runner::tally::LAST_DRIFT;
 use crossdock_runner::{Recorder, StockKeeper, metrics, store_failure};
 use crossdock_step::telemetry::Metrics;
-use crossdock_step::{Failure, Queue};
+use crossdock_step::{Failure, Queue, Trace};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -98,7 +98,12 @@ impl Reconcile {
     /// # Errors
     /// The store does not answer, or an outside system does not; what was found until then is recorded.
     pub async fn handle(&self, event: Value, deadline: Timestamp) -> Result<Report, Failure> {
-        let asked = Asked::read(&event)?;
+        let trace = Arc::new(Trace::of_event(&event, "reconcile"));
+        trace.follow(self.run(&event, deadline)).await
+    }
+
+    async fn run(&self, event: &Value, deadline: Timestamp) -> Result<Report, Failure> {
+        let asked = Asked::read(event)?;
         if let Asked::For { stream, .. } = &asked
             && self.keeper.load(stream).await?.finished().is_some()
         {

@@ -114,7 +114,7 @@ impl Asking<'_> {
         let stopped = match self.fulfillment.cancel(&self.reference).await? {
             Some(outcome) => outcome.stopped,
             None if order.fulfillments.contains_key(&number) => {
-                return Err(Failure::retry(format!("the 3PL took {} but does not show it", self.reference)));
+                return Err(Failure::in_doubt(format!("the 3PL took {} but does not show it", self.reference)));
             }
             None => {
                 let sure_at = self.task.since + STILL_ON_ITS_WAY;

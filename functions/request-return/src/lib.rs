@@ -10,7 +10,7 @@ use crossdock_domain::returns::{ReturnCommand, request_return};
 use crossdock_domain::{Commit, Event, OrderId};
 use crossdock_runner::command::{Command, Operation, Outcome};
 use crossdock_runner::{Recorder, faults};
-use crossdock_step::api::{Answer, Problem, Reply, Request, respond};
+use crossdock_step::api::{Answer, Problem, Reply, Request, serve};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -26,11 +26,10 @@ impl RequestReturn {
     /// Handles one request.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
         let of_refunds = event.resource.as_deref() == Some("/orders/{order_id}/refunds");
-        match Request::parse(event) {
-            Ok(request) if of_refunds => respond(self.record_refund(&request).await, &request.correlation_id),
-            Ok(request) => respond(self.request(&request).await, &request.correlation_id),
-            Err(problem) => respond(Err(problem), "unknown"),
-        }
+        let answer = async |request: &Request| {
+            if of_refunds { self.record_refund(request).await } else { self.request(request).await }
+        };
+        serve(event, answer).await
     }
 
     async fn request(&self, request: &Request) -> Answer {

@@ -10,7 +10,7 @@ use crossdock_connectors::{CataloguePage, Erp};
 use crossdock_domain::ConnectionId;
 use crossdock_log::{Items, Markers};
 use crossdock_runner::{Calls, Connectors, Directory, StockKeeper, Unmapped, store_failure};
-use crossdock_step::Failure;
+use crossdock_step::{Failure, Trace};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -83,6 +83,10 @@ impl SyncCatalogue {
     /// # Errors
     /// The store does not answer, or the ERP does not; what was read until then is kept.
     pub async fn handle(&self, event: &Value, deadline: Timestamp) -> Result<Report, Failure> {
+        Arc::new(Trace::of_run("sync-catalogue")).follow(self.run(event, deadline)).await
+    }
+
+    async fn run(&self, event: &Value, deadline: Timestamp) -> Result<Report, Failure> {
         let mut report = Report::default();
         let walked = self.walk(event, deadline - RESERVE, &mut report).await;
         // Also what a person has mapped meanwhile, and what the list of exceptions did not show yet the last time.

@@ -8,7 +8,7 @@ use crossdock_domain::Sku;
 use crossdock_domain::checkout::validate;
 use crossdock_log::Items;
 use crossdock_runner::{Directory, faults};
-use crossdock_step::api::{Answer, Reply, Request, respond};
+use crossdock_step::api::{Answer, Reply, Request, serve};
 use http::StatusCode;
 
 /// The function.
@@ -22,10 +22,7 @@ pub struct ValidateCheckout {
 impl ValidateCheckout {
     /// Handles one request.
     pub async fn handle(&self, event: ApiGatewayProxyRequest) -> ApiGatewayProxyResponse {
-        match Request::parse(event) {
-            Ok(request) => respond(self.validate(&request).await, &request.correlation_id),
-            Err(problem) => respond(Err(problem), "unknown"),
-        }
+        serve(event, async |request| self.validate(request).await).await
     }
 
     async fn validate(&self, request: &Request) -> Answer {

@@ -703,7 +703,7 @@ pub struct ReceiptLine {
     pub quantity: u32,
 }
 
-/// Classes of lasting failures.
+/// Classes of failures: why a task was parked, or is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureClass {
@@ -725,7 +725,13 @@ pub enum FailureClass {
     Stock,
     /// A business rule of the outside system said no.
     Refused,
-    /// Retries were used up.
+    /// The other side wants fewer calls.
+    RateLimit,
+    /// It passes by itself: an outage, a busy record.
+    Intermittent,
+    /// What was sent is larger than the other side takes.
+    TooLarge,
+    /// Retries were used up, and nobody knows why.
     Exhausted,
 }
 

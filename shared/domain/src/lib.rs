@@ -24,6 +24,7 @@ mod included;
 pub mod inventory;
 pub mod item;
 pub mod kit;
+pub mod mask;
 pub mod money;
 pub mod order;
 pub mod outstanding;

@@ -207,6 +207,12 @@ impl TaskKind {
         }
     }
 
+    /// Whether it posts money that a buyer is owed.
+    #[must_use]
+    pub const fn is_owed_to_a_buyer(self) -> bool {
+        matches!(self, Self::PostCreditMemo | Self::PostCustomerRefund)
+    }
+
     /// Which facts can make a task of this kind outstanding; a test derives the same from generated histories and
     /// holds both against the bus's rules. Facts that the function doing the task writes itself are left out: it goes
     /// on by itself. `TaskReleased` and `TaskDue` name their task and are routed by it. A hold hides every task, so its

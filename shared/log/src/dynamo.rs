@@ -278,6 +278,19 @@ impl People for Dynamo {
     async fn find_delivery(&self, id: &str) -> Result<Option<String>, StoreError> {
         self.person((DELIVERIES, id)).await
     }
+
+    async fn keep_exchange(&self, stream: &str, task: &str, exchange: &str) -> Result<(), StoreError> {
+        self.put_person((stream, &exchange_of(task)), exchange.to_owned()).await
+    }
+
+    async fn find_exchange(&self, stream: &str, task: &str) -> Result<Option<String>, StoreError> {
+        self.person((stream, &exchange_of(task))).await
+    }
+}
+
+/// Sort key of a task's last failure; no hash has such a form.
+fn exchange_of(task: &str) -> String {
+    format!("exchange#{task}")
 }
 
 impl Dynamo {

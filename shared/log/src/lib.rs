@@ -84,6 +84,13 @@ pub trait People: Send + Sync {
 
     /// A delivery that was kept.
     async fn find_delivery(&self, id: &str) -> Result<Option<String>, StoreError>;
+
+    /// Keeps the last failure of a task with what was sent and answered (JSON, masked), in the place of the one before. It
+    /// lies with the stream's people, so that whoever erases them erases it, too.
+    async fn keep_exchange(&self, stream: &str, task: &str, exchange: &str) -> Result<(), StoreError>;
+
+    /// The last failure of a task, if it was kept.
+    async fn find_exchange(&self, stream: &str, task: &str) -> Result<Option<String>, StoreError>;
 }
 
 /// Items with prices, identities and stock.

@@ -27,6 +27,7 @@ struct State {
     appended: Vec<Commit>,
     people: BTreeMap<(String, String), Recipient>,
     deliveries: BTreeMap<String, String>,
+    exchanges: BTreeMap<(String, String), String>,
     items: BTreeMap<Sku, Item>,
     /// Parts beyond part 0.
     parts: BTreeMap<(Sku, u16), BTreeMap<LocationId, Stock>>,
@@ -58,6 +59,12 @@ pub struct Usage {
 }
 
 impl Memory {
+    /// Every kept failure by stream and task, for tests.
+    #[must_use]
+    pub fn exchanges(&self) -> BTreeMap<(String, String), String> {
+        self.state().exchanges.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -250,6 +257,20 @@ impl People for Memory {
     async fn find_delivery(&self, id: &str) -> Result<Option<String>, StoreError> {
         let mut state = self.state();
         let found = state.deliveries.get(id).cloned();
+        state.read(&found, 2);
+        Ok(found)
+    }
+
+    async fn keep_exchange(&self, stream: &str, task: &str, exchange: &str) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.write(&exchange);
+        state.exchanges.insert((stream.to_owned(), task.to_owned()), exchange.to_owned());
+        Ok(())
+    }
+
+    async fn find_exchange(&self, stream: &str, task: &str) -> Result<Option<String>, StoreError> {
+        let mut state = self.state();
+        let found = state.exchanges.get(&(stream.to_owned(), task.to_owned())).cloned();
         state.read(&found, 2);
         Ok(found)
     }

@@ -68,7 +68,7 @@ contract! {
     pairs: two_commits_are_written_together, of_two_commits_neither_is_written_alone, of_a_payment_and_an_expiry_one_wins,
         only_what_becomes_of_a_record_has_to_be_there;
     people: a_recipient_is_found_by_the_hash_of_its_content, a_recipient_is_found_in_its_own_stream_only,
-        a_delivery_is_kept_until_somebody_has_dealt_with_it, the_log_knows_nobody_by_name;
+        a_delivery_is_kept_until_somebody_has_dealt_with_it, the_last_failure_of_a_task_is_kept, the_log_knows_nobody_by_name;
     items: items_are_read_as_they_were_written, more_items_than_one_request_takes, no_items_are_asked_for_and_none_come,
         whoever_has_read_an_older_item_keeps_nothing;
     connections: a_connection_is_read_as_it_was_configured, a_connection_that_is_not_configured_is_not_there,

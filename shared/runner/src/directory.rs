@@ -9,7 +9,7 @@ use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::settings::ChannelSettings;
 use crossdock_log::{ConnectionRecord, Connections, Pause};
 use crossdock_step::api::{Caller, Problem};
-use crossdock_step::outbound::Http;
+use crossdock_step::outbound::{Http, Traced};
 use crossdock_step::{Clock, Failure, Secrets};
 use jiff::{SignedDuration, Timestamp};
 
@@ -136,7 +136,9 @@ impl Directory {
         match record.paused(self.clock.now()) {
             Some(until) => Err(Failure::Paused {
                 connection: connection.to_string(),
+                since: record.paused_since.unwrap_or(self.clock.now()),
                 until,
+                lane: 0,
                 reason: record.paused_reason.clone().unwrap_or_default(),
             }),
             None => Ok(()),
@@ -150,7 +152,7 @@ impl Directory {
         let failure = match (failure, self.lengthen(connection)) {
             (Failure::Retry { reason, .. }, streak) if streak >= STREAK => {
                 let wait = SignedDuration::from_secs(2_i64.pow((streak - STREAK).min(7) + 1));
-                Failure::Paused { connection: connection.to_string(), until: now + wait, reason }
+                Failure::paused(connection.as_str(), (now, wait), reason)
             }
             (other, _) => other,
         };
@@ -212,8 +214,21 @@ impl<T: ?Sized> Connectors<T> {
 /// What outside calls are made with.
 #[derive(Clone)]
 pub struct Calls {
-    /// The HTTP client.
-    pub http: Arc<dyn Http>,
+    http: Arc<dyn Http>,
     /// Where secrets are.
     pub secrets: Arc<dyn Secrets>,
+}
+
+impl Calls {
+    /// Calls through this client, each of which carries what is being followed.
+    #[must_use]
+    pub fn new(http: Arc<dyn Http>, secrets: Arc<dyn Secrets>) -> Self {
+        Self { http: Arc::new(Traced::new(http)), secrets }
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn http(&self) -> Arc<dyn Http> {
+        self.http.clone()
+    }
 }

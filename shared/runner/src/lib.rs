@@ -4,6 +4,7 @@
 pub mod command;
 mod commit;
 mod directory;
+mod failed;
 pub mod faults;
 pub mod holds;
 pub mod inbound;
@@ -17,6 +18,7 @@ pub mod wiring;
 
 pub use commit::{CommitError, Committed, Origin, Recorder, store_failure};
 pub use directory::{Calls, Connectors, Directory};
+pub use failed::LastFailure;
 pub use holds::HoldKeeper;
 pub use publication::{Turn, bus_entries, publish};
 pub use run::{Documents, Done, Reading, Runner, Step, StepFunction};

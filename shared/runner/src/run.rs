@@ -9,14 +9,16 @@ use crossdock_domain::event::{Decision, Parked};
 use crossdock_domain::ids::ConnectionId;
 use crossdock_domain::outstanding::TaskId;
 use crossdock_domain::{Event, Order, OrderId, Task, TaskKind};
+use crossdock_log::People;
 use crossdock_step::batch::Trigger;
 use crossdock_step::batch::{self, Limits};
 use crossdock_step::telemetry::{Metrics, Tally};
-use crossdock_step::{Failure, Queue};
+use crossdock_step::{Failure, Queue, Trace};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::commit::{CommitError, Committed, Origin, Recorder};
 use crate::directory::Directory;
+use crate::failed::LastFailure;
 use crate::metrics;
 
 /// No task is begun with less than this left of the invocation.
@@ -69,6 +71,7 @@ pub trait Step: Send + Sync {
 pub struct Runner {
     recorder: Recorder,
     directory: Arc<Directory>,
+    people: Arc<dyn People>,
     /// The function's name.
     actor: &'static str,
     tally: Tally,
@@ -85,8 +88,8 @@ struct Run<'a> {
 impl Runner {
     /// A runner for one function.
     #[must_use]
-    pub fn new(recorder: Recorder, directory: Arc<Directory>, actor: &'static str) -> Self {
-        Self { recorder, directory, actor, tally: Tally::of(actor) }
+    pub fn new(recorder: Recorder, directory: Arc<Directory>, people: Arc<dyn People>, actor: &'static str) -> Self {
+        Self { recorder, directory, people, actor, tally: Tally::of(actor) }
     }
 
     /// Takes out what was measured since the last time.
@@ -110,8 +113,12 @@ impl Runner {
         let origin = Origin::following(self.actor, order.correlation_id.as_ref(), trigger.event_id.clone());
         let named = trigger.task.clone().and_then(|task| serde_json::from_value(task).ok());
         let run = Run { step, origin, named, deadline };
-        self.run_all(&run, &mut order).await?;
-        self.wait_for_claims(&run, &order)
+        let trace = Arc::new(Trace::following(order.correlation_id.as_deref(), self.actor));
+        let work = async {
+            self.run_all(&run, &mut order).await?;
+            self.wait_for_claims(&run, &order)
+        };
+        trace.follow(work).await
     }
 
     async fn run_all(&self, run: &Run<'_>, order: &mut Order) -> Result<(), Failure> {
@@ -132,10 +139,20 @@ impl Runner {
                 Err(CommitError::MovedOn | CommitError::StockShort) => {
                     return Err(Failure::retry("others keep moving the order or its stock"));
                 }
-                Err(CommitError::Failed(failure)) => return Err(failure),
+                Err(CommitError::Failed(failure)) => return Err(failure.in_lane(self.lane(run, order))),
             }
         }
         Ok(())
+    }
+
+    /// How many kinds of work that the same connection gets are more urgent than all that is left to do here.
+    fn lane(&self, run: &Run<'_>, order: &Order) -> u32 {
+        let urgency = |kind: TaskKind| (kind.criticality(), !kind.is_owed_to_a_buyer());
+        let mine = |task: &Task| run.step.kinds().contains(&task.id.kind);
+        let own = order.runnable(self.now()).iter().filter(|task| mine(task)).map(|task| urgency(task.id.kind)).min();
+        let all: BTreeSet<_> = run.step.kinds().iter().map(|kind| urgency(*kind)).collect();
+        let before = all.iter().filter(|other| own.as_ref().is_some_and(|own| *other < own)).count();
+        u32::try_from(before).unwrap_or(u32::MAX)
     }
 
     fn now(&self) -> Timestamp {
@@ -159,12 +176,9 @@ impl Runner {
             self.claim(run, order, (task, lease)).await?;
         }
         let begun = self.now();
-        let performed = run.step.perform(order, task).await;
+        let performed = self.perform(run, order, (task, connection.as_ref())).await;
         let took = i64::try_from(self.now().duration_since(begun).as_millis()).unwrap_or(i64::MAX);
         self.tally.add_for(metrics::TASK_MILLISECONDS, task.id.kind.to_string(), took.max(0));
-        if let (Some(connection), Ok(_)) = (&connection, &performed) {
-            self.directory.went_well(connection);
-        }
         match performed {
             Ok(done) => self.keep(run, order, (task, done)).await,
             Err(Failure::Permanent { class, reason }) => {
@@ -182,6 +196,28 @@ impl Runner {
                 Err(failure.into())
             }
         }
+    }
+
+    /// Does the task, and keeps what was sent and answered where that has failed.
+    async fn perform(
+        &self,
+        run: &Run<'_>,
+        order: &Order,
+        (task, connection): (&Task, Option<&ConnectionId>),
+    ) -> Result<Done, Failure> {
+        let trace = Arc::new(Trace::following(order.correlation_id.as_deref(), self.actor).with_calls());
+        let performed = trace.clone().follow(run.step.perform(order, task)).await;
+        let performed = performed.map_err(|failure| trace.scrubbed(failure));
+        match (connection, &performed) {
+            (Some(connection), Ok(_)) => self.directory.went_well(connection),
+            (Some(_), Err(failure)) => {
+                let at = (order.id.stream(), task.id.to_string());
+                let what = (trace.as_ref(), failure);
+                LastFailure::keep(self.people.as_ref(), (&at.0, &at.1), what, self.now()).await;
+            }
+            (None, Ok(_) | Err(_)) => {}
+        }
+        performed
     }
 
     async fn keep(&self, run: &Run<'_>, order: &mut Order, what: (&Task, Done)) -> Result<(), CommitError> {

@@ -112,7 +112,7 @@ impl Wiring {
     /// `SECRETS_PREFIX` is missing, or TLS cannot be set up.
     pub fn calls(&self) -> Result<Calls, String> {
         let http = Outbound::new(OUTSIDE_TIMEOUT).map_err(|error| error.to_string())?;
-        Ok(Calls { http: Arc::new(http), secrets: self.secrets()? })
+        Ok(Calls::new(Arc::new(http), self.secrets()?))
     }
 
     /// A function behind a queue.
@@ -125,7 +125,7 @@ impl Wiring {
         directory: Arc<Directory>,
         step: impl Step + 'static,
     ) -> Result<StepFunction, String> {
-        let runner = Runner::new(self.recorder(), directory, actor);
+        let runner = Runner::new(self.recorder(), directory, self.store.clone(), actor);
         Ok(StepFunction { runner, step: Box::new(step), queue: self.queue("OWN_QUEUE_URL")?, documents: None })
     }
 }

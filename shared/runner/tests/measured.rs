@@ -77,7 +77,7 @@ async fn run(is_refused: bool) -> Metrics {
     memory.append(&commit).await.unwrap();
     hand.turn(40_000);
     let recorder = Recorder::new(memory.clone(), hand.clock());
-    let runner = Runner::new(recorder, Arc::new(Directory::new(memory, hand.clock())), "post-to-erp");
+    let runner = Runner::new(recorder, Arc::new(Directory::new(memory.clone(), hand.clock())), memory, "post-to-erp");
     let trigger = Trigger { stream: OrderId::from_stream(&stream).unwrap().stream(), event_id: None, task: None };
     runner.run(&Posts { hand, is_refused }, &trigger, Timestamp::MAX).await.unwrap();
     runner.take_metrics()
@@ -108,13 +108,13 @@ async fn messages_are_counted_by_what_becomes_of_them() {
     let event: SqsEvent = serde_json::from_value(json!({ "Records": records })).unwrap();
     let (hand, tally) = (Hand::default(), Tally::of("translate-inbound"));
     let clock = hand.clock();
-    let (measured, until) = (metrics::of_batch(&tally), clock.now() + SignedDuration::from_mins(5));
+    let (measured, begun, pause) = (metrics::of_batch(&tally), clock.now(), SignedDuration::from_mins(5));
     let limits = Limits { queue: &Untouched, clock: &clock, deadline: Timestamp::MAX, concurrency: 1, measured };
     batch::run(event, limits, |message| async move {
         match message.id.as_str() {
             "done" => Ok(()),
             "again" => Err(Failure::retry("busy")),
-            "paused" => Err(Failure::Paused { connection: "netsuite".into(), until, reason: "down".into() }),
+            "paused" => Err(Failure::paused("netsuite", (begun, pause), "down")),
             _ => Err(Failure::permanent(FailureClass::Parse, "no delivery")),
         }
     })

@@ -1,6 +1,7 @@
 //! API Gateway: requests in, answers out. Errors are RFC 9457 problems that say what to do and show no internals.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use aws_lambda_events::encodings::Body;
@@ -9,6 +10,9 @@ use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use problem_details::ProblemDetails;
 use serde::Serialize;
+
+use crate::Trace;
+use crate::trace::{CORRELATION_HEADER, TRACEPARENT_HEADER, TraceParent};
 
 /// Who calls, as the authorizer found out. Functions check it again: a cached policy may cover more than its token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +65,8 @@ pub struct Request {
     pub caller: Option<Caller>,
     /// Follows the request through everything that it causes.
     pub correlation_id: String,
+    /// The caller's own trace, if it has sent one.
+    pub parent: Option<TraceParent>,
 }
 
 impl Request {
@@ -70,7 +76,8 @@ impl Request {
     /// The body claims to be base64 and is not.
     pub fn parse(event: ApiGatewayProxyRequest) -> Result<Self, Problem> {
         let headers = headers_of(&event);
-        let correlation_id = correlation_id(&headers, event.request_context.request_id.as_deref());
+        let parent = parent(&headers);
+        let correlation_id = correlation_id(&headers, (parent.as_ref(), event.request_context.request_id.as_deref()));
         let text = event.body.unwrap_or_default();
         let body = if event.is_base64_encoded {
             BASE64_STANDARD
@@ -91,6 +98,7 @@ impl Request {
             query: event.query_string_parameters.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
             caller,
             correlation_id,
+            parent,
         })
     }
 
@@ -170,19 +178,20 @@ fn headers_of(event: &ApiGatewayProxyRequest) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The caller's `traceparent`. One that is not well formed, or not alone, is as none: so the recommendation has it.
+fn parent(headers: &[(String, String)]) -> Option<TraceParent> {
+    let mut sent = headers.iter().filter(|(name, _)| name == TRACEPARENT_HEADER.as_str());
+    let (first, second) = (sent.next()?, sent.next());
+    if second.is_some() { None } else { TraceParent::parse(&first.1) }
+}
+
 /// The caller's own correlation id, else the trace id of its `traceparent`, else the request's id.
-fn correlation_id(headers: &[(String, String)], request_id: Option<&str>) -> String {
-    let header = |name: &str| headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
-    let clean = |text: &str| {
+fn correlation_id(headers: &[(String, String)], (parent, request_id): (Option<&TraceParent>, Option<&str>)) -> String {
+    let clean = |text: &&str| {
         (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
-    let traced = header("traceparent").and_then(|parent| parent.split('-').nth(1));
-    header("x-correlation-id")
-        .filter(|id| clean(id))
-        .or_else(|| traced.filter(|id| clean(id)))
-        .or(request_id)
-        .unwrap_or("unknown")
-        .to_owned()
+    let own = headers.iter().find(|(name, _)| name == CORRELATION_HEADER.as_str()).map(|(_, value)| value.as_str());
+    own.filter(clean).or(parent.map(|parent| parent.trace_id.as_str())).or(request_id).unwrap_or("unknown").to_owned()
 }
 
 /// An answer that is not a success, as RFC 9457 has it.
@@ -298,16 +307,29 @@ impl Reply {
     }
 }
 
+/// Serves one request: unwraps it, follows it, and wraps the answer.
+pub async fn serve(
+    event: ApiGatewayProxyRequest,
+    handle: impl AsyncFnOnce(&Request) -> Answer,
+) -> ApiGatewayProxyResponse {
+    match Request::parse(event) {
+        Ok(request) => {
+            let trace = Arc::new(Trace::new(&request.correlation_id).under(request.parent.clone()));
+            respond(trace.follow(handle(&request)).await, &request.correlation_id)
+        }
+        Err(problem) => respond(Err(problem), "unknown"),
+    }
+}
+
 /// Wraps an answer for API Gateway.
-#[must_use]
-pub fn respond(answer: Answer, correlation_id: &str) -> ApiGatewayProxyResponse {
+fn respond(answer: Answer, correlation_id: &str) -> ApiGatewayProxyResponse {
     let mut headers = HeaderMap::new();
     let mut put = |name: header::HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
     };
-    put(header::HeaderName::from_static("x-correlation-id"), correlation_id);
+    put(CORRELATION_HEADER, correlation_id);
     let (status, body) = match answer {
         Ok(reply) => {
             put(header::CONTENT_TYPE, reply.content_type);

@@ -2,14 +2,16 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use crossdock_domain::event::FailureClass;
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::telemetry::{Metric, Tally};
-use crate::{Clock, Failure, Queue};
+use crate::{Clock, Failure, Queue, Trace};
 
 /// A message may be put back for a paused connection so many times; with 15 minutes each, ten days.
 const MAX_HOPS: u64 = 1000;
@@ -162,7 +164,8 @@ where
     let mut failed = Vec::new();
     for message in group {
         let out_of_time = limits.clock.now() + RESERVE >= limits.deadline;
-        if out_of_time || !run_one(&message, limits, handle).await {
+        let trace = Arc::new(Trace::of_message(&message.body, &message.id));
+        if out_of_time || !trace.follow(run_one(&message, limits, handle)).await {
             failed.push(message.id);
         }
     }
@@ -184,9 +187,9 @@ where
     tracing::warn!(message = %message.id, receives = message.receives, %failure, "not done");
     limits.measured.note(&failure);
     match failure {
-        Failure::Paused { until, .. } => put_back(message, limits, until).await,
-        Failure::Retry { after, .. } => {
-            let delay = after.unwrap_or_else(|| backoff(message.receives));
+        Failure::Paused { since, until, lane, .. } => put_back(message, limits, turn(since, until, lane)).await,
+        Failure::Retry { class, after, .. } => {
+            let delay = after.unwrap_or_else(|| backoff(class, message.receives));
             if let Err(error) = limits.queue.hide(&message.receipt, delay).await {
                 tracing::warn!(%error, "the queue's own visibility time-out applies instead");
             }
@@ -214,9 +217,116 @@ async fn put_back(message: &Message, limits: Limits<'_>, until: Timestamp) -> bo
     sent.is_ok()
 }
 
-/// Exponential backoff with full jitter: at most 2 s at first, at most 15 minutes ever.
+/// Between two lanes lies a tenth of the pause, because the longer it was the more has gathered; at most a minute.
+const LONGEST_LANE: SignedDuration = SignedDuration::from_secs(60);
+
+/// When it is a message's turn after a pause: the more urgent lanes go first.
+fn turn(since: Timestamp, until: Timestamp, lane: u32) -> Timestamp {
+    let tenth = until.duration_since(since).as_millis() / 10;
+    let step =
+        SignedDuration::from_millis(i64::try_from(tenth).unwrap_or(i64::MAX)).clamp(SignedDuration::ZERO, LONGEST_LANE);
+    let wait = step * i32::try_from(lane).unwrap_or(i32::MAX);
+    until.saturating_add(wait).unwrap_or(until)
+}
+
+/// The longest that a message is hidden before it is tried again.
+const LONGEST_BACKOFF_MS: i64 = 900_000;
+
+/// Exponential backoff with full jitter, at most 15 minutes: at most 2 s at first, and 5 s where the other side wants fewer
+/// calls, or where the next try looks for what the last one may have made and the other side needs its time to show it.
 #[must_use]
-pub fn backoff(receives: u32) -> SignedDuration {
-    let most = 1000_i64.saturating_mul(2_i64.saturating_pow(receives.clamp(1, 10))).min(900_000);
+pub fn backoff(class: FailureClass, receives: u32) -> SignedDuration {
+    let first = match class {
+        FailureClass::RateLimit | FailureClass::InDoubt => 5000,
+        FailureClass::Intermittent
+        | FailureClass::Value
+        | FailureClass::Missing
+        | FailureClass::Mapping
+        | FailureClass::Duplicate
+        | FailureClass::Connection
+        | FailureClass::Parse
+        | FailureClass::Stock
+        | FailureClass::Refused
+        | FailureClass::TooLarge
+        | FailureClass::Exhausted => 2000_i64,
+    };
+    let most = first.saturating_mul(2_i64.saturating_pow(receives.clamp(1, 10) - 1)).min(LONGEST_BACKOFF_MS);
     SignedDuration::from_millis(fastrand::i64(500..=most))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn backoff_grows_from_two_or_five_seconds_to_a_quarter_of_an_hour(receives in 0_u32..30, careful in any::<bool>()) {
+            let (class, first) = if careful { (FailureClass::InDoubt, 5) } else { (FailureClass::Intermittent, 2) };
+            let most = (first << (receives.clamp(1, 10) - 1)).min(900);
+            let wait = backoff(class, receives);
+            prop_assert!(wait >= SignedDuration::from_millis(500) && wait <= SignedDuration::from_secs(most), "{wait}");
+        }
+
+        #[test]
+        fn the_more_urgent_lane_has_its_turn_first(pause in 0_i64..100_000, lane in 0_u32..5) {
+            let since = Timestamp::UNIX_EPOCH;
+            let until = since + SignedDuration::from_secs(pause);
+            prop_assert_eq!(turn(since, until, 0), until);
+            let step = turn(since, until, lane + 1).duration_since(turn(since, until, lane));
+            prop_assert!(step <= LONGEST_LANE && (pause == 0 || step > SignedDuration::ZERO), "{step}");
+        }
+    }
+
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<(String, SignedDuration)>>);
+
+    #[async_trait]
+    impl Queue for Kept {
+        async fn send(&self, body: String, delay: SignedDuration) -> Result<(), Failure> {
+            self.0.lock().unwrap().push((body, delay));
+            Ok(())
+        }
+        async fn hide(&self, receipt: &str, delay: SignedDuration) -> Result<(), Failure> {
+            self.0.lock().unwrap().push((receipt.to_owned(), delay));
+            Ok(())
+        }
+    }
+
+    fn handled(failure: &Failure) -> (bool, SignedDuration) {
+        let queue = Kept::default();
+        let clock = Clock::new(|| Timestamp::UNIX_EPOCH);
+        let (tally, counted) = (Tally::of("test"), Metric::new("Counted", crate::telemetry::Unit::Count));
+        let measured = Measured { tally: &tally, retried: counted, put_back: counted, failed: counted };
+        let limits = Limits { queue: &queue, clock: &clock, deadline: Timestamp::MAX, concurrency: 1, measured };
+        let mut event = SqsEvent::default();
+        let mut record = SqsMessage::default();
+        record.message_id = Some("m1".into());
+        record.body = Some("{}".into());
+        event.records = vec![record];
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let response = runtime.block_on(run(event, limits, |_| async { Err(failure.clone()) }));
+        let delay = queue.0.lock().unwrap().first().unwrap().1;
+        (response.batch_item_failures.is_empty(), delay)
+    }
+
+    #[test]
+    fn a_paused_message_waits_for_the_end_and_for_its_lane() {
+        let paused =
+            |lane| Failure::paused("erp", (Timestamp::UNIX_EPOCH, SignedDuration::from_mins(5)), "down").in_lane(lane);
+        for (lane, seconds) in [(0, 300), (1, 330), (2, 360)] {
+            let (is_done, delay) = handled(&paused(lane));
+            assert!(is_done && (seconds..=seconds + 1).contains(&delay.as_secs()), "{lane}: {delay}");
+        }
+    }
+
+    #[test]
+    fn what_the_other_side_asked_for_is_waited() {
+        let (is_done, delay) = handled(&Failure::rate_limit(Some(SignedDuration::from_secs(77)), "slower"));
+        assert_eq!((is_done, delay), (false, SignedDuration::from_secs(77)));
+    }
 }

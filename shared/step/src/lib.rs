@@ -4,10 +4,13 @@
 pub mod api;
 pub mod aws;
 pub mod batch;
+mod exchange;
 mod failure;
 pub mod outbound;
 pub mod ports;
 pub mod telemetry;
+pub mod trace;
 
 pub use failure::Failure;
 pub use ports::{Bus, BusEntry, Clock, Queue, Secret, Secrets};
+pub use trace::Trace;

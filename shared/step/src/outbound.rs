@@ -1,11 +1,13 @@
 //! Calls to outside systems.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 
-use crate::Failure;
+use crate::exchange::Sent;
+use crate::{Failure, Trace};
 
 /// The largest answer that is read from anybody.
 pub const MAX_ANSWER_BYTES: usize = 5 * 1024 * 1024;
@@ -23,7 +25,10 @@ pub enum HttpError {
 
 impl From<HttpError> for Failure {
     fn from(error: HttpError) -> Self {
-        Self::retry(error.to_string())
+        match error {
+            HttpError::NotSent(_) => Self::retry(error.to_string()),
+            HttpError::NoAnswer(_) => Self::in_doubt(error.to_string()),
+        }
     }
 }
 
@@ -81,6 +86,32 @@ impl Http for Outbound {
         *response.status_mut() = answer.status();
         *response.headers_mut() = answer.headers().clone();
         Ok(response)
+    }
+}
+
+/// A client whose calls carry what is being followed ([`Trace`]), and are remembered in it, whoever sends them in the end.
+pub struct Traced(Arc<dyn Http>);
+
+impl Traced {
+    /// Traces the calls of a client.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Http>) -> Self {
+        Self(inner)
+    }
+}
+
+#[async_trait]
+impl Http for Traced {
+    async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {
+        let Some(trace) = Trace::current() else { return self.0.send(request).await };
+        trace.mark(request.headers_mut());
+        if !trace.has_calls() {
+            return self.0.send(request).await;
+        }
+        let sent = Sent::of(&request);
+        let answer = self.0.send(request).await;
+        trace.record(sent, &answer);
+        answer
     }
 }
 

@@ -163,7 +163,7 @@ impl World {
         let parts = Parts {
             store: Store { memory: store.clone(), plan: plan.clone() },
             clock: Clock::new(move || now.now()),
-            calls: Calls { http: Arc::new(http), secrets: Arc::new(secrets) },
+            calls: Calls::new(Arc::new(http), Arc::new(secrets)),
             traffic: traffic.clone(),
             plan: plan.clone(),
             fulfillment: connection("shipbob"),

@@ -80,7 +80,7 @@ impl Parts {
         build: impl FnOnce(Arc<Directory>) -> Box<dyn Step>,
     ) -> StepFunction {
         let directory = self.directory();
-        let runner = Runner::new(self.recorder(), directory.clone(), actor);
+        let runner = Runner::new(self.recorder(), directory.clone(), Arc::new(self.store.clone()), actor);
         StepFunction { runner, step: build(directory), queue: self.queue(queue), documents: None }
     }
 
@@ -117,6 +117,7 @@ impl Parts {
             calls: calls.clone(),
             erps: Connectors::new(crossdock_connectors::erp),
             items: store.clone(),
+            people: store,
         });
         [("PostToErp", erp), ("RequestFulfillment", fulfillment), ("UpdateStorefront", storefront)].into()
     }
@@ -206,7 +207,7 @@ impl Parts {
     /// The identity provider, whose tokens the console takes.
     fn issuer(&self) -> crossdock_identity::Issuer {
         crossdock_identity::Issuer {
-            http: self.calls.http.clone(),
+            http: self.calls.http(),
             jwks_url: "http://identity.sandbox/.well-known/jwks.json".into(),
             issuer: "http://identity.sandbox".into(),
             audience: "crossdock".into(),
@@ -280,7 +281,7 @@ impl Parts {
     fn allocate_order(&self) -> allocate_order::Function {
         let (recorder, directory, store) = (self.recorder(), self.directory(), Arc::new(self.store.clone()));
         allocate_order::Function {
-            runner: Runner::new(recorder.clone(), directory.clone(), "allocate-order"),
+            runner: Runner::new(recorder.clone(), directory.clone(), store.clone(), "allocate-order"),
             step: allocate_order::AllocateOrder { directory, items: store.clone() },
             recorder,
             views: store,

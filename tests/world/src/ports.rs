@@ -142,6 +142,12 @@ impl People for Store {
     async fn find_delivery(&self, id: &str) -> Result<Option<String>, StoreError> {
         self.memory.find_delivery(id).await
     }
+    async fn keep_exchange(&self, stream: &str, task: &str, exchange: &str) -> Result<(), StoreError> {
+        self.plan.around(self.memory.keep_exchange(stream, task, exchange)).await
+    }
+    async fn find_exchange(&self, stream: &str, task: &str) -> Result<Option<String>, StoreError> {
+        self.memory.find_exchange(stream, task).await
+    }
 }
 
 #[async_trait]

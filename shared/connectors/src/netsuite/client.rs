@@ -197,7 +197,7 @@ fn written(asked: &Asked<'_>, answer: &Response<Bytes>) -> Result<Option<String>
     match answer.status() {
         StatusCode::NO_CONTENT => {}
         StatusCode::OK | StatusCode::CREATED if is_bare || is_record() => {}
-        _ => return Err(translate::refusal(asked, answer)),
+        _ => return Err(translate::refusal(asked, answer).of_a_change()),
     }
     let location = answer.headers().get("location").and_then(|value| value.to_str().ok());
     Ok(location.and_then(|location| location.rsplit('/').next()).map(str::to_owned))

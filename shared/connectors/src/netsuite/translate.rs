@@ -73,7 +73,13 @@ const STOCK_SHORT: [&str; 4] = [
 
 /// What a lasting refusal means and what a person can do about it.
 fn meaning(said: &Said, status: StatusCode) -> (FailureClass, &'static str) {
-    use FailureClass::{Connection, Duplicate, Mapping, Missing, Refused, Stock, Value};
+    use FailureClass::{Connection, Duplicate, Mapping, Missing, Refused, Stock, TooLarge, Value};
+    if status == StatusCode::PAYLOAD_TOO_LARGE || said.mentions(&["payload too large", "request entity too large"]) {
+        return (
+            TooLarge,
+            "the document is larger than the ERP takes: post it there by hand, or ask for fewer lines an order",
+        );
+    }
     if said.mentions(&["already exists"]) || said.has_code("DUP_RCRD") {
         return (Duplicate, "it is there already");
     }
@@ -121,11 +127,8 @@ pub fn is_overload(answer: &Response<Bytes>) -> bool {
 /// NetSuite does not say when to come back: in one to five seconds, everybody at another moment.
 fn overloaded(asked: &Asked<'_>) -> Failure {
     let pause = SignedDuration::from_millis(fastrand::i64(1000..=5000));
-    Failure::Paused {
-        connection: asked.connection.to_owned(),
-        until: asked.now.saturating_add(pause).unwrap_or(asked.now),
-        reason: "NetSuite has more calls under way than the account's concurrency limit allows".to_owned(),
-    }
+    let reason = "NetSuite has more calls under way than the account's concurrency limit allows";
+    Failure::paused(asked.connection, (asked.now, pause), reason)
 }
 
 /// Whether a 404 means that there is no such record, rather than no such address.
@@ -266,6 +269,7 @@ mod tests {
         };
         for (status, code, expected) in [
             (400, "INVALID_CONTENT", FailureClass::Value),
+            (413, "USER_ERROR", FailureClass::TooLarge),
             (400, "INVALID_LOGIN", FailureClass::Connection),
             (401, "INVALID_LOGIN", FailureClass::Connection),
             (400, "INSUFFICIENT_PERMISSION", FailureClass::Connection),

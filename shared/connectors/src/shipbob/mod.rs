@@ -97,7 +97,7 @@ impl Fulfillment for ShipBob {
         match answer.status() {
             StatusCode::CREATED | StatusCode::OK => created(request, answer.body()),
             StatusCode::UNPROCESSABLE_ENTITY => self.existing(request, self.client.refusal(&answer)).await,
-            _ => Err(self.client.refusal(&answer)),
+            _ => Err(self.client.refusal(&answer).of_a_change()),
         }
     }
 
@@ -119,7 +119,7 @@ impl Fulfillment for ShipBob {
         }
         let answer = self.client.cancel_order(order.id).await?;
         if !answer.status().is_success() && answer.status() != StatusCode::UNPROCESSABLE_ENTITY {
-            return Err(self.client.refusal(&answer));
+            return Err(self.client.refusal(&answer).of_a_change());
         }
         let outcome = self.known(reference).await?.outcome();
         outcome.map(Some).map_err(|error| unreadable(reference, &error))
@@ -138,9 +138,9 @@ impl Fulfillment for ShipBob {
             // That there is a return with our reference is the proof that it was used, not the words of the refusal.
             StatusCode::UNPROCESSABLE_ENTITY => match self.client.announced(&notice.reference).await? {
                 Some(found) => found.posted(notice),
-                None => Err(self.client.refusal(&answer)),
+                None => Err(self.client.refusal(&answer).of_a_change()),
             },
-            _ => Err(self.client.refusal(&answer)),
+            _ => Err(self.client.refusal(&answer).of_a_change()),
         }
     }
 

@@ -363,11 +363,13 @@ const UNSAID_PAUSE_S: i64 = 10;
 pub fn refusal(connection: &str, now: Timestamp, answer: &http::Response<Bytes>) -> Failure {
     let status = answer.status();
     match status {
-        StatusCode::TOO_MANY_REQUESTS => Failure::Paused {
-            connection: connection.to_owned(),
-            until: now.saturating_add(pause(answer)).unwrap_or(now),
-            reason: "ShipBob takes 150 calls a minute and had more".to_owned(),
-        },
+        StatusCode::TOO_MANY_REQUESTS => {
+            Failure::paused(connection, (now, pause(answer)), "ShipBob takes 150 calls a minute and had more")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => lasting(
+            FailureClass::TooLarge,
+            "the order or return is larger than ShipBob takes: give it to ShipBob by hand, or ask for fewer lines an order",
+        ),
         _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
             Failure::retry(format!("ShipBob answered {status}"))
         }

@@ -70,7 +70,11 @@ impl Client {
         if answer.as_ref().is_err_and(Refusal::may_be_stale_token) {
             answer = self.attempt(&self.secrets.fresh_secret(&self.connection).await?, body).await?;
         }
-        let data = answer.map_err(|refusal| self.failure(&refusal))?;
+        let is_change = document.text.lines().any(|line| line.starts_with("mutation"));
+        let data = answer.map_err(|refusal| {
+            let failure = self.failure(&refusal);
+            if is_change { failure.of_a_change() } else { failure }
+        })?;
         serde_json::from_value(data).map_err(|error| {
             self.failure(&Refusal::Unparsable { detail: format!("{} of {}", category(&error), document.name) })
         })

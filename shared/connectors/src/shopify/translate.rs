@@ -309,11 +309,7 @@ pub(super) fn unset(code: &str, message: &str) -> Option<Unset> {
 
 /// What follows from each of Shopify's errors. [doc: "API response and error codes"; "Rate limits"]
 pub(super) fn failure(refusal: &Refusal, connection: &str, now: Timestamp) -> Failure {
-    let paused = |wait: SignedDuration, reason: &str| Failure::Paused {
-        connection: connection.to_owned(),
-        until: now.saturating_add(wait).unwrap_or(now),
-        reason: reason.to_owned(),
-    };
+    let paused = |wait: SignedDuration, reason: &str| Failure::paused(connection, (now, wait), reason);
     let lasting = |class, reason: &str| Failure::permanent(class, printable(reason, 300));
     let says = |refusal: &Refusal, code: &str| match refusal {
         Refusal::Graphql { codes, .. } | Refusal::Coded { codes, .. } => codes.iter().any(|told| told == code),
@@ -334,15 +330,20 @@ pub(super) fn failure(refusal: &Refusal, connection: &str, now: Timestamp) -> Fa
         Refusal::Status { status: 429 | 430, wait } => {
             paused(wait.unwrap_or(SignedDuration::from_secs(10)), "Shopify asks for fewer calls")
         }
-        Refusal::Status { status: status @ (408 | 500..), wait } => {
-            Failure::Retry { after: *wait, reason: format!("Shopify answered {status}") }
+        Refusal::Status { status: 413, .. } => {
+            lasting(FailureClass::TooLarge, "the call is larger than Shopify takes: do there by hand what it was to do")
         }
+        Refusal::Status { status: status @ (408 | 500..), wait } => Failure::Retry {
+            class: FailureClass::Intermittent,
+            after: *wait,
+            reason: format!("Shopify answered {status}"),
+        },
         Refusal::Status { status, .. } => lasting(FailureClass::Refused, &format!("Shopify answered {status}")),
         Refusal::Graphql { wait: Some(wait), .. } if says(refusal, "THROTTLED") => {
             paused(*wait, "Shopify throttles us")
         }
         Refusal::Graphql { .. } if says(refusal, "THROTTLED") => {
-            lasting(FailureClass::Value, "the query costs more than Shopify ever allows at once")
+            lasting(FailureClass::TooLarge, "the query costs more than Shopify ever allows at once")
         }
         Refusal::Graphql { .. } if says(refusal, "INTERNAL_SERVER_ERROR") || says(refusal, "TIMEOUT") => {
             Failure::retry("Shopify had an internal error")

@@ -50,6 +50,18 @@ pub async fn a_delivery_is_kept_until_somebody_has_dealt_with_it(subject: &Subje
     assert_eq!(subject.store.find_delivery("m-1").await.unwrap().as_deref(), Some(message));
 }
 
+pub async fn the_last_failure_of_a_task_is_kept(subject: &Subject) {
+    let task = "post_invoice:INV1";
+    assert_eq!(subject.store.find_exchange(STREAM, task).await.unwrap(), None);
+    subject.store.keep_exchange(STREAM, task, "{\"first\":1}").await.unwrap();
+    subject.store.keep_exchange(STREAM, task, "{\"second\":\"•••(3)\"}").await.unwrap();
+    subject.store.keep_exchange(STREAM, "post_invoice:INV2", "{}").await.unwrap();
+    let found = subject.store.find_exchange(STREAM, task).await.unwrap();
+    assert_eq!(found.as_deref(), Some("{\"second\":\"•••(3)\"}"), "the last one, and of this task");
+    assert_eq!(subject.store.find_exchange("order#shopify-uk#5002", task).await.unwrap(), None);
+    assert_eq!(subject.store.find(STREAM, task).await.unwrap(), None, "it is nobody");
+}
+
 pub async fn the_log_knows_nobody_by_name(subject: &Subject) {
     let hash = subject.store.keep(STREAM, &recipient()).await.unwrap();
     let accepted = json!({ "type": "OrderAccepted.v1", "data": {

@@ -341,7 +341,7 @@ async fn a_throttled_call_pauses_the_connection_for_as_long_as_the_bucket_needs(
     let (result, _) = announce(&shipment(&[("501", 1)], &["T1"]), vec![throttled(752)]).await;
     assert_eq!(until(result), "2026-11-23T12:00:07Z", "(752 - 140) / 100, rounded up");
     let (result, _) = announce(&shipment(&[("501", 1)], &["T1"]), vec![throttled(2001)]).await;
-    reason_of(result, FailureClass::Value);
+    reason_of(result, FailureClass::TooLarge);
     for (wait, seconds) in
         [("2.0", 2), ("90", 90), ("Mon, 23 Nov 2026 12:00:30 GMT", 30), ("99999999", 900), ("soon", 10)]
     {

@@ -47,13 +47,14 @@ fn statuses_mean_what_the_documentation_says() {
     assert_eq!(status(503, Some(7)), "retry after 7");
     assert_eq!(status(408, None), "retry");
     assert_eq!(status(400, None), "permanent refused");
+    assert_eq!(status(413, None), "permanent too_large");
     assert_eq!(status(301, None), "permanent refused", "a redirect is not followed with a token");
 }
 
 #[test]
 fn graphql_codes_mean_what_the_documentation_says() {
     assert_eq!(code("THROTTLED", Some(7)), "pause 7");
-    assert_eq!(code("THROTTLED", None), "permanent value", "no wait will ever be long enough");
+    assert_eq!(code("THROTTLED", None), "permanent too_large", "no wait will ever be long enough");
     assert_eq!(code("INTERNAL_SERVER_ERROR", Some(2)), "retry");
     assert_eq!(code("ACCESS_DENIED", None), "permanent connection");
     assert_eq!(code("SHOP_INACTIVE", None), "permanent connection");
