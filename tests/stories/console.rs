@@ -302,3 +302,48 @@ fn a_poisoned_delivery_is_settled_with_a_reason() {
         assert!(browser.get(&mut world, "inbox").await.contains("Nothing needs anybody"));
     });
 }
+
+#[test]
+fn an_order_is_told_once_more_from_its_page_and_a_window_from_its_connections() {
+    let mut world = calm();
+    run(async {
+        let began = world.clock.now();
+        let id = place(&world, one_mug());
+        goes_its_way(&mut world).await;
+        let order_id = format!("shopify-uk.{id}");
+        let seq = world.order(&order_id).seq;
+        let mut browser = Browser::signed_in(&mut world).await;
+        let order = format!("orders/{order_id}");
+        assert!(browser.get(&mut world, &order).await.contains("Once more"));
+        let replay = format!("{order}/replay");
+        let seen = browser.does(&mut world, &replay, &[("what", "deliveries"), ("reason", "to be sure")]).await;
+        assert!(seen.contains("orders/create") && seen.contains("it knows that or better"), "{seen}");
+        browser.does(&mut world, &replay, &[("what", "events"), ("reason", "to be sure")]).await;
+        assert!(browser.get(&mut world, "connections").await.contains("connections/shipbob/replay"));
+        let (from, to) = (began.to_string(), world.clock.now().to_string());
+        let window = [("what", "deliveries"), ("from", &from), ("to", &to), ("reason", "to be sure")];
+        let seen = browser.does(&mut world, "connections/shipbob/replay", &window).await;
+        assert!(seen.contains("would be") && seen.contains(&order_id), "{seen}");
+        let reply = browser.post(&mut world, "connections/shipbob/replay", &[("what", "deliveries")]).await;
+        assert_eq!(reply.status, 422, "{}", reply.body);
+        world.settle().await;
+        assert_eq!(world.order(&order_id).seq, seq);
+    });
+    assert_all_closed(&world);
+}
+
+#[test]
+fn an_exceptions_page_shows_what_was_sent_and_answered_and_nobody() {
+    let mut world = calm();
+    run(async {
+        let address = json!({ "zip": "00000", "address1": "Hidden Street 77", "city": "Hiddenham" });
+        place(&world, but(one_mug(), json!({ "shipping_address": address })));
+        world.settle().await;
+        let mut browser = Browser::signed_in(&mut world).await;
+        let exception = link(&browser.get(&mut world, "inbox").await, "exceptions");
+        let page = browser.get(&mut world, &exception).await;
+        assert!(page.contains("What was sent and answered") && page.contains("POST /"), "{page}");
+        let call = page.split("<pre").nth(1).unwrap();
+        assert!(!call.contains("Hidden"), "{call}");
+    });
+}

@@ -35,6 +35,7 @@ mod priority;
 mod refunds;
 mod refused;
 mod repairs;
+mod replays;
 mod returns;
 mod returns_in_trouble;
 mod shipping;

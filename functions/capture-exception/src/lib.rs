@@ -7,10 +7,9 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use crossdock_domain::event::{Decision, FailureClass, Parked};
 use crossdock_domain::inventory::{StockDocument, StockParked};
 use crossdock_domain::outstanding::TaskId;
-use crossdock_domain::{Attention, Event, Order, OrderId, TaskKind};
-use crossdock_log::{OrderView, People, Views};
-use crossdock_runner::inbound::InboundMessage;
-use crossdock_runner::{LastFailure, Origin, Recorder, StockKeeper, metrics, store_failure};
+use crossdock_domain::{Event, Order, OrderId, TaskKind};
+use crossdock_log::People;
+use crossdock_runner::{LastFailure, Origin, Recorder, StockKeeper, Undelivered, metrics, store_failure};
 use crossdock_step::Failure;
 use crossdock_step::batch::{self, Limits, Message, Trigger};
 use crossdock_step::ports::Untouched;
@@ -35,9 +34,9 @@ pub struct CaptureException {
     pub recorder: Recorder,
     /// Reads and notes documents of stock.
     pub keeper: StockKeeper,
-    /// The view: deliveries without an order are shown there.
-    pub views: Arc<dyn Views>,
-    /// Where such deliveries are kept.
+    /// Keeps what names no order.
+    pub undelivered: Undelivered,
+    /// Where the last failures are.
     pub people: Arc<dyn People>,
     /// What each queue holds, by the queue's ARN.
     pub sources: BTreeMap<String, Source>,
@@ -104,7 +103,7 @@ impl CaptureException {
         tracing::error!(stream = trigger.stream, "a message about a document of stock died");
         let Some(erp) = document.to_post().first().map(|open| open.erp.clone()) else { return Ok(()) };
         let origin = Origin::following("capture-exception", document.correlation_id.as_ref(), trigger.event_id.clone());
-        let (class, reason) = why(self.last_failure(&trigger.stream, DOCUMENT).await?.as_ref());
+        let (class, reason) = why(self.last_failure(&trigger.stream, LastFailure::OF_DOCUMENT).await?.as_ref());
         let parked = StockParked { erp, class, reason };
         let cause = format!("dead-letter:{}", message.id);
         let decide = |known: &StockDocument| {
@@ -131,20 +130,10 @@ impl CaptureException {
         Ok(last.filter(|failure| failure.at >= since))
     }
 
-    /// Keeps a delivery that names no order, and shows it as an exception of its connection.
+    /// Keeps what names no order, and shows it as an exception of its connection.
     async fn keep(&self, message: &Message) -> Result<(), Failure> {
-        self.people.keep_delivery(&message.id, &message.body).await.map_err(store_failure)?;
-        let inbound: Option<InboundMessage> = serde_json::from_str(&message.body).ok();
-        let connection =
-            inbound.as_ref().map_or_else(|| "unknown".to_owned(), |inbound| inbound.connection.to_string());
-        let now = self.recorder.clock().now();
-        let since = inbound.map_or(now, |inbound| inbound.received_at);
-        let reason = "a delivery could not be understood; correct its cause, then retry".to_owned();
-        let class = FailureClass::Parse.to_string();
-        let exception = Attention { attempts: message.receives, ..Attention::new("delivery", class, (reason, since)) };
-        tracing::error!(connection, message = message.id, "a delivery could not be understood");
-        let row = OrderView::of_delivery((&message.id, &connection), exception, now);
-        self.views.show(&row).await.map(|_| ()).map_err(store_failure)
+        let why = (FailureClass::Exhausted, "every retry failed; the log names the last error");
+        self.undelivered.keep((&message.id, &message.body), why, message.receives).await
     }
 }
 
@@ -152,9 +141,6 @@ const EXHAUSTED: &str = "every retry failed; the log names the last error under 
 
 /// A failure is what a message died of if it is not older than all its tries take.
 const RECENT: SignedDuration = SignedDuration::from_hours(24);
-
-/// Under which task `post-to-erp` keeps the last failure of a document of stock.
-const DOCUMENT: &str = "post_stock";
 
 /// Why something is given up: its last failure, or nobody knows.
 fn why(last: Option<&LastFailure>) -> (FailureClass, String) {

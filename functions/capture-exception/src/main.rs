@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let function = &CaptureException {
         recorder: wiring.recorder(),
         keeper: wiring.stock_keeper(),
-        views: wiring.store.clone(),
+        undelivered: wiring.undelivered(),
         people: wiring.store.clone(),
         sources: sources.into(),
     };

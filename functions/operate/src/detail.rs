@@ -2,6 +2,8 @@
 
 use crossdock_domain::exception::{Action, Legal};
 use crossdock_domain::{Attention, Order};
+use crossdock_log::stock_stream;
+use crossdock_runner::LastFailure;
 use crossdock_step::api::{Answer, Caller, Problem, Reply, Request};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -18,6 +20,8 @@ pub(crate) struct Detail {
     pub(crate) legal: Vec<Legal>,
     /// The order that it is about, if it is about one.
     pub(crate) order: Option<Order>,
+    /// What was sent and answered when it failed the last time, masked.
+    pub(crate) last: Option<LastFailure>,
 }
 
 const RETRY_DELIVERY: Legal = Legal { action: Action::Retry, does: "translate it again, once its cause is gone" };
@@ -36,6 +40,7 @@ impl Operate {
         let caller = request.allowed("ops:read")?;
         let detail = self.detail(caller, request.path("exception_id")).await?;
         let mut told = detail.listed.json();
+        told["last_failure"] = json!(detail.last);
         told["legal_actions"] = json!(detail.legal.iter().map(legal_json).collect::<Vec<_>>());
         Ok(Reply::json(StatusCode::OK, &told))
     }
@@ -47,6 +52,7 @@ impl Operate {
             self.detail_of_order(caller, id).await?
         };
         detail.legal.extend([ASSIGN, TAG, SNOOZE]);
+        detail.last = self.last_failure(&detail).await?;
         Ok(detail)
     }
 
@@ -62,7 +68,15 @@ impl Operate {
             due_at: task.map(|task| order.due_at(&task)),
             found,
         };
-        Ok(Detail { listed, legal, order: Some(order) })
+        Ok(Detail { listed, legal, order: Some(order), last: None })
+    }
+
+    /// Kept under the task's name in the stream of its order or document.
+    async fn last_failure(&self, detail: &Detail) -> Result<Option<LastFailure>, Problem> {
+        let stream = detail.order.as_ref().map(|order| order.id.stream()).or_else(|| stock_stream(&detail.listed.id));
+        let Some(stream) = stream else { return Ok(None) };
+        let task = if detail.order.is_some() { detail.listed.found.about.as_str() } else { LastFailure::OF_DOCUMENT };
+        LastFailure::find(self.people.as_ref(), &stream, task).await.map_err(Problem::unavailable_because)
     }
 
     /// What is about no order is found in the list: there are few of them.
@@ -87,7 +101,7 @@ impl Operate {
             }
         };
         let legal = legal_of_other(&listed.found);
-        Ok(Detail { listed, legal, order: None })
+        Ok(Detail { listed, legal, order: None, last: None })
     }
 }
 

@@ -8,15 +8,17 @@ mod console;
 mod detail;
 mod inbox;
 mod reconciliations;
+mod recordings;
+mod replays;
 mod standing;
 
 use std::sync::Arc;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
-use crossdock_log::{Connections, Items, Markers, People, Views};
-use crossdock_runner::{Directory, Recorder, StockKeeper, Unmapped};
-use crossdock_step::Queue;
+use crossdock_log::{Archive, Connections, Items, Log, Markers, People, Views};
+use crossdock_runner::{Directory, Intake, Recorder, StockKeeper, Unmapped};
 use crossdock_step::api::{Answer, Problem, Request, serve};
+use crossdock_step::{Bus, Queue};
 
 /// The function.
 pub struct Operate {
@@ -38,6 +40,14 @@ pub struct Operate {
     pub inbound: Arc<dyn Queue>,
     /// What was found and counted, and what is said of connections.
     pub markers: Arc<dyn Markers>,
+    /// Deliveries as they came.
+    pub archive: Arc<dyn Archive>,
+    /// Commits, for recordings and for publishing them again.
+    pub log: Arc<dyn Log>,
+    /// What a delivery would do.
+    pub intake: Intake,
+    /// Where events go.
+    pub bus: Arc<dyn Bus>,
     /// What waits for a SKU to be known.
     pub unmapped: Unmapped,
     /// What the console needs beside.
@@ -64,6 +74,8 @@ impl Operate {
             ("POST", "/ops/bulk-actions") => self.act_on_many(request).await,
             ("GET", "/ops/connections") => self.list_connections(request).await,
             ("POST", "/ops/connections/{connection}/{action}") => self.act_on_connections(request).await,
+            ("POST", "/ops/replays") => self.replay(request).await,
+            ("GET", "/ops/recordings/{order_id}") => self.read_recording(request).await,
             ("POST", "/ops/reconciliations") => self.request_reconciliation(request).await,
             ("GET", "/ops/reconciliations/{reconciliation_id}") => self.read_reconciliation(request).await,
             _ => Err(Problem::not_found("operation")),

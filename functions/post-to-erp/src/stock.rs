@@ -33,9 +33,6 @@ pub struct PostStock {
     pub people: Arc<dyn People>,
 }
 
-/// Under which task the last failure of a document is kept.
-const TASK: &str = "post_stock";
-
 /// After a pause it comes behind what a buyer is owed, with the rest of the books.
 const LANE: u32 = 1;
 
@@ -70,7 +67,8 @@ impl PostStock {
         let called = trace.clone().follow(self.call(stream, open)).await.map_err(|failure| trace.scrubbed(failure));
         if let Err(failure) = &called {
             let now = self.directory.now();
-            LastFailure::keep(self.people.as_ref(), (stream, TASK), (trace.as_ref(), failure), now).await;
+            LastFailure::keep(self.people.as_ref(), (stream, LastFailure::OF_DOCUMENT), (trace.as_ref(), failure), now)
+                .await;
         }
         let (cause, event) = match called {
             Ok(posted) => {

@@ -10,10 +10,9 @@ use translate_inbound::TranslateInbound;
 async fn main() -> Result<(), Error> {
     let wiring = Wiring::from_lambda()?;
     let function = &TranslateInbound {
-        recorder: wiring.recorder(),
-        directory: wiring.directory(),
-        people: wiring.store.clone(),
-        items: wiring.store.clone(),
+        intake: wiring.intake(),
+        keeping: wiring.keeping()?,
+        undelivered: wiring.undelivered(),
         queue: wiring.queue("OWN_QUEUE_URL")?,
     };
     run(service_fn(|event: LambdaEvent<SqsEvent>| async move {

@@ -59,6 +59,16 @@ pub fn delivery_id(settings: &serde_json::Value, delivery: &Delivery) -> Option<
     names.iter().find_map(|name| delivery.headers.get(*name).cloned())
 }
 
+/// Keys whose values tell nothing of a person in this kind's deliveries, beside those that are so for every vendor.
+#[must_use]
+pub fn plain_keys(settings: &serde_json::Value) -> &'static [&'static str] {
+    match kind(settings) {
+        "shopify" => shopify::webhook::PLAIN_KEYS,
+        "shipbob" => shipbob::webhook::PLAIN_KEYS,
+        _ => &[],
+    }
+}
+
 /// What a delivery says, in canonical terms.
 ///
 /// # Errors

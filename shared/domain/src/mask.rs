@@ -365,6 +365,58 @@ impl Hidden {
     }
 }
 
+/// A body in which everything that is not known to be harmless keeps its form only: letters read `x`, digits `0`. What
+/// reads it finds what was there, but for the words. Keys of `known` are harmless beside those that are for every vendor.
+#[must_use]
+pub fn shaped(body: &Value, known: &[&str]) -> Value {
+    shaped_under(Class::Unknown, body, known)
+}
+
+const COUNTRIES: [&str; 3] = ["country_code", "province_code", "country"];
+
+fn shaped_under(class: Class, value: &Value, known: &[&str]) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let field = |(key, field): (&String, &Value)| {
+                let class = match class_in(class, (key, field), fields) {
+                    // Taxes and services go by the country; nobody is found by it.
+                    Class::Personal { .. } if COUNTRIES.contains(&key.as_str()) => Class::Plain,
+                    Class::Said | Class::Unknown if known.contains(&key.as_str()) => Class::Plain,
+                    class @ (Class::Secret | Class::Personal { .. } | Class::Plain | Class::Said | Class::Unknown) => {
+                        class
+                    }
+                };
+                (key.clone(), shaped_under(class, field, known))
+            };
+            Value::Object(fields.iter().map(field).collect())
+        }
+        Value::Array(items) => items.iter().map(|item| shaped_under(class, item, known)).collect(),
+        Value::String(text) if class == Class::Plain => text.clone().into(),
+        Value::String(text) => text.chars().map(shape_of).collect::<String>().into(),
+        Value::Number(_) if matches!(class, Class::Secret | Class::Personal { .. }) => 0.into(),
+        Value::Number(_) | Value::Bool(_) | Value::Null => value.clone(),
+    }
+}
+
+fn shape_of(c: char) -> char {
+    if c.is_numeric() {
+        '0'
+    } else if c.is_uppercase() {
+        'X'
+    } else if c.is_alphabetic() {
+        'x'
+    } else {
+        c
+    }
+}
+
+/// Whether a text is another one, or what is left of it where characters keep their form only.
+#[must_use]
+pub fn reads_as(shown: &str, text: &str) -> bool {
+    let alike = |(shown, c): (char, char)| shown == c || shown == shape_of(c);
+    shown.chars().count() == text.chars().count() && shown.chars().zip(text.chars()).all(alike)
+}
+
 /// What a field's key says, seen from what it is in.
 fn class_in(outer: Class, (key, field): (&str, &Value), beside: &Map<String, Value>) -> Class {
     match outer {

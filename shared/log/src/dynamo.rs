@@ -1,5 +1,6 @@
 //! The store on DynamoDB.
 
+mod packed;
 mod stock;
 
 use std::collections::HashMap;
@@ -272,11 +273,12 @@ impl People for Dynamo {
     }
 
     async fn keep_delivery(&self, id: &str, message: &str) -> Result<(), StoreError> {
-        self.put_person((DELIVERIES, id), message.to_owned()).await
+        self.put_packed((DELIVERIES, id), message, Row::new()).await
     }
 
     async fn find_delivery(&self, id: &str) -> Result<Option<String>, StoreError> {
-        self.person((DELIVERIES, id)).await
+        let Some(row) = self.person_row((DELIVERIES, id)).await? else { return Ok(None) };
+        self.unpacked(&row).await.map(Some)
     }
 
     async fn keep_exchange(&self, stream: &str, task: &str, exchange: &str) -> Result<(), StoreError> {
@@ -311,6 +313,10 @@ impl Dynamo {
     }
 }
 
+fn person_key((stream, hash): (&str, &str)) -> Row {
+    HashMap::from([("stream".to_owned(), text(stream)), ("hash".to_owned(), text(hash))])
+}
+
 /// Partition of deliveries that nobody could understand.
 const DELIVERIES: &str = "delivery";
 
@@ -322,9 +328,12 @@ impl Dynamo {
     }
 
     async fn person(&self, key: (&str, &str)) -> Result<Option<String>, StoreError> {
-        let key = HashMap::from([("stream".to_owned(), text(key.0)), ("hash".to_owned(), text(key.1))]);
-        let row = self.get(&self.tables.people, key, "GetItem").await?;
+        let row = self.person_row(key).await?;
         Ok(row.and_then(|row| row.get("content")?.as_s().ok().cloned()))
+    }
+
+    async fn person_row(&self, key: (&str, &str)) -> Result<Option<Row>, StoreError> {
+        self.get(&self.tables.people, person_key(key), "GetItem").await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commit log and the few tables beside it, as ports with two implementations: [`Dynamo`] and [`Memory`]. One
 //! contract suite (`tests/contract.rs`) holds both to the same behaviour.
 
+mod archive;
 mod dynamo;
 mod ledger;
 mod memory;
@@ -16,6 +17,7 @@ use crossdock_domain::{Commit, Recipient, Sku};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use archive::{Archive, Archived};
 pub use dynamo::{Dynamo, Tables};
 pub use ledger::{LedgerPage, LedgerRow, LedgerRows};
 pub use memory::{Memory, Usage};

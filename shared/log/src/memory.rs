@@ -9,10 +9,11 @@ use crossdock_domain::item::{Item, Shown, Stock, StockMove};
 use crossdock_domain::{Commit, Recipient, Sku};
 use jiff::Timestamp;
 
+use crate::archive::{arrived_in, packed};
 use crate::ledger::{account, entry_at, page_of, rows_of};
 use crate::{
-    AppendError, ConnectionRecord, Connections, Items, LedgerPage, LedgerRow, LedgerRows, Log, Markers, OrderView,
-    Page, Pause, People, Showing, StoreError, Tally, ViewQuery, Views,
+    AppendError, Archive, Archived, ConnectionRecord, Connections, Items, LedgerPage, LedgerRow, LedgerRows, Log,
+    Markers, OrderView, Page, Pause, People, Showing, StoreError, Tally, ViewQuery, Views,
 };
 
 /// The store in memory.
@@ -28,6 +29,7 @@ struct State {
     people: BTreeMap<(String, String), Recipient>,
     deliveries: BTreeMap<String, String>,
     exchanges: BTreeMap<(String, String), String>,
+    archive: BTreeMap<(String, String), Archived>,
     items: BTreeMap<Sku, Item>,
     /// Parts beyond part 0.
     parts: BTreeMap<(Sku, u16), BTreeMap<LocationId, Stock>>,
@@ -274,6 +276,50 @@ impl People for Memory {
         state.read(&found, 2);
         Ok(found)
     }
+}
+
+#[async_trait]
+impl Archive for Memory {
+    async fn archive(&self, delivery: &Archived, _until: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.usage.other_writes += 1;
+        // The index holds its key.
+        state.usage.write_units += units(packed(&delivery.message).len() as u64 + ROW_BYTES, 1024) + 1;
+        state.archive.insert((delivery.stream.clone(), delivery.key()), delivery.clone());
+        Ok(())
+    }
+
+    async fn archived_of(&self, stream: &str, page: &Page) -> Result<(Vec<Archived>, Option<String>), StoreError> {
+        let mut state = self.state();
+        let found: Vec<Archived> = state.archive.values().filter(|kept| kept.stream == stream).cloned().collect();
+        state.usage.other_reads += 1;
+        Ok(archived_page(found, page))
+    }
+
+    async fn archived_in(
+        &self,
+        of: (&str, Timestamp),
+        page: &Page,
+    ) -> Result<(Vec<Archived>, Option<String>), StoreError> {
+        let mut state = self.state();
+        let part = arrived_in(of.0, of.1);
+        let found: Vec<Archived> = state.archive.values().filter(|kept| kept.arrived() == part).cloned().collect();
+        state.usage.other_reads += 1;
+        Ok(archived_page(found, page))
+    }
+}
+
+/// What a row has beside its payload: keys, names, times.
+const ROW_BYTES: u64 = 250;
+
+fn archived_page(mut found: Vec<Archived>, page: &Page) -> (Vec<Archived>, Option<String>) {
+    found.sort_by_key(Archived::key);
+    found.retain(|kept| page.after.as_ref().is_none_or(|after| kept.key() > *after));
+    let limit = usize::try_from(page.limit.max(1)).unwrap_or(1);
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(Archived::key);
+    (found, next)
 }
 
 #[async_trait]

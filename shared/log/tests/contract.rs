@@ -5,6 +5,8 @@
 
 mod engine;
 
+#[path = "contract/archive.rs"]
+mod archive;
 #[path = "contract/connections.rs"]
 mod connections;
 #[path = "contract/facts.rs"]
@@ -55,6 +57,8 @@ macro_rules! contract {
 }
 
 contract! {
+    archive: deliveries_of_an_order_are_found_oldest_first_in_pages, a_delivery_that_is_kept_twice_is_there_once,
+        what_came_in_an_hour_is_found_over_all_orders, the_largest_message_is_kept_whole;
     log: what_is_appended_is_read_as_it_was_written, commits_come_in_order_and_without_gaps, a_number_is_given_once,
         a_writer_finds_its_own_commit_after_a_conflict, of_many_writers_one_wins, streams_do_not_touch_one_another,
         the_last_number_is_known, what_is_due_is_found_by_its_bucket;

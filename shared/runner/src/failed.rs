@@ -21,6 +21,9 @@ pub struct LastFailure {
 }
 
 impl LastFailure {
+    /// Under which name that of a document of stock is kept.
+    pub const OF_DOCUMENT: &str = "post_stock";
+
     /// Keeps a failure that has come of the calls of a trace. One that is a pause is left out: the task did not fail, its
     /// turn has not come. Where it cannot be kept, the task goes its way all the same.
     pub async fn keep(

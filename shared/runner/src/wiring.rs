@@ -10,7 +10,10 @@ use crossdock_step::{Bus, Clock, Queue, Secrets, telemetry};
 
 use crossdock_domain::ConnectionId;
 
-use crate::{Calls, Directory, HoldKeeper, Recorder, Runner, Step, StepFunction, StockKeeper, Unmapped};
+use crate::{
+    Calls, Directory, HoldKeeper, Intake, Keeping, Recorder, Runner, Step, StepFunction, StockKeeper, Undelivered,
+    Unmapped,
+};
 
 /// The longest that an outside system may take to answer: less than any function's time-out, so that a call that
 /// hangs is seen as in doubt by us and not as our own death.
@@ -60,6 +63,28 @@ impl Wiring {
             views: self.store.clone(),
             items: self.store.clone(),
         }
+    }
+
+    /// Takes deliveries in.
+    #[must_use]
+    pub fn intake(&self) -> Intake {
+        Intake { recorder: self.recorder(), directory: self.directory(), items: self.store.clone() }
+    }
+
+    /// Keeps what is personal in deliveries, and they themselves for the days that `ARCHIVE_DAYS` says.
+    ///
+    /// # Errors
+    /// The variable is missing, or is no number of days.
+    pub fn keeping(&self) -> Result<Keeping, String> {
+        let days: i64 = variable("ARCHIVE_DAYS")?.parse().map_err(|error| format!("ARCHIVE_DAYS: {error}"))?;
+        let kept_for = jiff::SignedDuration::from_hours(days.saturating_mul(24));
+        Ok(Keeping { people: self.store.clone(), archive: self.store.clone(), kept_for })
+    }
+
+    /// Keeps deliveries that nobody could understand.
+    #[must_use]
+    pub fn undelivered(&self) -> Undelivered {
+        Undelivered { people: self.store.clone(), views: self.store.clone(), clock: self.clock.clone() }
     }
 
     /// Makes and ends holds on stock.

@@ -81,7 +81,8 @@ pub struct Measured<'a> {
 }
 
 impl Measured<'_> {
-    fn note(&self, failure: &Failure) {
+    /// Counts a failure.
+    pub fn note(&self, failure: &Failure) {
         match failure {
             Failure::Retry { .. } => self.tally.add(self.retried, 1),
             Failure::Paused { .. } => self.tally.add(self.put_back, 1),

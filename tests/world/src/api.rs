@@ -268,6 +268,13 @@ impl World {
         self.call(Some(caller), &call).await
     }
 
+    /// Sends `POST /v1/ops/replays`, as somebody; or as a dry run.
+    pub async fn replay(&mut self, caller: Caller<'_>, replay: &Value, dry_run: bool) -> Reply {
+        let body = replay.to_string();
+        let query: &[(&str, &str)] = if dry_run { &[("dry_run", "true")] } else { &[] };
+        self.call(Some(caller), &Call::post("/ops/replays", body.as_bytes()).asking(query)).await
+    }
+
     /// Sends `POST /v1/ops/bulk-actions`.
     pub async fn act_on_many(&mut self, bulk: &Value, dry_run: bool) -> Reply {
         let (body, query) = (bulk.to_string(), [("dry_run", "true")]);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use capture_exception::{ALLOCATION, CaptureException, ERP, FULFILLMENT, STOREFRONT, Source};
 use crossdock_domain::ConnectionId;
 use crossdock_runner::{
-    Calls, Connectors, Directory, HoldKeeper, Recorder, Runner, Step, StepFunction, StockKeeper, Unmapped,
+    Calls, Connectors, Directory, HoldKeeper, Intake, Keeping, Recorder, Runner, Step, StepFunction, StockKeeper,
+    Undelivered, Unmapped,
 };
 use crossdock_step::{Clock, Queue};
 
@@ -150,10 +151,9 @@ impl Parts {
                 clock: self.clock.clone(),
             },
             translate_inbound: translate_inbound::TranslateInbound {
-                recorder: recorder.clone(),
-                directory: directory.clone(),
-                people: store.clone(),
-                items: store.clone(),
+                intake: self.intake(),
+                keeping: self.keeping(),
+                undelivered: self.undelivered(),
                 queue: self.queue("InboundQueue"),
             },
             allocate_order: self.allocate_order(),
@@ -170,6 +170,21 @@ impl Parts {
             sync_catalogue: self.sync_catalogue(),
             watch_deadlines: self.watch_deadlines(),
         }
+    }
+
+    fn intake(&self) -> Intake {
+        let store = Arc::new(self.store.clone());
+        Intake { recorder: self.recorder(), directory: self.directory(), items: store }
+    }
+
+    fn keeping(&self) -> Keeping {
+        let store = Arc::new(self.store.clone());
+        Keeping { people: store.clone(), archive: store, kept_for: jiff::SignedDuration::from_hours(24 * 30) }
+    }
+
+    fn undelivered(&self) -> Undelivered {
+        let store = Arc::new(self.store.clone());
+        Undelivered { people: store.clone(), views: store, clock: self.clock.clone() }
     }
 
     fn watch_deadlines(&self) -> watch_deadlines::WatchDeadlines {
@@ -198,7 +213,11 @@ impl Parts {
             items: store.clone(),
             people: store.clone(),
             inbound: self.queue("InboundQueue"),
-            markers: store,
+            markers: store.clone(),
+            archive: store.clone(),
+            log: store,
+            intake: self.intake(),
+            bus: self.bus(),
             unmapped: self.unmapped(),
             console: operate::Console { issuer: self.issuer() },
         }
@@ -300,7 +319,7 @@ impl Parts {
         CaptureException {
             recorder: self.recorder(),
             keeper: self.keeper(),
-            views: store.clone(),
+            undelivered: self.undelivered(),
             people: store,
             sources: sources.into_iter().map(|(name, source)| (name.to_owned(), source)).collect(),
         }

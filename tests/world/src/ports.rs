@@ -11,8 +11,8 @@ use crossdock_domain::ids::{ConnectionId, LocationId};
 use crossdock_domain::item::{Item, Shown};
 use crossdock_domain::{Commit, Recipient, Sku};
 use crossdock_log::{
-    AppendError, ConnectionRecord, Connections, Items, LedgerPage, LedgerRows, Log, Markers, Memory, OrderView, Page,
-    Pause, People, Showing, StoreError, Tally, ViewQuery, Views,
+    AppendError, Archive, Archived, ConnectionRecord, Connections, Items, LedgerPage, LedgerRows, Log, Markers, Memory,
+    OrderView, Page, Pause, People, Showing, StoreError, Tally, ViewQuery, Views,
 };
 use crossdock_step::outbound::{Http, HttpError};
 use crossdock_step::{Bus, BusEntry, Failure, Queue, Secret, Secrets};
@@ -147,6 +147,23 @@ impl People for Store {
     }
     async fn find_exchange(&self, stream: &str, task: &str) -> Result<Option<String>, StoreError> {
         self.memory.find_exchange(stream, task).await
+    }
+}
+
+#[async_trait]
+impl Archive for Store {
+    async fn archive(&self, delivery: &Archived, until: Timestamp) -> Result<(), StoreError> {
+        self.plan.around(self.memory.archive(delivery, until)).await
+    }
+    async fn archived_of(&self, stream: &str, page: &Page) -> Result<(Vec<Archived>, Option<String>), StoreError> {
+        self.memory.archived_of(stream, page).await
+    }
+    async fn archived_in(
+        &self,
+        of: (&str, Timestamp),
+        page: &Page,
+    ) -> Result<(Vec<Archived>, Option<String>), StoreError> {
+        self.memory.archived_in(of, page).await
     }
 }
 

@@ -100,6 +100,7 @@ fn card(record: &ConnectionRecord, behind: Option<u64>, now: Timestamp) -> Marku
                     form method="post" action={ "connections/" (name) "/ask-again" } { button type="submit" { "Ask it again" } }
                 }
             }
+            @if is_asked { (super::replay::of_connection(name, now)) }
         }
     }
 }

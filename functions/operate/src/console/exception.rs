@@ -32,6 +32,7 @@ impl Operate {
         let recipient = self.recipient_of(&detail).await?;
         let content = html! {
             (facts(visit, &detail, self.recorder.clock().now()))
+            (exchange(&detail, self.recorder.clock().now()))
             section aria-labelledby="now" {
                 h2 id="now" { "What may be done now" }
                 @for legal in &detail.legal { (action_form(&detail, legal, recipient.as_ref())) }
@@ -108,6 +109,31 @@ fn facts(visit: &Visit<'_>, detail: &Detail, now: jiff::Timestamp) -> Markup {
             @if let Some(id) = detail.order.as_ref().and_then(|order| order.correlation_id.as_ref()) { div { dt { "Correlation id" } dd { code { (id) } } } }
         }
     }
+}
+
+/// What was sent to the other system and answered: the last call open, the ones before it closed.
+fn exchange(detail: &Detail, now: jiff::Timestamp) -> Markup {
+    let Some(last) = &detail.last else { return html! {} };
+    html! {
+        section aria-labelledby="exchange" {
+            h2 id="exchange" { "What was sent and answered" }
+            p class="note" { "The last try, " (moment(last.at, now)) ". What is personal is masked." }
+            @if last.calls.is_empty() { p { "Nothing was sent: " (last.reason) } }
+            @for (index, call) in last.calls.iter().enumerate() {
+                details open[index + 1 == last.calls.len()] {
+                    summary { (heading(call)) }
+                    pre tabindex="0" { code { (serde_json::to_string_pretty(call).unwrap_or_default()) } }
+                }
+            }
+        }
+    }
+}
+
+/// `PUT /record/v1/salesOrder/eid:UK-1: 503`
+fn heading(call: &Value) -> String {
+    let text = |pointer: &str| call.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let answered = call.pointer("/answered/status").map_or_else(|| "no answer".to_owned(), Value::to_string);
+    format!("{} {}: {answered}", text("/sent/method"), text("/sent/path"))
 }
 
 fn action_form(detail: &Detail, legal: &Legal, recipient: Option<&Recipient>) -> Markup {

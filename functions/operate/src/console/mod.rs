@@ -12,6 +12,7 @@ mod order;
 mod orders;
 mod overview;
 mod picture;
+mod replay;
 mod session;
 
 use crossdock_identity::Issuer;
@@ -92,6 +93,8 @@ impl Operate {
         let segments: Vec<&str> = path.split('/').collect();
         match segments.as_slice() {
             ["exceptions", id, action] => self.exception_form(visit, (&form::decoded(id), action), &form).await,
+            ["orders", id, "replay"] => self.replay_form(visit, ("order_id", &form::decoded(id)), &form).await,
+            ["connections", connection, "replay"] => self.replay_form(visit, ("connection", connection), &form).await,
             ["bulk"] => self.bulk_form(visit, &form).await,
             ["mappings"] => self.mapping_form(visit, &form).await,
             ["connections", connection, action] => self.connection_form(visit, (connection, action), &form).await,

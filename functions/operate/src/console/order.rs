@@ -36,6 +36,7 @@ impl Operate {
             (documents(&order))
             (lines(&order))
             (timeline(&commits))
+            (super::replay::of_order(&format!("{}/replay", encoded(&order.id.to_string()))))
         };
         let name =
             order.accepted.as_ref().map_or_else(|| order.id.to_string(), |a| format!("Order {}", a.fact.order.name));

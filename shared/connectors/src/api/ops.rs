@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crossdock_domain::exception::{Action, MOST_TAGS, MOST_TEXT};
 use crossdock_domain::outstanding::Criticality;
-use crossdock_domain::{ConnectionId, Sku};
-use jiff::Timestamp;
+use crossdock_domain::{ConnectionId, OrderId, Sku};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::body::{Fault, Object, Wrong, invalid, parsed, shape, text, time, token};
+use super::body::{Fault, Object, Wrong, invalid, parsed, shape, text, time, token, word};
 use super::{ADDRESS_FIELDS, read};
 
 /// What somebody says about an exception, as it came. Each action has fields of its own.
@@ -224,4 +224,83 @@ pub fn parse_pause(body: &[u8]) -> Result<(String, Timestamp), Vec<Fault>> {
         let (reason, until) = (told.required("reason", text(3, MOST_TEXT)), told.required("until", time));
         Some((reason?, until?))
     })
+}
+
+/// What is replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replayed {
+    /// Deliveries are taken in once more.
+    Deliveries,
+    /// Events are published once more.
+    Events,
+}
+
+/// Which part of what is known is replayed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// That of an order.
+    Order(OrderId),
+    /// That of a connection within a window of time: deliveries that came, or orders that were placed, then.
+    Window {
+        /// The connection.
+        connection: ConnectionId,
+        /// From when.
+        from: Timestamp,
+        /// Until when, this moment not included.
+        to: Timestamp,
+    },
+}
+
+/// A replay, as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParsedReplay {
+    /// What.
+    pub what: Replayed,
+    /// Of whom.
+    pub scope: Scope,
+    /// Only deliveries of this topic, or events of this type.
+    pub only: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Where an earlier call has stopped.
+    pub cursor: Option<String>,
+}
+
+/// The longest window of a replay.
+pub const LONGEST_WINDOW: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+/// The body of `POST /v1/ops/replays`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_replay(body: &[u8]) -> Result<ParsedReplay, Vec<Fault>> {
+    let known = ["what", "order_id", "connection", "from", "to", "only", "reason", "cursor"];
+    read(body, &known, |told| {
+        let what = told.required("what", word(&["deliveries", "events"]));
+        let what = what.map(|what| if what == "events" { Replayed::Events } else { Replayed::Deliveries });
+        let reason = told.required("reason", text(3, MOST_TEXT));
+        let only = told.optional("only", text(1, 100));
+        let cursor = told.optional("cursor", text(1, 400));
+        let scope = scope_of(told);
+        Some(ParsedReplay { what: what?, scope: scope?, only, reason: reason?, cursor })
+    })
+}
+
+fn scope_of(told: &Object<'_>) -> Option<Scope> {
+    let (order, connection) = (told.optional("order_id", parsed), told.optional("connection", parsed));
+    let (from, to) = (told.optional("from", time), told.optional("to", time));
+    match (order, connection, from.zip(to)) {
+        (Some(order), None, None) if from.is_none() && to.is_none() => Some(Scope::Order(order)),
+        (None, Some(connection), Some((from, to))) => {
+            if to <= from || to.duration_since(from) > LONGEST_WINDOW {
+                told.complain("to", invalid("must be after from, and within seven days of it"));
+                return None;
+            }
+            Some(Scope::Window { connection, from, to })
+        }
+        (Some(_) | None, Some(_) | None, Some(_) | None) => {
+            told.complain("order_id", invalid("say either order_id, or connection with from and to"));
+            None
+        }
+    }
 }

@@ -18,6 +18,10 @@ use crate::{Delivery, InboundFact};
 /// What a translation needs of a delivery's headers.
 pub const KEPT_HEADERS: &[&str] = &["webhook-id", "webhook-timestamp", "x-webhook-topic"];
 
+/// What a translation goes by and is nobody's.
+pub const PLAIN_KEYS: &[&str] =
+    &["carrier", "carrier_service", "tracking_number", "tracking_url", "location", "action"];
+
 /// How far a delivery's time may be from ours. A retry is signed anew, so an old delivery is a replay.
 const TOLERANCE_S: i64 = 300;
 /// The most signatures that are looked at: a rotation needs two.

@@ -33,6 +33,25 @@ pub const KEPT_HEADERS: &[&str] = &[
     "shopify-api-version",
 ];
 
+/// What a translation goes by and is nobody's. Names and notes are not among them: a title is a product's or a tax's.
+pub const PLAIN_KEYS: &[&str] = &[
+    "title",
+    "gateway",
+    "payment_gateway_names",
+    "tip_payment_gateway",
+    "total_cash_rounding_payment_adjustment",
+    "current_total_tax",
+    "current_total_duties",
+    "original_total_duties",
+    "current_total_additional_fees",
+    "original_total_additional_fees",
+    "total_tax",
+    "total_discount",
+    "total_outstanding",
+    "total_tip_received",
+    "initiated_as",
+];
+
 const SIGNATURE: [&str; 2] = ["x-shopify-hmac-sha256", "shopify-hmac-sha256"];
 const SHOP: [&str; 2] = ["x-shopify-shop-domain", "shopify-shop-domain"];
 const TRIGGERED_AT: [&str; 2] = ["x-shopify-triggered-at", "shopify-triggered-at"];

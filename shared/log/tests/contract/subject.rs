@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use crossdock_domain::item::Item;
-use crossdock_log::{ConnectionRecord, Connections, Items, Log, Markers, Memory, People, Views};
+use crossdock_log::{Archive, ConnectionRecord, Connections, Items, Log, Markers, Memory, People, Views};
 
 use crate::engine;
 
 /// Everything that a store can do.
-pub trait Store: Log + People + Items + Connections + Markers + Views {}
+pub trait Store: Log + People + Archive + Items + Connections + Markers + Views {}
 
-impl<T: Log + People + Items + Connections + Markers + Views> Store for T {}
+impl<T: Log + People + Archive + Items + Connections + Markers + Views> Store for T {}
 
 /// What is put into a store, and looked at, by the back door.
 #[async_trait]

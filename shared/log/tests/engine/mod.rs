@@ -38,7 +38,8 @@ pub async fn dynamodb() -> (Dynamo, Client) {
 async fn create_tables(client: &Client) {
     let text = |name| (name, false);
     create(client, "log", (text("stream"), Some(("seq", true))), &[("due", (text("due"), None), false)]).await;
-    create(client, "people", (text("stream"), Some(text("hash"))), &[]).await;
+    let by_arrival = ("by_arrival", (text("arrived"), Some(text("hash"))), false);
+    create(client, "people", (text("stream"), Some(text("hash"))), &[by_arrival]).await;
     create(client, "items", (text("sku"), None), &[]).await;
     create(client, "ledger", (text("account"), Some(text("entry"))), &[]).await;
     create(client, "connections", (text("connection"), None), &[]).await;
