@@ -55,7 +55,7 @@ fn facts(order: &Order, now: Timestamp) -> Markup {
             div { dt { "Id" } dd { code { (order.id) } } }
             @if let Some(accepted) = accepted {
                 div { dt { "Placed" } dd { (moment(accepted.order.placed_at, now)) } }
-                div { dt { "Total" } dd { (amount(accepted.order.total.get())) } }
+                div { dt { "Total" } dd { (total(order, accepted.order.total, &amount)) } }
                 div { dt { "Paid" } dd { (amount(tendered)) } }
                 div { dt { "Paid back" } dd { (amount(order.refunded().map_or(0, Minor::get))) } }
                 div { dt { "Open" } dd { "receivable " (amount(receivable)) ", deposit " (amount(deposit)) ", credit " (amount(credit)) } }
@@ -63,6 +63,15 @@ fn facts(order: &Order, now: Timestamp) -> Markup {
             @if let Some(by) = order.ship_by() { div { dt { "Has to leave" } dd { (moment(by, now)) } } }
             @if let Some(id) = &order.correlation_id { div { dt { "Correlation id" } dd { code { (id) } } } }
         }
+    }
+}
+
+/// What the order costs now, and as what it was accepted where that is something else.
+fn total(order: &Order, accepted: Minor, amount: impl Fn(i64) -> String) -> Markup {
+    let due = if order.is_cancelled() { Minor::ZERO } else { order.amount_due().unwrap_or(accepted) };
+    html! {
+        (amount(due.get()))
+        @if due != accepted { small { " accepted as " (amount(accepted.get())) } }
     }
 }
 
