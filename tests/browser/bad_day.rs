@@ -87,7 +87,7 @@ impl Day<'_> {
         let down = json!({ "match": "* /services/rest/", "fault": "status:503", "times": 1_000_000 });
         stack.tell("netsuite", "/_sandbox/faults", &down).await;
         let orders = place(stack, 40, &of(&[("TEE-BLK-M", 1, "24.99"), ("MUG-WHT", 2, "12.00")])).await;
-        browser.until_it_says("inbox?connection=netsuite", "1 exceptions").await;
+        browser.until_it_says("inbox?connection=netsuite", "1 exception,").await;
         self.until_alarm("ErpDown").await;
         tokio::time::sleep(Duration::from_secs(20)).await;
         let down = stack
@@ -154,7 +154,7 @@ impl Day<'_> {
         let (stack, browser) = (self.stack, self.browser);
         let inbound = Hasty::make(stack, "inbound").await;
         deliver(stack, "orders/create", &json!({ "id": "no number", "email": "marker@example.com" })).await;
-        browser.until_it_says("inbox?task=delivery", "1 exceptions").await;
+        browser.until_it_says("inbox?task=delivery", "1 exception,").await;
         browser.follow("delivery").await;
         assert!(!browser.source().await.contains("marker@"), "what was delivered is not shown");
         let resolve = "//form[@aria-labelledby='do-resolve']";

@@ -81,7 +81,7 @@ fn missing() -> Vec<&'static str> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<_> = std::env::split_paths(&path).collect();
     let is_there = |program: &&str| folders.iter().any(|folder| folder.join(program).is_file());
-    PROGRAMS.iter().filter(|(names, _)| !names.iter().any(|name| is_there(name))).map(|(_, package)| *package).collect()
+    PROGRAMS.iter().filter(|(names, _)| !names.iter().any(&is_there)).map(|(_, package)| *package).collect()
 }
 
 async fn install_packages(packages: &[&'static str]) -> Result<(), Trouble> {
@@ -146,11 +146,12 @@ async fn until_ready(child: &mut Child, browser: &Browser, services: &Services<'
 
 /// Stops it, and every browser that it has started.
 pub(crate) async fn stop(site: &Site, services: &Services<'_>) -> bool {
+    let ran = services.running(BROWSER).is_some();
     if let (Ok(browser), Ok(http)) = (Browser::read(site), http()) {
         // It ends its browsers, which are in groups of their own; what does not answer is killed below.
         let _ = accepted(http.get(format!("{}/shutdown", browser.webdriver))).await;
     }
     // Absent is what we want.
     let _ = site.local(ABOUT).map(fs::remove_file);
-    services.stop(BROWSER).await
+    services.stop(BROWSER).await || ran
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::Visit;
-use super::frame::{encoded, moment, shown};
+use super::frame::{encoded, exceptions, moment, shown};
 use crate::Operate;
 use crate::inbox::{Listed, filter_of};
 
@@ -107,7 +107,7 @@ fn narrow(request: &Request) -> Markup {
 fn table(found: &[Listed], now: Timestamp) -> Markup {
     html! {
         table {
-            caption { (found.len()) " exceptions, the oldest first" }
+            caption { (exceptions(found.len())) ", the oldest first" }
             thead { tr {
                 th scope="col" { "About" } th scope="col" { "Order" } th scope="col" { "Class" } th scope="col" { "What happened" }
                 th scope="col" { "Since" } th scope="col" class="number" { "Tries" } th scope="col" { "Owner" } th scope="col" { "Tags" }

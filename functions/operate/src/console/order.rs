@@ -55,7 +55,7 @@ fn facts(order: &Order, now: Timestamp) -> Markup {
             div { dt { "Id" } dd { code { (order.id) } } }
             @if let Some(accepted) = accepted {
                 div { dt { "Placed" } dd { (moment(accepted.order.placed_at, now)) } }
-                div { dt { "Total" } dd { (total(order, accepted.order.total, &amount)) } }
+                div { dt { "Total" } dd { (total(order, accepted.order.total, amount)) } }
                 div { dt { "Paid" } dd { (amount(tendered)) } }
                 div { dt { "Paid back" } dd { (amount(order.refunded().map_or(0, Minor::get))) } }
                 div { dt { "Open" } dd { "receivable " (amount(receivable)) ", deposit " (amount(deposit)) ", credit " (amount(credit)) } }
@@ -135,7 +135,7 @@ fn documents(order: &Order) -> Markup {
                             th scope="row" { (kind.replace('_', " ")) }
                             td { (document.system) }
                             td { code { (document.id) } }
-                            td { @match &document.reference { Some(reference) => code { (reference) }, None => "made by hand" } }
+                            td { @match &document.reference { Some(reference) => code { (reference) }, None => (unnamed(kind)) } }
                             td class="number" { @if let Some(total) = document.total_minor { (money(total.get(), currency.as_deref())) } }
                         }
                     } }
@@ -143,6 +143,11 @@ fn documents(order: &Order) -> Markup {
             }
         }
     }
+}
+
+/// Why a document has no reference of ours: a storefront's fulfillment has room for none.
+fn unnamed(kind: &str) -> &'static str {
+    if kind == "storefront_fulfillment" { "–" } else { "made by hand" }
 }
 
 fn lines(order: &Order) -> Markup {
