@@ -7,50 +7,14 @@ mod reversals;
 mod stack;
 mod stocked;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use stack::{SOON, Stack, api_order, placed_ids, runtime, ship_everything, ship_until_completed};
-
-/// Orders of different runs must differ: a stack that is left running remembers.
-fn unique(prefix: &str) -> String {
-    let nanoseconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
-    format!("{prefix}{}", nanoseconds % 1_000_000_000_000)
-}
-
-fn erp_documents(documents: &Value) -> BTreeMap<String, Vec<String>> {
-    let mut by_record: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for document in documents["documents"].as_array().into_iter().flatten() {
-        let field = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
-        by_record.entry(field("record")).or_default().push(field("externalId"));
-    }
-    by_record
-}
-
-/// Exactly one document of each kind for one order.
-fn assert_one_each(documents: &BTreeMap<String, Vec<String>>, prefix: &str, channel: &str) {
-    let kinds = [
-        ("salesOrder", "SO"),
-        ("customerDeposit", "DEP1"),
-        ("itemFulfillment", "IF1"),
-        ("invoice", "INV1"),
-        ("depositApplication", "DA1"),
-    ];
-    for (record, document) in kinds {
-        let wanted = format!("{prefix}-{channel}-{document}");
-        let found = documents.get(record).into_iter().flatten().filter(|external| **external == wanted).count();
-        assert_eq!(found, 1, "{wanted} exists {found} times as {record}");
-        let others = format!("{prefix}-{channel}-");
-        let all = documents.get(record).into_iter().flatten().filter(|external| external.starts_with(&others)).count();
-        assert_eq!(all, 1, "{others}… has {all} documents of kind {record}");
-    }
-}
-
-fn account(ledger: &Value, name: &str) -> i64 {
-    ledger.pointer(&format!("/currencies/GBP/accounts/{name}")).and_then(Value::as_i64).unwrap_or(0)
-}
+use stack::{
+    SOON, Stack, account, api_order, assert_one_each, erp_documents, placed_ids, runtime, ship_everything,
+    ship_until_completed, unique,
+};
 
 #[test]
 #[ignore = "needs the stack: cargo local test"]

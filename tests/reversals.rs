@@ -7,8 +7,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::stack::{SOON, Stack, placed_ids, runtime, ship_everything};
-use crate::unique;
+use crate::stack::{SOON, Stack, placed_ids, runtime, ship_everything, unique};
 
 /// An order of the shop on its way through the stack.
 struct Bought {

@@ -6,8 +6,7 @@ use futures_util::StreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::stack::{SOON, Stack, api_order, runtime, ship_until_completed};
-use crate::unique;
+use crate::stack::{SOON, Stack, api_order, runtime, ship_until_completed, unique};
 
 async fn tell(stack: &Stack, kind: &str, document: &Value) -> Value {
     let told = stack.api((Method::POST, &format!("/inventory/{kind}")), &[], Some(document)).await;

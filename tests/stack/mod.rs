@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -99,20 +100,47 @@ impl Stack {
         self.dynamodb("UpdateItem", &update).await;
     }
 
-    /// One request to the local DynamoDB, which checks no signature.
-    async fn dynamodb(&self, operation: &str, input: &Value) -> Value {
-        let scope = format!("test/20260101/{}/dynamodb/aws4_request", self.text("/aws/region"));
-        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
-        let headers = [
-            ("content-type", "application/x-amz-json-1.0".to_owned()),
-            ("x-amz-target", format!("DynamoDB_20120810.{operation}")),
-            ("authorization", signed),
-        ];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value));
-        let body = input.to_string().into_bytes();
-        let answer = self.send((Method::POST, &self.text("/aws/endpoint")), &headers, Some(body)).await;
-        assert!(answer.status.is_success(), "{operation}: {}", answer.body);
+    /// One request to the local DynamoDB.
+    pub async fn dynamodb(&self, operation: &str, input: &Value) -> Value {
+        self.aws(("dynamodb", &format!("DynamoDB_20120810.{operation}")), input).await
+    }
+
+    /// One request to a service of the local AWS that takes JSON.
+    pub async fn aws(&self, what: (&str, &str), input: &Value) -> Value {
+        let answer = self.ask_aws(what, input).await;
+        assert!(answer.status.is_success(), "{}: {}", what.1, answer.body);
         answer.json()
+    }
+
+    /// The same, which may be refused.
+    pub async fn try_aws(&self, what: (&str, &str), input: &Value) -> Option<Value> {
+        let answer = self.ask_aws(what, input).await;
+        answer.status.is_success().then(|| answer.json())
+    }
+
+    async fn ask_aws(&self, (service, target): (&str, &str), input: &Value) -> Answer {
+        let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target)];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let headers: Vec<_> = headers.into_iter().chain([self.unsigned(service)]).collect();
+        let url = self.text("/aws/endpoint");
+        self.send((Method::POST, &url), &headers, Some(input.to_string().into_bytes())).await
+    }
+
+    /// One request to the local Lambda, below a function's address.
+    pub async fn lambda(&self, (method, function, what): (Method, &str, &str), body: Option<&Value>) -> Value {
+        let name = self.text(&format!("/functions/{function}"));
+        let url = format!("{}/2015-03-31/functions/{name}/{what}", self.text("/aws/endpoint"));
+        let body = body.map(|body| body.to_string().into_bytes());
+        let answer = self.send((method, &url), &[self.unsigned("lambda")], body).await;
+        assert!(answer.status.is_success(), "{function} {what}: {}", answer.body);
+        answer.json()
+    }
+
+    /// The local AWS checks no signature, and reads the region from it.
+    fn unsigned(&self, service: &str) -> (String, String) {
+        let scope = format!("test/20260101/{}/{service}/aws4_request", self.text("/aws/region"));
+        let signed = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none");
+        ("authorization".to_owned(), signed)
     }
 
     /// Reads one order.
@@ -222,6 +250,44 @@ pub async fn ship_until_completed(stack: &Stack, ids: &[String], most: Duration)
         open = still.into_iter().map(|(id, _)| id).collect();
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+}
+
+/// Orders of different runs must differ: a stack that is left running remembers.
+pub fn unique(prefix: &str) -> String {
+    let nanoseconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    format!("{prefix}{}", nanoseconds % 1_000_000_000_000)
+}
+
+pub fn erp_documents(documents: &Value) -> BTreeMap<String, Vec<String>> {
+    let mut by_record: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for document in documents["documents"].as_array().into_iter().flatten() {
+        let field = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
+        by_record.entry(field("record")).or_default().push(field("externalId"));
+    }
+    by_record
+}
+
+/// Exactly one document of each kind for one order.
+pub fn assert_one_each(documents: &BTreeMap<String, Vec<String>>, prefix: &str, channel: &str) {
+    let kinds = [
+        ("salesOrder", "SO"),
+        ("customerDeposit", "DEP1"),
+        ("itemFulfillment", "IF1"),
+        ("invoice", "INV1"),
+        ("depositApplication", "DA1"),
+    ];
+    for (record, document) in kinds {
+        let wanted = format!("{prefix}-{channel}-{document}");
+        let found = documents.get(record).into_iter().flatten().filter(|external| **external == wanted).count();
+        assert_eq!(found, 1, "{wanted} exists {found} times as {record}");
+        let others = format!("{prefix}-{channel}-");
+        let all = documents.get(record).into_iter().flatten().filter(|external| external.starts_with(&others)).count();
+        assert_eq!(all, 1, "{others}… has {all} documents of kind {record}");
+    }
+}
+
+pub fn account(ledger: &Value, name: &str) -> i64 {
+    ledger.pointer(&format!("/currencies/GBP/accounts/{name}")).and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// An order for `POST /v1/orders` that is in order.

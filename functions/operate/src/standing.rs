@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use crossdock_domain::overview::Overview;
-use crossdock_log::Tally;
+use crossdock_log::{StoreError, Tally};
 use crossdock_runner::tally::{
     COMPLETED, HELD, LAST_DRIFT, OVERVIEW, REFUSED, TAKEN, TOUCHLESS, counted_in, counts_by_hour, in_minute, percent,
     tally_id,
 };
 use crossdock_step::api::{Answer, Caller, Problem, Reply, Request};
+use futures_util::future::{try_join_all, try_join3};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -71,9 +72,7 @@ impl Rates {
 impl Operate {
     pub(crate) async fn read_overview(&self, request: &Request) -> Answer {
         let caller = request.allowed_everywhere("ops:read")?;
-        let overview = self.overview().await?;
-        let rates = self.rates(caller).await?;
-        let drift = self.drift().await?;
+        let (overview, rates, drift) = try_join3(self.overview(), self.rates(caller), self.drift()).await?;
         let told = json!({ "overview": overview, "rates": rates.json(), "drift": drift });
         Ok(Reply::json(StatusCode::OK, &told))
     }
@@ -93,10 +92,16 @@ impl Operate {
     /// What was counted of all connections that a caller reaches.
     pub(crate) async fn rates(&self, caller: &Caller) -> Result<Rates, Problem> {
         let now = self.recorder.clock().now();
+        let records = self.reached(caller).await?;
+        let names = records.iter().filter(|record| record.takes_orders()).map(|record| record.connection.as_str());
+        let markers = self.markers.as_ref();
+        let each = names.map(|name| async move {
+            let hours = counts_by_hour(name, markers, (now, HOURS)).await?;
+            Ok::<_, StoreError>((name, hours))
+        });
+        let each = try_join_all(each).await.map_err(Problem::unavailable_because)?;
         let mut sum = Rates::default();
-        for record in self.reached(caller).await?.iter().filter(|record| record.takes_orders()) {
-            let (name, markers) = (record.connection.as_str(), self.markers.as_ref());
-            let hours = counts_by_hour(name, markers, (now, HOURS)).await.map_err(Problem::unavailable_because)?;
+        for (name, hours) in each {
             sum.add(name, &hours, now);
         }
         Ok(sum)

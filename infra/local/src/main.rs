@@ -1,6 +1,7 @@
 //! `cargo local`: the whole of Crossdock on one machine, from nothing, by one command.
 
 mod aws;
+mod browser;
 mod demo;
 mod deploy;
 mod engine;
@@ -54,6 +55,8 @@ enum Command {
     },
     /// Run every test, set-up included, and count them
     Test,
+    /// Start what drives the browser of tests, and show what tests have to be told
+    Browser,
     /// Stop everything
     Down,
     /// Show what the functions have logged
@@ -136,7 +139,7 @@ impl Command {
 
     /// Whether two of them at once would get in each other's way.
     fn starts_or_stops(&self) -> bool {
-        matches!(self, Self::Up | Self::Demo { .. } | Self::Test | Self::Down | Self::Seed)
+        matches!(self, Self::Up | Self::Demo { .. } | Self::Test | Self::Browser | Self::Down | Self::Seed)
     }
 }
 
@@ -152,6 +155,13 @@ async fn obey(command: Command, site: &Site, report: &Report, services: &Service
         }
         Command::Demo { keep } => demo::demo(site, report, services, keep).await,
         Command::Test => testing::test(site, report, services).await,
+        Command::Browser => {
+            browser::install(site, report).await?;
+            for (name, value) in browser::ensure(site, services).await?.environment() {
+                report.line(format!("export {name}={value}"));
+            }
+            Ok(())
+        }
         Command::Down => up::down(site, report, services).await,
         Command::Logs { function, follow } => watching::logs(site, report, function, follow).await,
         Command::Invoke { function, data_file } => watching::invoke(site, report, &function, data_file).await,

@@ -16,7 +16,9 @@ use crate::trouble::Trouble;
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The names of all services, in the order in which they are stopped.
-pub(crate) const ALL: [&str; 3] = [METRICS, ENGINE, SANDBOXES];
+pub(crate) const ALL: [&str; 4] = [BROWSER, METRICS, ENGINE, SANDBOXES];
+/// What drives the browser of tests; also its program's name.
+pub(crate) const BROWSER: &str = "chromedriver";
 /// The local AWS.
 pub(crate) const ENGINE: &str = "ministack";
 /// The vendor simulators.

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
+use crate::browser::{self, Browser};
 use crate::functions::cargo;
 use crate::report::{Report, seconds};
 use crate::services::{ENGINE, Services};
@@ -44,8 +45,11 @@ async fn run_all(
     report.line("-- tests of the deployed stack");
     let was_up = services.running(ENGINE).is_some();
     toolbox::TOOLS.install(site, report).await?;
+    browser::install(site, report).await?;
     up::up(site, report, services).await?;
+    browser::ensure(site, services).await?;
     runner.run(site, runner.with_stack(), tally).await?;
+    browser::stop(site, services).await;
     report.line(format!("-- all tests took {}", seconds(report.total())));
     if was_up {
         return Ok(());
@@ -93,7 +97,7 @@ impl Runner {
         let mut command = cargo(site);
         command.args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         if arguments.iter().any(|argument| argument.contains("ignored")) {
-            command.env("CROSSDOCK_STACK", Stack::place(site)?);
+            command.env("CROSSDOCK_STACK", Stack::place(site)?).envs(Browser::read(site)?.environment());
         }
         with_tools_on_path(site, &mut command)?;
         if std::io::IsTerminal::is_terminal(&std::io::stderr()) {

@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Trouble {
     #[error("no python3 of version 3.10 or newer was found on PATH: install it, then run this again")]
     NoPython,
+    #[error(
+        "the tests of the console's pages need a browser, and it could not be installed ({why}): install the packages \
+         {packages}, then run this again"
+    )]
+    NoBrowser { packages: String, why: String },
     #[error("port {0} is in use: stop what listens there, or choose another by CROSSDOCK_PORT")]
     PortInUse(u16),
     #[error("CROSSDOCK_PORT is '{0}': give a port from 1 to 65535")]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::aws::{Aws, Client, SECRETS, accepted, http};
+use crate::browser;
 use crate::deploy::{self, Deployed};
 use crate::engine;
 use crate::functions;
@@ -13,7 +14,7 @@ use crate::ports;
 use crate::report::Report;
 use crate::sandboxes::{self, Sandboxes};
 use crate::seed::{self, Stock};
-use crate::services::{ALL, ENGINE, SANDBOXES, Services};
+use crate::services::{ALL, BROWSER, ENGINE, SANDBOXES, Services};
 use crate::site::{Site, write_whole};
 use crate::stack::{Connection, Environment, Stack, env_file, environment, named_by};
 use crate::toolbox;
@@ -183,6 +184,9 @@ async fn stop_what_is_left(services: &Services<'_>) {
 /// `cargo local down`: nothing is left running, and what says that something runs is gone.
 pub(crate) async fn down(site: &Site, report: &Report, services: &Services<'_>) -> Result<(), Trouble> {
     let mut stopped = Vec::new();
+    if browser::stop(site, services).await {
+        stopped.push(BROWSER);
+    }
     for name in ALL {
         if services.stop(name).await {
             stopped.push(name);

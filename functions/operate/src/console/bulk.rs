@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Visit;
 use super::form::Form;
-use super::frame::{encoded, money, shown};
+use super::frame::{encoded, exceptions, money, shown};
 use super::inbox::does;
 use crate::Operate;
 use crate::bulk::Tally;
@@ -25,7 +25,7 @@ impl Operate {
         let content = html! {
             p role="status" class=(if dry_run { "note" } else { "fine" }) {
                 @if dry_run { "Nothing was changed yet. " }
-                (tally.done) " exceptions " (if dry_run { "would be seen to" } else { "were seen to" }) ", " (tally.failed.len()) " not."
+                (exceptions(tally.done)) " " (if dry_run { "would be seen to" } else { "were seen to" }) ", " (tally.failed.len()) " not."
             }
             @if dry_run { (foreseen(&tally)) }
             (failures(&tally))

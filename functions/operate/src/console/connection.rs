@@ -90,10 +90,14 @@ fn card(record: &ConnectionRecord, behind: Option<u64>, now: Timestamp) -> Marku
                     form method="post" action={ "connections/" (name) "/resume" } { button type="submit" { "Take it up now" } }
                 }
                 form method="post" action={ "connections/" (name) "/pause" } class="line" {
-                    label for={ "reason-" (name) } { "Leave it alone because" }
-                    input id={ "reason-" (name) } name="reason" minlength="3" maxlength="400" required;
-                    label for={ "minutes-" (name) } { "for" }
-                    select id={ "minutes-" (name) } name="minutes" { @for (minutes, words) in MINUTES { option value=(minutes) { (words) } } }
+                    div class="pair" {
+                        label for={ "reason-" (name) } { "Leave it alone because" }
+                        input id={ "reason-" (name) } name="reason" minlength="3" maxlength="400" required;
+                    }
+                    div class="pair" {
+                        label for={ "minutes-" (name) } { "for" }
+                        select id={ "minutes-" (name) } name="minutes" { @for (minutes, words) in MINUTES { option value=(minutes) { (words) } } }
+                    }
                     button type="submit" { "Pause" }
                 }
                 @if is_asked {

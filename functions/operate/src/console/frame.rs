@@ -126,6 +126,11 @@ pub(crate) fn age(time: SignedDuration) -> String {
     }
 }
 
+/// So many exceptions.
+pub(crate) fn exceptions(count: usize) -> String {
+    if count == 1 { "1 exception".to_owned() } else { format!("{count} exceptions") }
+}
+
 /// What stands in a part of an address as it is (RFC 3986, unreserved).
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::Visit;
-use super::frame::{encoded, moment, shown};
+use super::frame::{encoded, exceptions, moment, shown};
 use crate::Operate;
 use crate::inbox::{Listed, filter_of};
 
@@ -66,26 +66,37 @@ fn narrow(request: &Request) -> Markup {
     let of = |name: &str| request.query.get(name).map_or("", String::as_str);
     html! {
         form method="get" action="inbox" class="line" role="search" aria-label="Narrow the list down" {
-            label for="class" { "Class" }
-            input id="class" name="class" list="classes" value=(of("class")) maxlength="40";
-            datalist id="classes" { @for class in CLASSES { option value=(class) {} } }
-            label for="task" { "About" }
-            input id="task" name="task" value=(of("task")) placeholder="post_invoice" maxlength="80";
-            label for="concerns" { "Concerns" }
-            select id="concerns" name="concerns" {
-                option value="" { "anybody" }
-                @for (key, name) in CONCERNED { option value=(key) selected[of("concerns") == key] { (name) } }
+            div class="pair" {
+                label for="class" { "Class" }
+                input id="class" name="class" list="classes" value=(of("class")) maxlength="40";
+                datalist id="classes" { @for class in CLASSES { option value=(class) {} } }
             }
-            label for="connection" { "Connection" }
-            input id="connection" name="connection" value=(of("connection")) maxlength="40";
-            label for="owner" { "Owner" }
-            input id="owner" name="owner" value=(of("owner")) placeholder="nobody" maxlength="100";
-            label for="tag" { "Tag" }
-            input id="tag" name="tag" value=(of("tag")) maxlength="40";
-            label for="snoozed" { "Snoozed" }
-            select id="snoozed" name="snoozed" {
-                option value="false" { "hidden" }
-                option value="true" selected[of("snoozed") == "true"] { "shown" }
+            div class="pair" {
+                label for="task" { "About" }
+                input id="task" name="task" value=(of("task")) placeholder="post_invoice" maxlength="80";
+            }
+            div class="pair" {
+                label for="concerns" { "Concerns" }
+                select id="concerns" name="concerns" {
+                    option value="" { "anybody" }
+                    @for (key, name) in CONCERNED { option value=(key) selected[of("concerns") == key] { (name) } }
+                }
+            }
+            div class="pair" {
+                label for="connection" { "Connection" }
+                input id="connection" name="connection" value=(of("connection")) maxlength="40";
+            }
+            div class="pair" {
+                label for="owner" { "Owner" }
+                input id="owner" name="owner" value=(of("owner")) placeholder="nobody" maxlength="100";
+            }
+            div class="pair" { label for="tag" { "Tag" } input id="tag" name="tag" value=(of("tag")) maxlength="40"; }
+            div class="pair" {
+                label for="snoozed" { "Snoozed" }
+                select id="snoozed" name="snoozed" {
+                    option value="false" { "hidden" }
+                    option value="true" selected[of("snoozed") == "true"] { "shown" }
+                }
             }
             button type="submit" { "Narrow down" }
             a href="inbox" { "All" }
@@ -96,7 +107,7 @@ fn narrow(request: &Request) -> Markup {
 fn table(found: &[Listed], now: Timestamp) -> Markup {
     html! {
         table {
-            caption { (found.len()) " exceptions, the oldest first" }
+            caption { (exceptions(found.len())) ", the oldest first" }
             thead { tr {
                 th scope="col" { "About" } th scope="col" { "Order" } th scope="col" { "Class" } th scope="col" { "What happened" }
                 th scope="col" { "Since" } th scope="col" class="number" { "Tries" } th scope="col" { "Owner" } th scope="col" { "Tags" }
@@ -139,16 +150,17 @@ fn many(request: &Request, asked: &str) -> Markup {
                             input type="hidden" name={ "filter." (name) } value=(text);
                         }
                     }
-                    label for="action" { "Do" }
-                    select id="action" name="action" { @for action in OF_MANY { option value=(action.name()) { (does(action)) } } }
-                    label for="reason" { "Reason" }
-                    input id="reason" name="reason" maxlength="500";
-                    label for="new-owner" { "Owner" }
-                    input id="new-owner" name="owner" maxlength="100";
-                    label for="tags" { "Tags" }
-                    input id="tags" name="tags" maxlength="400";
-                    label for="until" { "Until" }
-                    input id="until" name="until" placeholder="2026-11-30T08:00:00Z" maxlength="30";
+                    div class="pair" {
+                        label for="action" { "Do" }
+                        select id="action" name="action" { @for action in OF_MANY { option value=(action.name()) { (does(action)) } } }
+                    }
+                    div class="pair" { label for="reason" { "Reason" } input id="reason" name="reason" maxlength="500"; }
+                    div class="pair" { label for="new-owner" { "Owner" } input id="new-owner" name="owner" maxlength="100"; }
+                    div class="pair" { label for="tags" { "Tags" } input id="tags" name="tags" maxlength="400"; }
+                    div class="pair" {
+                        label for="until" { "Until" }
+                        input id="until" name="until" placeholder="2026-11-30T08:00:00Z" maxlength="30";
+                    }
                     button type="submit" { "See what would follow" }
                 }
             }

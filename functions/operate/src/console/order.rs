@@ -56,7 +56,7 @@ fn facts(order: &Order, now: Timestamp) -> Markup {
             div { dt { "Id" } dd { code { (order.id) } } }
             @if let Some(accepted) = accepted {
                 div { dt { "Placed" } dd { (moment(accepted.order.placed_at, now)) } }
-                div { dt { "Total" } dd { (amount(accepted.order.total.get())) } }
+                div { dt { "Total" } dd { (total(order, accepted.order.total, amount)) } }
                 div { dt { "Paid" } dd { (amount(tendered)) } }
                 div { dt { "Paid back" } dd { (amount(order.refunded().map_or(0, Minor::get))) } }
                 div { dt { "Open" } dd { "receivable " (amount(receivable)) ", deposit " (amount(deposit)) ", credit " (amount(credit)) } }
@@ -64,6 +64,15 @@ fn facts(order: &Order, now: Timestamp) -> Markup {
             @if let Some(by) = order.ship_by() { div { dt { "Has to leave" } dd { (moment(by, now)) } } }
             @if let Some(id) = &order.correlation_id { div { dt { "Correlation id" } dd { code { (id) } } } }
         }
+    }
+}
+
+/// What the order costs now, and as what it was accepted where that is something else.
+fn total(order: &Order, accepted: Minor, amount: impl Fn(i64) -> String) -> Markup {
+    let due = if order.is_cancelled() { Minor::ZERO } else { order.amount_due().unwrap_or(accepted) };
+    html! {
+        (amount(due.get()))
+        @if due != accepted { small { " accepted as " (amount(accepted.get())) } }
     }
 }
 
@@ -127,7 +136,7 @@ fn documents(order: &Order) -> Markup {
                             th scope="row" { (kind.replace('_', " ")) }
                             td { (document.system) }
                             td { code { (document.id) } }
-                            td { @match &document.reference { Some(reference) => code { (reference) }, None => "made by hand" } }
+                            td { @match &document.reference { Some(reference) => code { (reference) }, None => (unnamed(kind)) } }
                             td class="number" { @if let Some(total) = document.total_minor { (money(total.get(), currency.as_deref())) } }
                         }
                     } }
@@ -135,6 +144,11 @@ fn documents(order: &Order) -> Markup {
             }
         }
     }
+}
+
+/// Why a document has no reference of ours: a storefront's fulfillment has room for none.
+fn unnamed(kind: &str) -> &'static str {
+    if kind == "storefront_fulfillment" { "–" } else { "made by hand" }
 }
 
 fn lines(order: &Order) -> Markup {

@@ -110,16 +110,20 @@ fn search(searched: Option<&str>) -> Markup {
 fn choice(channels: &[ConnectionRecord], (connection, status): (Option<&str>, Option<&str>)) -> Markup {
     html! {
         form method="get" action="orders" class="line" {
-            label for="connection" { "Channel" }
-            select id="connection" name="connection" {
-                @for record in channels {
-                    option value=(record.connection) selected[connection == Some(record.connection.as_str())] { (record.connection) }
+            div class="pair" {
+                label for="connection" { "Channel" }
+                select id="connection" name="connection" {
+                    @for record in channels {
+                        option value=(record.connection) selected[connection == Some(record.connection.as_str())] { (record.connection) }
+                    }
                 }
             }
-            label for="status" { "Status" }
-            select id="status" name="status" {
-                option value="" { "any" }
-                @for known in STATUSES { option value=(known) selected[status == Some(known)] { (known) } }
+            div class="pair" {
+                label for="status" { "Status" }
+                select id="status" name="status" {
+                    option value="" { "any" }
+                    @for known in STATUSES { option value=(known) selected[status == Some(known)] { (known) } }
+                }
             }
             button type="submit" { "List" }
         }

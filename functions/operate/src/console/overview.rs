@@ -3,6 +3,7 @@
 use crossdock_domain::outstanding::{Criticality, TaskKind};
 use crossdock_domain::overview::{Behind, List, Overview, Standing, Urgency};
 use crossdock_step::api::Answer;
+use futures_util::future::try_join3;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -15,7 +16,7 @@ use crate::standing::Rates;
 impl Operate {
     pub(super) async fn overview_page(&self, visit: &Visit<'_>) -> Answer {
         visit.request.allowed_everywhere("ops:read")?;
-        let (overview, rates, drift) = (self.overview().await?, self.rates(visit.caller).await?, self.drift().await?);
+        let (overview, rates, drift) = try_join3(self.overview(), self.rates(visit.caller), self.drift()).await?;
         let now = self.recorder.clock().now();
         let content = html! {
             @match &overview {
