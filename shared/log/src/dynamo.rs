@@ -3,7 +3,7 @@
 mod packed;
 mod stock;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -121,6 +121,12 @@ impl Dynamo {
             Some(_) => Err(StoreError { operation: "BatchGetItem", reason: "keys stayed unprocessed".into() }),
         }
     }
+}
+
+/// Rows that are asked for together.
+fn keys_of(keys: Vec<Row>) -> Result<KeysAndAttributes, StoreError> {
+    let keys = KeysAndAttributes::builder().set_keys(Some(keys)).build();
+    keys.map_err(|error| StoreError { operation: "BatchGetItem", reason: error.to_string() })
 }
 
 /// What one try of a transaction came to.
@@ -302,9 +308,7 @@ impl Dynamo {
         let mut rows: HashMap<String, OrderView> = HashMap::new();
         for chunk in ids.chunks(KEYS_PER_BATCH) {
             let keys = chunk.iter().map(|id| HashMap::from([("order_id".to_owned(), text(id))])).collect();
-            let keys = KeysAndAttributes::builder().set_keys(Some(keys)).build();
-            let keys = keys.map_err(|e| StoreError { operation: "BatchGetItem", reason: e.to_string() })?;
-            for row in self.rows_of_batch(&self.tables.view, keys).await? {
+            for row in self.rows_of_batch(&self.tables.view, keys_of(keys)?).await? {
                 let row: OrderView = parse(row, "BatchGetItem")?;
                 rows.insert(row.order_id.clone(), row);
             }
@@ -467,13 +471,19 @@ impl Markers for Dynamo {
         update.update_expression(expression).send().await.map(|_| ()).map_err(|error| store_error("UpdateItem", &error))
     }
 
-    async fn counted(&self, id: &str) -> Result<Tally, StoreError> {
-        let key = HashMap::from([("id".to_owned(), text(id))]);
-        let row = self.get(&self.tables.markers, key, "GetItem").await?.unwrap_or_default();
+    async fn counted(&self, ids: &[String]) -> Result<BTreeMap<String, Tally>, StoreError> {
         let count = |(name, value): (&String, &AttributeValue)| {
             Some((name.strip_prefix(COUNT)?.to_owned(), value.as_n().ok()?.parse().ok()?))
         };
-        Ok(row.iter().filter_map(count).collect())
+        let mut counted = BTreeMap::new();
+        for chunk in ids.chunks(KEYS_PER_BATCH) {
+            let keys = chunk.iter().map(|id| HashMap::from([("id".to_owned(), text(id))])).collect();
+            for row in self.rows_of_batch(&self.tables.markers, keys_of(keys)?).await? {
+                let id = row.get("id").and_then(|id| id.as_s().ok()).cloned().unwrap_or_default();
+                counted.insert(id, row.iter().filter_map(count).collect());
+            }
+        }
+        Ok(counted)
     }
 }
 

@@ -234,8 +234,8 @@ pub trait Markers: Send + Sync {
     /// Adds to counts of that name, which is forgotten after a moment that each call moves.
     async fn count(&self, id: &str, counts: &Tally, expires_at: Timestamp) -> Result<(), StoreError>;
 
-    /// Counts of that name.
-    async fn counted(&self, id: &str) -> Result<Tally, StoreError>;
+    /// Counts by their names; those that nobody has counted are not there.
+    async fn counted(&self, ids: &[String]) -> Result<BTreeMap<String, Tally>, StoreError>;
 }
 
 /// What became of a row of the view.

@@ -490,10 +490,11 @@ impl Markers for Memory {
         Ok(())
     }
 
-    async fn counted(&self, id: &str) -> Result<Tally, StoreError> {
+    async fn counted(&self, ids: &[String]) -> Result<BTreeMap<String, Tally>, StoreError> {
         let mut state = self.state();
-        let found = state.tallies.get(id).cloned().unwrap_or_default();
-        state.read(&found, 2);
+        let known = ids.iter().filter_map(|id| Some((id.clone(), state.tallies.get(id)?.clone())));
+        let found: BTreeMap<String, Tally> = known.collect();
+        state.read(&found, 1);
         Ok(found)
     }
 }

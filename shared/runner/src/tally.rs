@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use crossdock_log::{Markers, StoreError, Tally};
-use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::publication::Turn;
@@ -102,8 +101,7 @@ pub async fn counts_by_hour(
 ) -> Result<BTreeMap<String, Tally>, StoreError> {
     let ids: Vec<String> =
         (0..hours).map(|hour| tally_id(connection, now - SignedDuration::from_hours(hour))).collect();
-    let counts = try_join_all(ids.iter().map(|id| markers.counted(id))).await?;
-    Ok(ids.into_iter().zip(counts).collect())
+    markers.counted(&ids).await
 }
 
 /// A count of all hours together.

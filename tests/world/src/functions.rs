@@ -151,7 +151,7 @@ impl Parts {
                 clock: self.clock.clone(),
             },
             translate_inbound: translate_inbound::TranslateInbound {
-                intake: self.intake(),
+                intake: Intake { directory: directory.clone(), ..self.intake() },
                 keeping: self.keeping(),
                 undelivered: self.undelivered(),
                 queue: self.queue("InboundQueue"),

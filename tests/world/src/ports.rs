@@ -227,8 +227,8 @@ impl Markers for Store {
     async fn count(&self, id: &str, counts: &Tally, expires_at: Timestamp) -> Result<(), StoreError> {
         self.memory.count(id, counts, expires_at).await
     }
-    async fn counted(&self, id: &str) -> Result<Tally, StoreError> {
-        self.memory.counted(id).await
+    async fn counted(&self, ids: &[String]) -> Result<BTreeMap<String, Tally>, StoreError> {
+        self.memory.counted(ids).await
     }
 }
 

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
-use super::{Dynamo, KEYS_PER_BATCH, Row, number, person_key, store_error, text};
+use super::{Dynamo, KEYS_PER_BATCH, Row, keys_of, number, person_key, store_error, text};
 use crate::archive::{DELIVERED, arrived_in, packed, unpacked};
 use crate::{Archive, Archived, Page, StoreError};
 
@@ -143,9 +143,7 @@ impl Archive for Dynamo {
             .collect();
         let mut rows = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(KEYS_PER_BATCH) {
-            let keys = KeysAndAttributes::builder().set_keys(Some(chunk.to_vec())).build();
-            let keys = keys.map_err(|e| StoreError { operation: "BatchGetItem", reason: e.to_string() })?;
-            rows.extend(self.rows_of_batch(&self.tables.people, keys).await?);
+            rows.extend(self.rows_of_batch(&self.tables.people, keys_of(chunk.to_vec())?).await?);
         }
         Ok((self.all_archived(rows).await?, next))
     }

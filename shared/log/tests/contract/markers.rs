@@ -39,12 +39,13 @@ pub async fn a_cursor_is_moved(subject: &Subject) {
 
 pub async fn counts_add_up(subject: &Subject) {
     let counts = |counts: &[(&str, i64)]| counts.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
-    assert_eq!(subject.store.counted("tally#1").await.unwrap(), counts(&[]));
+    let asked = ["tally#1".to_owned(), "tally#2".to_owned()];
+    assert_eq!(subject.store.counted(&asked).await.unwrap(), [].into());
     for told in [counts(&[("accepted", 2), ("accepted@07", 1)]), counts(&[("accepted", 3), ("GBP", -1)])] {
         subject.store.count("tally#1", &told, at(60)).await.unwrap();
     }
     let known = counts(&[("accepted", 5), ("accepted@07", 1), ("GBP", -1)]);
-    assert_eq!(subject.store.counted("tally#1").await.unwrap(), known);
+    assert_eq!(subject.store.counted(&asked).await.unwrap(), [("tally#1".to_owned(), known)].into());
     assert_eq!(subject.store.marker("tally#1").await.unwrap(), None, "counts are no marker's value");
 }
 
