@@ -521,7 +521,7 @@ impl HoldCode {
             Self::UnknownSku => &["add the SKU to the catalogue, then retry"],
             Self::Unmapped => &["map the SKU, then retry"],
             Self::Country | Self::Limit => &["change the connection's settings, then retry"],
-            Self::Address => &["correct the address at the storefront", "cancel the order"],
+            Self::Address => &["correct the address here or at the storefront", "cancel the order"],
             Self::CancelledAtStorefront => &["cancel the order here, too"],
             Self::ChangedAtStorefront => &["settle it by hand in each system", "cancel the order"],
             Self::ShippedDifferently => &["settle it with the 3PL, then retry to release"],

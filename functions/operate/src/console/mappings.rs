@@ -7,8 +7,10 @@ use crossdock_domain::exception::Action;
 use crossdock_domain::identities::unmapped_in;
 use crossdock_domain::item::Item;
 use crossdock_domain::{ConnectionId, Sku};
+use crossdock_log::{Page, ViewQuery};
 use crossdock_runner::faults;
 use crossdock_step::api::{Answer, Problem};
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -18,8 +20,8 @@ use super::{Visit, see_other};
 use crate::Operate;
 use crate::act::Mapping;
 
-/// Exceptions that are looked through for what waits for a mapping.
-const MOST: usize = 200;
+/// Rows of a connection, the oldest, that are looked through for what waits for a mapping.
+const MOST: i32 = 200;
 
 impl Operate {
     pub(super) async fn mappings_page(&self, visit: &Visit<'_>) -> Answer {
@@ -38,7 +40,7 @@ impl Operate {
         };
         let names: Vec<ConnectionId> =
             self.reached(visit.caller).await?.into_iter().map(|record| record.connection).collect();
-        let waiting = self.waiting_for_a_name(visit).await?;
+        let waiting = self.waiting_for_a_name(&names).await?;
         let content = html! {
             form method="get" action="mappings" role="search" class="line" {
                 label for="sku" { "SKU" }
@@ -62,19 +64,16 @@ impl Operate {
         Ok(shown(visit, "Mappings", &content))
     }
 
-    async fn waiting_for_a_name(&self, visit: &Visit<'_>) -> Result<BTreeSet<(String, String)>, Problem> {
-        let filter = crossdock_connectors::api::ExceptionFilter { snoozed: true, ..Default::default() };
-        let (mut cursor, mut seen, mut waiting) = (None, 0, BTreeSet::new());
-        loop {
-            let (found, next) = self.page_of(visit.caller, &filter, cursor.as_deref()).await?;
-            seen += found.len();
-            let unmapped = found.iter().filter_map(|listed| unmapped_in(&listed.found.reason));
-            waiting.extend(unmapped.map(|(sku, connection)| (sku.to_string(), connection.to_string())));
-            cursor = next;
-            if cursor.is_none() || seen >= MOST {
-                return Ok(waiting);
-            }
-        }
+    /// SKUs that somebody waits for a name of, with the system that has none for them.
+    async fn waiting_for_a_name(&self, names: &[ConnectionId]) -> Result<BTreeSet<(String, String)>, Problem> {
+        let (page, of) =
+            (Page { limit: MOST, after: None }, |name: &ConnectionId| ViewQuery::Attention(name.to_string()));
+        let queries: Vec<ViewQuery> = names.iter().map(of).collect();
+        let lists = try_join_all(queries.iter().map(|query| self.views.list(query, &page))).await;
+        let lists = lists.map_err(Problem::unavailable_because)?;
+        let exceptions = lists.iter().flat_map(|(rows, _)| rows).flat_map(|row| &row.exceptions);
+        let unmapped = exceptions.filter_map(|found| unmapped_in(&found.reason));
+        Ok(unmapped.map(|(sku, connection)| (sku.to_string(), connection.to_string())).collect())
     }
 
     pub(super) async fn mapping_form(&self, visit: &Visit<'_>, form: &Form) -> Answer {

@@ -411,7 +411,7 @@ fn refused_content(status: StatusCode, body: &Bytes) -> Failure {
     let touches = |part: &str| fields.iter().any(|field| field.contains(part)) || mentions(&said, part);
     let list = if fields.is_empty() { "no field named".to_owned() } else { fields.join(", ") };
     let (class, action) = if touches("recipient") || touches("address") {
-        (FailureClass::Value, "correct the address at the storefront, then retry")
+        (FailureClass::Value, "correct the address, then retry")
     } else if touches("products") || touches("product with") || touches("inventory") {
         (FailureClass::Mapping, "map the item to a product that ShipBob has, then retry")
     } else if touches("location") || touches("fulfillment") || touches("shipping_method") || touches("channel") {
