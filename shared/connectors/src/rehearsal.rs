@@ -199,7 +199,7 @@ impl Rehearsal<'_> {
         let Some(index) = self.heard_of(commit) else { return };
         self.used.insert(index);
         self.done.decisions += 1;
-        let now = self.decided(before, &self.heard[index].heard);
+        let now = self.decided(before, &self.heard[index].heard, commit.at);
         let differ = commit.events.len() != now.len()
             || !commit.events.iter().zip(&now).all(|(recorded, now)| is_alike(&written(now), &written(recorded)));
         if differ {
@@ -220,11 +220,22 @@ impl Rehearsal<'_> {
         first(&is_its).or_else(|| first(&is_told))
     }
 
-    fn decided(&self, order: &Order, heard: &Heard) -> Vec<Event> {
+    /// The facts that a commit would have: what is decided, and what follows from it.
+    fn decided(&self, order: &Order, heard: &Heard, at: Timestamp) -> Vec<Event> {
         let settings = self.recording.connections.get(&heard.order.connection);
         let channel = settings.and_then(|settings| settings.get("channel")).cloned();
         let channel: Option<ChannelSettings> = channel.and_then(|channel| serde_json::from_value(channel).ok());
-        heard.decide(order, Known { settings: channel.as_ref(), items: &self.recording.items }).events
+        let known = Known { settings: channel.as_ref(), items: &self.recording.items };
+        let mut events = heard.decide(order, known).events;
+        if !events.is_empty() {
+            let mut after = order.clone();
+            events.iter().for_each(|event| after.evolve(event, at));
+            events.extend(after.settle_consequences(at));
+            if after.is_finished() && after.completed_at.is_none() {
+                events.push(Event::OrderCompleted {});
+            }
+        }
+        events
     }
 
     /// Drafts again what was posted.
@@ -269,7 +280,7 @@ impl Rehearsal<'_> {
         };
         let unused: Vec<usize> = unused.filter(|index| !is_told(index)).collect();
         for index in unused {
-            let events = self.decided(order, &self.heard[index].heard);
+            let events = self.decided(order, &self.heard[index].heard, self.heard[index].received_at);
             if !events.is_empty() {
                 let recorded = json!({ "received_at": self.heard[index].received_at, "recorded": [] });
                 let now = events.iter().map(written).collect();

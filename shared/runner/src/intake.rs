@@ -85,14 +85,14 @@ impl Intake {
         let Reading { record, origin, facts } = self.read(&message).await?;
         let heard: Vec<Result<Heard, String>> =
             facts.into_iter().map(|fact| Heard::of(fact, (&record.connection, &record.settings))).collect();
-        keeping.archive(body, &message, heard.iter().flatten().next()).await?;
-        for heard in heard {
+        for heard in &heard {
             match heard {
-                Ok(heard) => self.record(&heard, &origin, keeping).await?,
+                Ok(heard) => self.record(heard, &origin, keeping).await?,
                 Err(why) => tracing::info!(connection = %record.connection, why, "ignored"),
             }
         }
-        Ok(())
+        // Last, so that no fact waits for it: the message stays on its queue until this is written, too.
+        keeping.archive(body, &message, heard.iter().flatten().next()).await
     }
 
     /// What would follow if a message was taken in now. Nothing is written.
@@ -183,7 +183,6 @@ impl Intake {
 }
 
 impl Keeping {
-    /// Before anything is recorded of it: whatever is known of an order, its delivery can be found.
     async fn archive(&self, body: &str, message: &InboundMessage, heard: Option<&Heard>) -> Result<(), Failure> {
         let connection = message.connection.to_string();
         let stream = heard.map_or_else(|| format!("connection#{connection}"), |heard| heard.order.stream());
