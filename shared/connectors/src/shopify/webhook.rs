@@ -50,6 +50,7 @@ pub const PLAIN_KEYS: &[&str] = &[
     "total_outstanding",
     "total_tip_received",
     "initiated_as",
+    "finalized_on",
 ];
 
 const SIGNATURE: [&str; 2] = ["x-shopify-hmac-sha256", "shopify-hmac-sha256"];
