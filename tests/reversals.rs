@@ -1,12 +1,12 @@
 //! What is taken back, on the deployed stack: returns, cancellations in each phase, edits, and an ERP that is down
 //! meanwhile. What is looked at afterwards is read from the outside systems.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::stack::books::Books;
 use crate::stack::{SOON, Stack, placed_ids, runtime, ship_everything, unique};
 
 /// An order of the shop on its way through the stack.
@@ -147,23 +147,16 @@ impl Bought {
     /// has received less what it has paid back.
     async fn assert_books(&self, stack: &Stack) {
         let ledger = stack.sandbox("netsuite", "/_sandbox/ledger").await;
-        let prefix = self.reference("");
-        let mut accounts: BTreeMap<String, i64> = BTreeMap::new();
-        for entry in rows(&ledger, "entries").filter(|entry| text(entry, "externalId").starts_with(&prefix)) {
-            for line in rows(entry, "lines") {
-                let moved = line["debit"].as_i64().unwrap() - line["credit"].as_i64().unwrap();
-                *accounts.entry(text(line, "account")).or_default() += moved;
-            }
-        }
-        let sum = |wanted: &dyn Fn(&str) -> bool| -> i64 {
-            accounts.iter().filter(|(account, _)| wanted(account)).map(|(_, amount)| amount).sum()
-        };
-        assert_eq!((sum(&|a| a == "receivables"), sum(&|a| a == "deposits")), (0, 0), "{}: {accounts:#?}", self.id);
+        let books = Books::of(&ledger, [format!("UK-{}", self.channel).as_str()]);
         let shop = self.at_the_shop(stack).await;
         let kept = shop["received"].as_i64().unwrap() - shop["refunded"].as_i64().unwrap();
-        assert_eq!(sum(&|a| a.starts_with("clearing:")), kept, "{}: {accounts:#?}", self.id);
-        let income = |a: &str| matches!(a, "revenue" | "shipping" | "rounding" | "allowances") || a.starts_with("tax:");
-        assert_eq!(-sum(&income), kept, "{}: {accounts:#?}", self.id);
+        assert_eq!(
+            (books.unsettled(), books.money(), books.income()),
+            ((0, 0), kept, kept),
+            "{}: {:#?}",
+            self.id,
+            books.0
+        );
     }
 }
 

@@ -6,7 +6,6 @@
 //! knows no alarm over several metrics: dead letters, failing functions, what comes back and what pages somebody is
 //! proven by tests/alarms, by the same template.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,7 +17,8 @@ use sha2::Sha256;
 
 use crate::pages::{correct_address, look_around, of, place};
 use crate::session::{ANYWHERE, Browser, browse};
-use crate::stack::{SOON, Stack, account, assert_one_each, erp_documents, ship_until_completed, unique};
+use crate::stack::books::Books;
+use crate::stack::{SOON, Stack, assert_one_each, erp_documents, ship_until_completed, unique};
 
 /// What a repair may take on a machine that is busy.
 const REPAIRED: Duration = Duration::from_secs(420);
@@ -201,10 +201,10 @@ impl Day<'_> {
             assert_eq!(sold["fulfillments"].as_array().unwrap().len(), 1, "{sold}");
         }
         let ledger = stack.sandbox("netsuite", "/_sandbox/ledger").await;
-        assert_eq!((account(&ledger, "receivables"), account(&ledger, "deposits")), (0, 0));
-        for (document, (debit, credit)) in sides(&ledger) {
-            assert_eq!(debit, credit, "{document}");
-        }
+        let references: Vec<String> = orders.iter().map(|order| order.replacen("shopify-uk.", "UK-", 1)).collect();
+        let books = Books::of(&ledger, references.iter().map(String::as_str));
+        assert_eq!(books.unsettled(), (0, 0), "{:#?}", books.0);
+        assert_eq!(books.money(), books.income(), "{:#?}", books.0);
         look_around(stack).await;
         self.browser.open("overview").await;
         self.browser.does_not_say("Connections that are down").await;
@@ -219,19 +219,6 @@ impl Day<'_> {
 }
 
 const FULFILLMENT: &str = "request-fulfillment";
-
-/// Debits and credits of each document.
-fn sides(ledger: &Value) -> BTreeMap<String, (i64, i64)> {
-    let mut sides: BTreeMap<String, (i64, i64)> = BTreeMap::new();
-    for entry in ledger["entries"].as_array().unwrap() {
-        let side = |line: &Value, name: &str| line[name].as_i64().unwrap();
-        for line in entry["lines"].as_array().unwrap() {
-            let both = sides.entry(entry["externalId"].to_string()).or_default();
-            *both = (both.0 + side(line, "debit"), both.1 + side(line, "credit"));
-        }
-    }
-    sides
-}
 
 /// A delivery of the shop, signed as the shop signs.
 pub async fn deliver(stack: &Stack, topic: &str, body: &Value) {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod books;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -284,10 +286,6 @@ pub fn assert_one_each(documents: &BTreeMap<String, Vec<String>>, prefix: &str, 
         let all = documents.get(record).into_iter().flatten().filter(|external| external.starts_with(&others)).count();
         assert_eq!(all, 1, "{others}… has {all} documents of kind {record}");
     }
-}
-
-pub fn account(ledger: &Value, name: &str) -> i64 {
-    ledger.pointer(&format!("/currencies/GBP/accounts/{name}")).and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// An order for `POST /v1/orders` that is in order.

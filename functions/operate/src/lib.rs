@@ -15,8 +15,8 @@ mod standing;
 use std::sync::Arc;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
-use crossdock_log::{Archive, Connections, Items, Log, Markers, People, Views};
-use crossdock_runner::{Directory, Intake, Recorder, StockKeeper, Unmapped};
+use crossdock_log::{Archive, Connections, Items, Markers, People, Views};
+use crossdock_runner::{Directory, Recorder, StockKeeper, Unmapped};
 use crossdock_step::api::{Answer, Problem, Request, serve};
 use crossdock_step::{Bus, Queue};
 
@@ -42,10 +42,6 @@ pub struct Operate {
     pub markers: Arc<dyn Markers>,
     /// Deliveries as they came.
     pub archive: Arc<dyn Archive>,
-    /// Commits, for recordings and for publishing them again.
-    pub log: Arc<dyn Log>,
-    /// What a delivery would do.
-    pub intake: Intake,
     /// Where events go.
     pub bus: Arc<dyn Bus>,
     /// What waits for a SKU to be known.

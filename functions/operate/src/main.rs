@@ -20,8 +20,6 @@ async fn main() -> Result<(), Error> {
         inbound: wiring.queue("INBOUND_QUEUE_URL")?,
         markers: wiring.store.clone(),
         archive: wiring.store.clone(),
-        log: wiring.store.clone(),
-        intake: wiring.intake(),
         bus: wiring.bus()?,
         unmapped: wiring.unmapped(),
         console: Console { issuer: Issuer::from_lambda()? },

@@ -24,7 +24,7 @@ impl Operate {
         if !caller.reaches(id.connection.as_str()) {
             return Err(unknown());
         }
-        let commits = self.log.load(&id.stream(), 1).await.map_err(Problem::unavailable_because)?;
+        let commits = self.recorder.log().load(&id.stream(), 1).await.map_err(Problem::unavailable_because)?;
         let page = Page { limit: MOST_DELIVERIES, after: None };
         let kept = self.archive.archived_of(&id.stream(), &page).await.map_err(Problem::unavailable_because)?;
         if commits.is_empty() && kept.0.is_empty() {

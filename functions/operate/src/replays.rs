@@ -6,7 +6,7 @@ use crossdock_connectors::api::{ParsedReplay, Replayed, Scope, parse_replay};
 use crossdock_domain::OrderId;
 use crossdock_log::{Archived, Page, ViewQuery};
 use crossdock_runner::inbound::InboundMessage;
-use crossdock_runner::{Foretold, bus_entries, faults};
+use crossdock_runner::{Foretold, Intake, bus_entries, faults};
 use crossdock_step::BusEntry;
 use crossdock_step::api::{Answer, Caller, Problem, Reply, Request};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -115,7 +115,9 @@ impl Operate {
             let sent = self.inbound.send(kept.message.clone(), SignedDuration::ZERO).await;
             return sent.map(|()| None).map_err(Problem::unavailable_because);
         }
-        let foretold = self.intake.foretell(&kept.message).await.map_err(Problem::unavailable_because)?;
+        let intake =
+            Intake { recorder: self.recorder.clone(), directory: self.directory.clone(), items: self.items.clone() };
+        let foretold = intake.foretell(&kept.message).await.map_err(Problem::unavailable_because)?;
         let would: Vec<Value> = foretold.iter().map(told).collect();
         Ok(Some(json!({ "received_at": kept.received_at, "topic": topic_of(&kept.message), "would": would })))
     }
@@ -160,7 +162,7 @@ impl Operate {
 
     /// Publishes what is known of an order: the same events, under the same identities.
     async fn publish_again(&self, wanted: &Wanted<'_>, order: &OrderId) -> Result<usize, Problem> {
-        let commits = self.log.load(&order.stream(), 1).await.map_err(Problem::unavailable_because)?;
+        let commits = self.recorder.log().load(&order.stream(), 1).await.map_err(Problem::unavailable_because)?;
         let only = wanted.replay.only.as_deref();
         let entries = commits.iter().flat_map(bus_entries);
         let entries: Vec<BusEntry> =

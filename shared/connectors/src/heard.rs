@@ -81,37 +81,19 @@ impl Heard {
     /// To whom the parcels go, as an order tells it.
     #[must_use]
     pub fn recipient(&self) -> Option<&Recipient> {
-        match &self.fact {
-            InboundFact::Order { inbound, .. } => inbound.recipient.as_ref(),
-            InboundFact::Unreadable { .. }
-            | InboundFact::Shipment { .. }
-            | InboundFact::Changed { .. }
-            | InboundFact::Disputed { .. }
-            | InboundFact::Returned { .. }
-            | InboundFact::FulfillmentStopped { .. }
-            | InboundFact::Ignored { .. } => None,
-        }
+        self.fact.order()?.recipient.as_ref()
     }
 
     /// The goods that a checkout may have held while the buyer was paying.
     #[must_use]
     pub fn hold(&self) -> Option<&HoldId> {
-        match &self.fact {
-            InboundFact::Order { inbound, .. } => inbound.hold.as_ref(),
-            InboundFact::Unreadable { .. }
-            | InboundFact::Shipment { .. }
-            | InboundFact::Changed { .. }
-            | InboundFact::Disputed { .. }
-            | InboundFact::Returned { .. }
-            | InboundFact::FulfillmentStopped { .. }
-            | InboundFact::Ignored { .. } => None,
-        }
+        self.fact.order()?.hold.as_ref()
     }
 
     /// Whether the order has to be one of a channel that is configured.
     #[must_use]
-    pub const fn needs_channel(&self) -> bool {
-        matches!(self.fact, InboundFact::Order { .. })
+    pub fn needs_channel(&self) -> bool {
+        self.fact.order().is_some()
     }
 
     /// The items that it takes to decide.

@@ -115,6 +115,23 @@ pub enum InboundFact {
     },
 }
 
+impl InboundFact {
+    /// The order's content, where that is what the fact tells.
+    #[must_use]
+    pub fn order(&self) -> Option<&Inbound> {
+        match self {
+            Self::Order { inbound, .. } => Some(inbound),
+            Self::Unreadable { .. }
+            | Self::Shipment { .. }
+            | Self::Changed { .. }
+            | Self::Disputed { .. }
+            | Self::Returned { .. }
+            | Self::FulfillmentStopped { .. }
+            | Self::Ignored { .. } => None,
+        }
+    }
+}
+
 /// A delivery that passed its signature check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {

@@ -50,16 +50,7 @@ impl RecordedDelivery {
         let mut recorded = Self { connection, received_at, headers, body, recipients: BTreeMap::new() };
         let recipient = |delivery: &Delivery| {
             let facts = webhook::translate(settings, delivery).unwrap_or_default();
-            facts.into_iter().find_map(|fact| match fact {
-                InboundFact::Order { inbound, .. } => Some(inbound.recipient?.hash()),
-                InboundFact::Unreadable { .. }
-                | InboundFact::Shipment { .. }
-                | InboundFact::Changed { .. }
-                | InboundFact::Disputed { .. }
-                | InboundFact::Returned { .. }
-                | InboundFact::FulfillmentStopped { .. }
-                | InboundFact::Ignored { .. } => None,
-            })
+            facts.iter().find_map(|fact| Some(fact.order()?.recipient.as_ref()?.hash()))
         };
         recorded.recipients.extend(recipient(delivery).zip(recipient(&recorded.delivery())));
         Some(recorded)
@@ -226,16 +217,8 @@ impl Rehearsal<'_> {
         let channel = settings.and_then(|settings| settings.get("channel")).cloned();
         let channel: Option<ChannelSettings> = channel.and_then(|channel| serde_json::from_value(channel).ok());
         let known = Known { settings: channel.as_ref(), items: &self.recording.items };
-        let mut events = heard.decide(order, known).events;
-        if !events.is_empty() {
-            let mut after = order.clone();
-            events.iter().for_each(|event| after.evolve(event, at));
-            events.extend(after.settle_consequences(at));
-            if after.is_finished() && after.completed_at.is_none() {
-                events.push(Event::OrderCompleted {});
-            }
-        }
-        events
+        let decided = heard.decide(order, known).events;
+        if decided.is_empty() { decided } else { order.with_consequences(decided, at).0 }
     }
 
     /// Drafts again what was posted.

@@ -141,6 +141,20 @@ impl Order {
         }))
     }
 
+    /// The facts of a commit, and the order after them: what was decided, what follows from it, and that the order is completed
+    /// where nothing is left to do.
+    #[must_use]
+    pub fn with_consequences(&self, decided: Vec<Event>, at: Timestamp) -> (Vec<Event>, Self) {
+        let (mut events, mut next) = (decided, self.clone());
+        next.evolve_all(&events, at);
+        events.extend(next.settle_consequences(at));
+        if next.is_finished() && next.completed_at.is_none() {
+            events.push(Event::OrderCompleted {});
+            next.evolve(&Event::OrderCompleted {}, at);
+        }
+        (events, next)
+    }
+
     /// Adds what follows from the facts, and the facts that follow from that.
     pub fn settle_consequences(&mut self, at: Timestamp) -> Vec<Event> {
         let mut all = Vec::new();

@@ -6,7 +6,7 @@ use crossdock_domain::demand::following;
 use crossdock_domain::event::Decision;
 use crossdock_domain::item::{StockMove, merged};
 use crossdock_domain::order::MAX_COMMITS;
-use crossdock_domain::{Commit, Event, Order, OrderId};
+use crossdock_domain::{Commit, Order, OrderId};
 use crossdock_log::{AppendError, Log, StoreError};
 use crossdock_step::api::{Caller, Request};
 use crossdock_step::{Clock, Failure};
@@ -222,14 +222,7 @@ impl Recorder {
     fn commit_of(&self, order: &Order, what: (&str, &Origin), decision: &Decision) -> (Commit, Order) {
         let (cause, origin) = what;
         let now = self.clock.now();
-        let mut events = decision.events.clone();
-        let mut next = order.clone();
-        events.iter().for_each(|event| next.evolve(event, now));
-        events.extend(next.settle_consequences(now));
-        if next.is_finished() && next.completed_at.is_none() {
-            events.push(Event::OrderCompleted {});
-            next.evolve(&Event::OrderCompleted {}, now);
-        }
+        let (events, mut next) = order.with_consequences(decision.events.clone(), now);
         next.updated_at = Some(now);
         let commit = Commit {
             stream: order.id.stream(),

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use crossdock_domain::mask::Hidden;
 use http::{HeaderMap, Request, Response, header};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use crate::outbound::HttpError;
@@ -90,7 +91,7 @@ impl Sent {
         let uri = request.uri();
         Self {
             method: request.method().to_string(),
-            path: decoded(uri.path()),
+            path: percent_decode_str(uri.path()).decode_utf8_lossy().into_owned(),
             query: form(uri.query().unwrap_or_default()),
             body: Body::of(request.headers(), request.body()),
         }
@@ -228,38 +229,17 @@ fn cut(text: &str, most: usize) -> String {
 /// A form's fields; one that comes twice has a list.
 fn form(text: &str) -> Value {
     let mut fields: Map<String, Value> = Map::new();
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decoded(&name.replace('+', " ")), Value::from(decoded(&value.replace('+', " "))));
-        match fields.get_mut(&name) {
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        let value = Value::from(value.into_owned());
+        match fields.get_mut(name.as_ref()) {
             Some(Value::Array(several)) => several.push(value),
             Some(one) => *one = json!([one.take(), value]),
             None => {
-                fields.insert(name, value);
+                fields.insert(name.into_owned(), value);
             }
         }
     }
     Value::Object(fields)
-}
-
-/// A text without its percent signs.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let code = behind.get(..2).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
-        match code.filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

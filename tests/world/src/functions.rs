@@ -151,7 +151,7 @@ impl Parts {
                 clock: self.clock.clone(),
             },
             translate_inbound: translate_inbound::TranslateInbound {
-                intake: Intake { directory: directory.clone(), ..self.intake() },
+                intake: Intake { recorder: recorder.clone(), directory: directory.clone(), items: store.clone() },
                 keeping: self.keeping(),
                 undelivered: self.undelivered(),
                 queue: self.queue("InboundQueue"),
@@ -170,11 +170,6 @@ impl Parts {
             sync_catalogue: self.sync_catalogue(),
             watch_deadlines: self.watch_deadlines(),
         }
-    }
-
-    fn intake(&self) -> Intake {
-        let store = Arc::new(self.store.clone());
-        Intake { recorder: self.recorder(), directory: self.directory(), items: store }
     }
 
     fn keeping(&self) -> Keeping {
@@ -214,9 +209,7 @@ impl Parts {
             people: store.clone(),
             inbound: self.queue("InboundQueue"),
             markers: store.clone(),
-            archive: store.clone(),
-            log: store,
-            intake: self.intake(),
+            archive: store,
             bus: self.bus(),
             unmapped: self.unmapped(),
             console: operate::Console { issuer: self.issuer() },

@@ -116,7 +116,7 @@ pub(super) fn of_connection(name: &str, now: Timestamp) -> Markup {
 fn fields(of: &str, window: Option<(Timestamp, Timestamp)>) -> Markup {
     let id = |field: &str| format!("replay-{field}-{of}");
     html! {
-        span class="field" {
+        div class="pair" {
             label for=(id("what")) { "Replay" }
             select id=(id("what")) name="what" {
                 option value="deliveries" { "deliveries of vendors" }
@@ -125,13 +125,13 @@ fn fields(of: &str, window: Option<(Timestamp, Timestamp)>) -> Markup {
         }
         @if let Some((from, to)) = window {
             @for (name, at) in [("from", from), ("to", to)] {
-                span class="field" {
+                div class="pair" {
                     label for=(id(name)) { (name) }
                     input id=(id(name)) name=(name) value={ (format!("{at:.0}")) } required;
                 }
             }
         }
-        span class="field" {
+        div class="pair" {
             label for=(id("reason")) { "because" }
             input id=(id("reason")) name="reason" minlength="3" maxlength="400" required;
         }
