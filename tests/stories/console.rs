@@ -281,6 +281,13 @@ fn a_connection_is_paused_and_resumed_from_its_page() {
         goes_its_way(&mut world).await;
         let asked = browser.post(&mut world, "connections/shipbob/ask-again", &[]).await;
         assert!(asked.status == 200 && asked.body.contains("asked again about 0 orders"), "{}", asked.body);
+        assert!(browser.get(&mut world, "connections").await.contains("What it did not tell was not looked for yet"));
+        let looked_for = browser.post(&mut world, "connections/shopify-uk/poll", &[("hours", "24")]).await;
+        assert_eq!(looked_for.status, 303, "{}", looked_for.body);
+        world.clock.pass(SignedDuration::from_mins(10));
+        world.poll().await.unwrap();
+        let page = browser.get(&mut world, "connections").await;
+        assert!(page.contains("of 1 orders <strong>0</strong> were missed"), "{page}");
         let reply = browser.post(&mut world, "sign-out", &[]).await;
         assert_eq!((reply.status, browser.cookie.as_str()), (303, "crossdock_session="));
     });

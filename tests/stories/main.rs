@@ -31,6 +31,7 @@ mod levels;
 mod month;
 mod ordinary;
 mod own_api;
+mod polling;
 mod priority;
 mod refunds;
 mod refused;

@@ -6,6 +6,7 @@ use crossdock_domain::event::Decision;
 use crossdock_domain::{ConnectionId, Order, OrderId, TaskKind};
 use crossdock_log::{ConnectionRecord, OrderView, Page, Pause, ViewQuery};
 use crossdock_runner::faults;
+use crossdock_runner::polling::Polled;
 use crossdock_step::api::{Answer, Caller, Problem, Reply, Request};
 use futures_util::StreamExt as _;
 use http::StatusCode;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::Operate;
 use crate::act::{nothing_to_do, origin};
+use crate::polls::polled_json;
 
 /// A call ends in time; the next goes on from its cursor.
 const WORK_FOR: SignedDuration = SignedDuration::from_secs(7);
@@ -32,7 +34,11 @@ impl Operate {
         let caller = request.allowed("ops:read")?;
         let records = self.reached(caller).await?;
         let now = self.recorder.clock().now();
-        let connections: Vec<Value> = records.iter().map(|record| connection_json(record, now)).collect();
+        let mut connections = Vec::with_capacity(records.len());
+        for record in &records {
+            let polled = self.polled(record).await?;
+            connections.push(connection_json(record, polled.as_ref(), now));
+        }
         Ok(Reply::json(StatusCode::OK, &json!({ "connections": connections })))
     }
 
@@ -58,6 +64,7 @@ impl Operate {
                 Ok(Reply::json(StatusCode::OK, &json!({ "connection": connection, "paused_until": null })))
             }
             "ask-again" => self.ask_again((request, caller), &record).await,
+            "poll" => self.poll((request, caller), &record).await,
             _ => Err(Problem::not_found("operation")),
         }
     }
@@ -160,7 +167,7 @@ fn concerns(row: &OrderView, connection: &str) -> bool {
         || routes.storefront.as_ref().is_some_and(|storefront| storefront.as_str() == connection)
 }
 
-fn connection_json(record: &ConnectionRecord, now: jiff::Timestamp) -> Value {
+fn connection_json(record: &ConnectionRecord, polled: Option<&Polled>, now: jiff::Timestamp) -> Value {
     let paused = record.paused(now);
     json!({
         "connection": record.connection,
@@ -168,5 +175,6 @@ fn connection_json(record: &ConnectionRecord, now: jiff::Timestamp) -> Value {
         "paused_until": paused,
         "paused_since": paused.and(record.paused_since),
         "reason": paused.and(record.paused_reason.as_ref()),
+        "polled": polled.map(polled_json),
     })
 }

@@ -7,6 +7,7 @@ mod connections;
 mod console;
 mod detail;
 mod inbox;
+mod polls;
 mod reconciliations;
 mod recordings;
 mod replays;

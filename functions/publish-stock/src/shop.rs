@@ -75,10 +75,7 @@ impl PublishStock {
         }
         let visit =
             Visit { function: self, shop: shop.as_ref(), storefront, locations: &locations, items: &items.all, tries };
-        match visit.bring(levels, &mut outcome).await {
-            Ok(()) => self.directory.went_well(storefront),
-            Err(failure) => return Err(self.directory.note(storefront, failure).await),
-        }
+        self.directory.went(storefront, visit.bring(levels, &mut outcome).await).await?;
         Ok(outcome)
     }
 

@@ -67,17 +67,6 @@ impl Systems {
         Ok(Policy { repairs, grace: grace.map_or(GRACE, SignedDuration::from_secs) })
     }
 
-    /// Takes note of how a call went.
-    async fn went<T>(&self, connection: &ConnectionId, outcome: Result<T, Failure>) -> Result<T, Failure> {
-        match outcome {
-            Ok(answer) => {
-                self.directory.went_well(connection);
-                Ok(answer)
-            }
-            Err(failure) => Err(self.directory.note(connection, failure).await),
-        }
-    }
-
     async fn threepl(&self) -> Result<Arc<dyn Fulfillment>, Failure> {
         self.directory.check(&self.fulfillment).await?;
         self.fulfillments.get(self.directory.outside(&self.fulfillment, &self.calls).await?)
@@ -86,13 +75,13 @@ impl Systems {
     /// One page of what the 3PL has.
     pub(crate) async fn page(&self, after: Option<&str>) -> Result<StockPage, Failure> {
         let threepl = self.threepl().await?;
-        self.went(&self.fulfillment, threepl.stock(after).await).await
+        self.directory.went(&self.fulfillment, threepl.stock(after).await).await
     }
 
     /// What has left of a 3PL order, as the 3PL says.
     pub(crate) async fn shipments(&self, reference: &str) -> Result<Vec<ShipmentReport>, Failure> {
         let threepl = self.threepl().await?;
-        self.went(&self.fulfillment, threepl.shipments(reference).await).await
+        self.directory.went(&self.fulfillment, threepl.shipments(reference).await).await
     }
 
     /// What the ERP has of items that it knows.
@@ -102,7 +91,7 @@ impl Systems {
         }
         self.directory.check(&self.erp).await?;
         let erp = self.erps.get(self.directory.outside(&self.erp, &self.calls).await?)?;
-        self.went(&self.erp, erp.stock(items).await).await
+        self.directory.went(&self.erp, erp.stock(items).await).await
     }
 
     /// What the storefront shows, where it is shown stock by us; none where it is not.
@@ -124,7 +113,7 @@ impl Systems {
         }
         self.directory.check(&self.storefront).await?;
         let shop = self.storefronts.get(self.directory.outside(&self.storefront, &self.calls).await?)?;
-        let shown = self.went(&self.storefront, shop.stock(&asked, &locations).await).await?;
+        let shown = self.directory.went(&self.storefront, shop.stock(&asked, &locations).await).await?;
         Ok(Some((rules, shown)))
     }
 }

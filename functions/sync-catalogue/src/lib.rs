@@ -155,13 +155,7 @@ impl SyncCatalogue {
     async fn page(&self, walk: &Walk) -> Result<CataloguePage, Failure> {
         self.directory.check(&self.erp).await?;
         let erp = self.erps.get(self.directory.outside(&self.erp, &self.calls).await?)?;
-        match erp.catalogue(walk.since, walk.after.as_deref()).await {
-            Ok(page) => {
-                self.directory.went_well(&self.erp);
-                Ok(page)
-            }
-            Err(failure) => Err(self.directory.note(&self.erp, failure).await),
-        }
+        self.directory.went(&self.erp, erp.catalogue(walk.since, walk.after.as_deref()).await).await
     }
 
     fn cursor(&self) -> String {

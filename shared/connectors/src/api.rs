@@ -29,7 +29,7 @@ use self::body::{
 pub use self::body::{Fault, FaultKind, MAX_BODY_BYTES};
 pub use self::ops::{
     ExceptionFilter, FILTER_FIELDS, LONGEST_WINDOW, NOBODY, OF_MANY, ParsedBulk, ParsedReplay, ParsedWord, Replayed,
-    Scope, fields_of, parse_bulk, parse_pause, parse_replay, parse_word,
+    Scope, fields_of, parse_bulk, parse_pause, parse_poll, parse_replay, parse_word,
 };
 pub use self::stock::{
     ParsedAdjustment, ParsedCount, ParsedItem, ParsedTransfer, parse_adjustment, parse_count, parse_item, parse_parts,

@@ -400,11 +400,50 @@ pub trait Storefront: Send + Sync {
         Err(unsupported("showing stock", key))
     }
 
+    /// A page of the orders that were changed within a time (both ends included, to the second), those that were changed
+    /// first first.
+    async fn changed_orders(
+        &self,
+        (since, _until): (Timestamp, Timestamp),
+        _after: Option<&str>,
+    ) -> Result<OrderPage, Failure> {
+        Err(unsupported("listing orders", &since.to_string()))
+    }
+
+    /// An order as the storefront would tell of it by itself now; `None`: it has no such order.
+    async fn delivery(&self, channel: &ChannelOrderId) -> Result<Option<Delivery>, Failure> {
+        Err(unsupported("reading orders", channel.as_str()))
+    }
+
     /// Until when what can wait should leave the storefront's budget of calls to what cannot, as far as the last answer
     /// has said; `None`: there is room.
     fn busy_until(&self) -> Option<Timestamp> {
         None
     }
+}
+
+/// An order as a storefront lists it: enough to tell whether we have heard of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedOrder {
+    /// The storefront's order.
+    pub channel: ChannelOrderId,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Whether it is cancelled there.
+    pub cancelled: bool,
+    /// The first of its refunds, by their identity there.
+    pub refunds: Vec<String>,
+}
+
+/// A page of a storefront's orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderPage {
+    /// The orders.
+    pub orders: Vec<ListedOrder>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
 }
 
 /// Money to be paid back.
@@ -471,6 +510,12 @@ pub fn storefront(outside: Outside) -> Result<Box<dyn Storefront>, Failure> {
         "shopify" => Ok(Box::new(shopify::Shopify::new(outside)?)),
         other => Err(not_a("storefront", other)),
     }
+}
+
+/// Whether a connection's settings are those of a storefront whose orders can be listed.
+#[must_use]
+pub fn lists_orders(settings: &serde_json::Value) -> bool {
+    matches!(kind(settings), "shopify")
 }
 
 /// The kind of system that settings name.

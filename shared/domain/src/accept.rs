@@ -271,13 +271,24 @@ fn news(order: &Order, inbound: &Inbound, can_be_read: bool) -> Vec<Event> {
     if !can_be_read || inbound.order.test {
         return Vec::new();
     }
-    let cancelled = inbound.cancelled.then(|| "cancelled".to_owned());
-    let known = |id: &&String| !order.reversals.issued.values().any(|issued| issued.fact.id == **id);
-    let refunds = inbound.refunds.iter().filter(known).map(|id| format!("refund:{id}"));
     let paid = more_paid(order, inbound).map(|sum| format!("paid:{}", sum.get()));
-    let news = cancelled.into_iter().chain(refunds).chain(paid);
-    let news = news.filter(|what| !order.reversals.changes.contains(what));
+    let paid = paid.filter(|what| !order.reversals.changes.contains(what));
+    let news = taken_back(order, inbound.cancelled, &inbound.refunds).chain(paid);
     news.map(|what| Event::StorefrontChanged { what }).collect()
+}
+
+/// That it is cancelled, and refunds, as far as nobody has told of them.
+fn taken_back<'a>(order: &'a Order, cancelled: bool, refunds: &'a [String]) -> impl Iterator<Item = String> + 'a {
+    let known = |id: &&String| !order.reversals.issued.values().any(|issued| issued.fact.id == **id);
+    let refunds = refunds.iter().filter(move |id| known(id)).map(|id| format!("refund:{id}"));
+    let all = cancelled.then(|| "cancelled".to_owned()).into_iter().chain(refunds);
+    all.filter(|what| !order.reversals.changes.contains(what))
+}
+
+/// Whether a storefront shows an order that has not come to us, or something taken back of it that we have not heard of.
+#[must_use]
+pub fn is_unheard(order: &Order, cancelled: bool, refunds: &[String]) -> bool {
+    order.accepted.is_none() || taken_back(order, cancelled, refunds).next().is_some()
 }
 
 /// Something that the storefront says has changed, whatever it is.

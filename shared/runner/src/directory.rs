@@ -173,6 +173,20 @@ impl Directory {
         *streak
     }
 
+    /// Takes note of how a call went, and passes it on.
+    ///
+    /// # Errors
+    /// The failure, as [`Directory::note`] makes it.
+    pub async fn went<T>(&self, connection: &ConnectionId, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        match outcome {
+            Ok(answer) => {
+                self.went_well(connection);
+                Ok(answer)
+            }
+            Err(failure) => Err(self.note(connection, failure).await),
+        }
+    }
+
     /// Takes note of a call that went well.
     pub fn went_well(&self, connection: &ConnectionId) {
         self.streaks.lock().unwrap_or_else(PoisonError::into_inner).remove(connection);

@@ -10,6 +10,7 @@ pub mod holds;
 pub mod inbound;
 mod intake;
 pub mod metrics;
+pub mod polling;
 mod publication;
 mod run;
 mod stock;

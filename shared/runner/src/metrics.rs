@@ -77,6 +77,9 @@ metrics! {
     /// For how long a storefront showed what was not so any more.
     STOCK_PUBLICATION_LAG_SECONDS = seconds("StockPublicationLagSeconds");
 
+    /// Orders of which a storefront shows something that no webhook told.
+    MISSED_NEWS = count("MissedNews");
+
     /// Units that differ between systems, unexplained.
     INVENTORY_DRIFT_UNITS = count("InventoryDriftUnits");
     /// SKUs of which they are.

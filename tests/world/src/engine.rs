@@ -370,6 +370,21 @@ impl World {
         }
     }
 
+    /// Calls poll-source, as the schedule does; what it found, unless it died or failed.
+    pub async fn poll(&mut self) -> Option<poll_source::Report> {
+        let functions = self.functions.clone();
+        let deadline = self.clock.now() + SignedDuration::from_secs(240);
+        let outcome = self.survive(functions.poll_source.handle(deadline)).await;
+        self.gather();
+        match outcome? {
+            Ok(report) => Some(report),
+            Err(failure) => {
+                self.transcript.push(format!("poll-source: {failure}"));
+                None
+            }
+        }
+    }
+
     /// Calls sync-catalogue, as the schedule does, or with what is asked of it; what it did, unless it died or failed.
     pub async fn sync_catalogue(&mut self, event: &Value) -> Option<sync_catalogue::Report> {
         let functions = self.functions.clone();

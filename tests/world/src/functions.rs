@@ -32,6 +32,7 @@ pub(crate) struct Functions {
     pub(crate) capture_exception: CaptureException,
     pub(crate) watch_deadlines: watch_deadlines::WatchDeadlines,
     pub(crate) reconcile: reconcile::Reconcile,
+    pub(crate) poll_source: poll_source::PollSource,
     pub(crate) sync_catalogue: sync_catalogue::SyncCatalogue,
 }
 
@@ -151,7 +152,7 @@ impl Parts {
                 clock: self.clock.clone(),
             },
             translate_inbound: translate_inbound::TranslateInbound {
-                intake: Intake { recorder: recorder.clone(), directory: directory.clone(), items: store.clone() },
+                intake: self.intake(&directory),
                 keeping: self.keeping(),
                 undelivered: self.undelivered(),
                 queue: self.queue("InboundQueue"),
@@ -167,6 +168,7 @@ impl Parts {
             },
             capture_exception: self.capture_exception(),
             reconcile: self.reconcile(),
+            poll_source: self.poll_source(),
             sync_catalogue: self.sync_catalogue(),
             watch_deadlines: self.watch_deadlines(),
         }
@@ -238,6 +240,21 @@ impl Parts {
             markers: store,
             systems: reconcile::Systems::new(self.directory(), self.calls.clone(), names),
             stock_queue: self.queue("StockQueue"),
+        }
+    }
+
+    fn intake(&self, directory: &Arc<Directory>) -> Intake {
+        Intake { recorder: self.recorder(), directory: directory.clone(), items: Arc::new(self.store.clone()) }
+    }
+
+    fn poll_source(&self) -> poll_source::PollSource {
+        poll_source::PollSource {
+            intake: self.intake(&self.directory()),
+            markers: Arc::new(self.store.clone()),
+            calls: self.calls.clone(),
+            storefronts: Connectors::new(crossdock_connectors::storefront),
+            storefront: self.storefront.clone(),
+            inbound: self.queue("InboundQueue"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Connections: how they stand; leaving one alone, taking it up again, asking it again.
 
 use crossdock_log::ConnectionRecord;
+use crossdock_runner::polling::Polled;
 use crossdock_step::api::{Answer, Problem, Request};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
@@ -10,6 +11,16 @@ use super::Visit;
 use super::form::Form;
 use super::frame::{moment, shown};
 use crate::Operate;
+use crate::polls::is_polled;
+
+/// How far back a storefront's list may be looked through, in hours.
+const HOURS: [(i64, &str); 5] = [
+    (1, "the last hour"),
+    (6, "the last 6 hours"),
+    (24, "the last day"),
+    (72, "the last 3 days"),
+    (720, "the last 30 days"),
+];
 
 /// Pauses that are offered, in minutes.
 const MINUTES: [(i64, &str); 5] =
@@ -25,8 +36,14 @@ impl Operate {
             let down = overview.as_ref().map(|overview| overview.down.as_slice()).unwrap_or_default();
             down.iter().find(|down| down.connection == record.connection).map(|down| down.orders)
         };
+        let mut polled = Vec::with_capacity(records.len());
+        for record in &records {
+            polled.push(self.polled(record).await?);
+        }
         let content = html! {
-            @for record in &records { (card(record, behind(record), now)) }
+            @for (record, polled) in records.iter().zip(&polled) {
+                (card(record, (behind(record), polled.as_ref()), now))
+            }
         };
         Ok(shown(visit, "Connections", &content))
     }
@@ -37,13 +54,7 @@ impl Operate {
         (connection, action): (&str, &str),
         form: &Form,
     ) -> Answer {
-        let body = if action == "pause" {
-            let minutes = form.get("minutes").and_then(|text| text.parse().ok()).unwrap_or(0);
-            let until = self.recorder.clock().now() + SignedDuration::from_mins(minutes);
-            json!({ "reason": form.get("reason").unwrap_or_default(), "until": until }).to_string()
-        } else {
-            String::new()
-        };
+        let body = body_of(form, action, self.recorder.clock().now());
         let mut request = Request { body: body.into_bytes(), ..visit.request.clone() };
         request.path =
             [("connection", connection), ("action", action)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
@@ -69,7 +80,45 @@ impl Operate {
     }
 }
 
-fn card(record: &ConnectionRecord, behind: Option<u64>, now: Timestamp) -> Markup {
+/// What the API takes, as the form says it.
+fn body_of(form: &Form, action: &str, now: Timestamp) -> String {
+    let number = |name: &str| form.get(name).and_then(|text| text.parse().ok()).unwrap_or(0);
+    match action {
+        "pause" => {
+            let until = now + SignedDuration::from_mins(number("minutes"));
+            json!({ "reason": form.get("reason").unwrap_or_default(), "until": until }).to_string()
+        }
+        "poll" => json!({ "from": now - SignedDuration::from_hours(number("hours")) }).to_string(),
+        _ => String::new(),
+    }
+}
+
+/// What a storefront did not tell: how far it was looked for, and looking once more.
+fn list_of_orders(record: &ConnectionRecord, polled: Option<&Polled>, now: Timestamp) -> Markup {
+    let name = record.connection.as_str();
+    html! {
+        p {
+            @match polled {
+                None => "What it did not tell was not looked for yet.",
+                Some(polled) => {
+                    "What it did not tell was looked for up to " (moment(polled.until, now))
+                    @if polled.walk.is_some() { ", and is being looked for" }
+                    @if let Some(last) = &polled.last { "; the last time, of " (last.listed) " orders " strong { (last.missed) } " were missed" }
+                    "."
+                }
+            }
+        }
+        form method="post" action={ "connections/" (name) "/poll" } class="line" {
+            div class="pair" {
+                label for={ "hours-" (name) } { "Look for what it did not tell in" }
+                select id={ "hours-" (name) } name="hours" { @for (hours, words) in HOURS { option value=(hours) { (words) } } }
+            }
+            button type="submit" { "Look" }
+        }
+    }
+}
+
+fn card(record: &ConnectionRecord, (behind, polled): (Option<u64>, Option<&Polled>), now: Timestamp) -> Markup {
     let (name, paused) = (record.connection.as_str(), record.paused(now));
     let kind = record.settings.get("kind").and_then(|kind| kind.as_str()).unwrap_or("own shop");
     let is_asked = record.takes_orders() || record.ships_for_others();
@@ -104,6 +153,7 @@ fn card(record: &ConnectionRecord, behind: Option<u64>, now: Timestamp) -> Marku
                     form method="post" action={ "connections/" (name) "/ask-again" } { button type="submit" { "Ask it again" } }
                 }
             }
+            @if is_polled(record) { (list_of_orders(record, polled, now)) }
             @if is_asked { (super::replay::of_connection(name, now)) }
         }
     }

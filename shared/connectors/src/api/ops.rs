@@ -226,6 +226,14 @@ pub fn parse_pause(body: &[u8]) -> Result<(String, Timestamp), Vec<Fault>> {
     })
 }
 
+/// Reads from when on what a storefront did not tell is to be looked for.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_poll(body: &[u8]) -> Result<Timestamp, Vec<Fault>> {
+    read(body, &["from"], |told| told.required("from", time))
+}
+
 /// What is replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replayed {

@@ -1,4 +1,4 @@
-//! Shopify: orders come by webhook; shipments, refunds, cancellations and stock are told, and its sales ledger is read,
+//! Shopify: orders come by webhook, or are found by asking; shipments, refunds, cancellations and stock are told, and its sales ledger is read,
 //! through the Admin GraphQL API. README.md beside this file says
 //! what it can do and where Shopify's facts come from.
 
@@ -11,6 +11,7 @@ mod ledger;
 mod money;
 mod order;
 mod paying;
+mod polling;
 mod reading;
 mod reversing;
 mod stocking;
@@ -36,7 +37,8 @@ use self::fulfilling::{
 };
 use self::translate::Refusal;
 use crate::{
-    Announcement, CancelInstruction, Outside, Posted, RefundInstruction, Shown, ShownStock, StockTarget, Storefront,
+    Announcement, CancelInstruction, Delivery, OrderPage, Outside, Posted, RefundInstruction, Shown, ShownStock,
+    StockTarget, Storefront,
 };
 
 const ORDER_FULFILLMENTS: Document =
@@ -184,6 +186,14 @@ impl Storefront for Shopify {
 
     async fn show_stock(&self, key: &str, targets: &[StockTarget]) -> Result<Vec<Shown>, Failure> {
         self.set_stock(key, targets).await
+    }
+
+    async fn changed_orders(&self, within: (Timestamp, Timestamp), after: Option<&str>) -> Result<OrderPage, Failure> {
+        self.list_changed(within, after).await
+    }
+
+    async fn delivery(&self, channel: &ChannelOrderId) -> Result<Option<Delivery>, Failure> {
+        self.read_delivery(channel).await
     }
 
     fn busy_until(&self) -> Option<Timestamp> {

@@ -1,5 +1,7 @@
 //! What people do at the shop: customers place and pay orders, staff holds, releases and cancels them.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -134,6 +136,12 @@ struct Access {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Subscriptions {
+    topics: BTreeSet<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Failure {
     code: String,
     #[serde(default = "once")]
@@ -178,6 +186,11 @@ impl Inner {
                 let access: Access = said(&name, content)?;
                 self.shop.denied = access.denied.into_iter().collect();
                 Ok(json!({ "denied": self.shop.denied }))
+            }
+            "set_topics" => {
+                let subscriptions: Subscriptions = said(&name, content)?;
+                let before = std::mem::replace(&mut self.shop.topics, subscriptions.topics);
+                Ok(json!({ "topics": self.shop.topics, "before": before }))
             }
             "fail_next" => Ok(self.fail_next(&said(&name, content)?)),
             "next_refunds" => {

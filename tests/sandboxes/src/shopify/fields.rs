@@ -10,6 +10,7 @@ use super::nodes::{Answer, Desk, Kind, Page, View, arguments, instant, leaf, los
 use super::order::{Fulfillment, FulfillmentOrder, Hold, Order, Tracking};
 use super::payload::{gid, presented};
 use super::template::FinancialStatus;
+use super::whole_fields::discount_allocations;
 
 pub(super) fn order_field<'a>(desk: &'a Desk<'_>, view: &View, info: &'a ResolveInfo<'a>) -> Option<Answer<'a>> {
     let order = &view.order;
@@ -109,6 +110,8 @@ pub(super) fn line_field<'a>(
             let taxes = line.tax.map(|minor| tax_line(view, minor));
             return Ok(Some(desk.list(taxes.into_iter().collect())));
         }
+        "discountAllocations" => return Ok(Some(desk.list(discount_allocations(view, &line.discounts)))),
+        "duties" => return Ok(Some(desk.list(Vec::new()))),
         "discountedTotalSet" => return Ok(Some(desk.object(view.money(line.net())))),
         _ => return Ok(None),
     };
@@ -336,6 +339,7 @@ pub(super) fn connection_name(of: &str) -> &'static str {
         "Return" => "ReturnConnection",
         "ReturnLineItemType" => "ReturnLineItemTypeConnection",
         "ExchangeLineItem" => "ExchangeLineItemConnection",
+        "ShippingLine" => "ShippingLineConnection",
         "InventoryItem" => "InventoryItemConnection",
         "InventoryLevel" => "InventoryLevelConnection",
         _ => "FulfillmentLineItemConnection",
@@ -357,6 +361,7 @@ pub(super) fn edge_name(of: &str) -> &'static str {
         "Return" => "ReturnEdge",
         "ReturnLineItemType" => "ReturnLineItemTypeEdge",
         "ExchangeLineItem" => "ExchangeLineItemEdge",
+        "ShippingLine" => "ShippingLineEdge",
         "InventoryItem" => "InventoryItemEdge",
         "InventoryLevel" => "InventoryLevelEdge",
         _ => "FulfillmentLineItemEdge",

@@ -11,6 +11,7 @@ use super::nodes::{Answer, Branch, Desk, Kind, Tree, View, arguments, instant, l
 use super::order::Order;
 use super::payload::gid;
 use super::returning::Chosen;
+use super::whole_fields::{discount_allocations, order_branch};
 
 /// The fields of an order that lead into its ledger.
 pub(super) fn order_ledger(view: &View, info: &ResolveInfo<'_>) -> Option<Branch> {
@@ -25,7 +26,7 @@ pub(super) fn order_ledger(view: &View, info: &ResolveInfo<'_>) -> Option<Branch
         "refunds" => Branch::Many(all(order.refunds.len().min(width), Kind::Refund)),
         "transactions" => Branch::Many(all(order.transactions.len().min(width), Kind::Transaction)),
         "shippingLine" => Branch::One(Some(shipping_line(view))),
-        _ => return None,
+        name => return order_branch(view, name),
     })
 }
 
@@ -123,7 +124,7 @@ pub(super) fn tax_line(view: &View, minor: i64) -> Kind {
     Kind::Tree("TaxLine", Rc::new(fields))
 }
 
-fn shipping_line(view: &View) -> Kind {
+pub(super) fn shipping_line(view: &View) -> Kind {
     let shipping = &view.order.shipping;
     let fields: Tree = vec![
         ("id", Branch::Leaf(json!(gid("ShippingLine", shipping.id)))),
@@ -131,6 +132,8 @@ fn shipping_line(view: &View) -> Kind {
         ("code", Branch::Leaf(json!(shipping.title))),
         ("originalPriceSet", money(view, shipping.price)),
         ("discountedPriceSet", money(view, shipping.net())),
+        ("discountAllocations", Branch::Many(discount_allocations(view, &shipping.discounts))),
+        ("isRemoved", Branch::Leaf(json!(false))),
         ("taxLines", Branch::Many(shipping.tax.map(|minor| tax_line(view, minor)).into_iter().collect())),
     ];
     Kind::Tree("ShippingLine", Rc::new(fields))

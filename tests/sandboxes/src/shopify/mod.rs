@@ -22,6 +22,7 @@
 //! | `redeliver` | `order` or `"all"`, `topic?`, `new_webhook_id?` |
 //! | `set_secrets` | `secrets`, `sign_with?` (an index) |
 //! | `set_access` | `denied`: root fields that answer ACCESS_DENIED |
+//! | `set_topics` | `topics`: webhooks that the app is subscribed to; none: nothing is told |
 //! | `fail_next` | `code` (THROTTLED, INTERNAL_SERVER_ERROR, …), `times?`, `after_commit?` |
 //! | `next_refunds` | `status` (`success`, `pending`, `failure`), `times?`: what becomes of the money of refunds that are made by call |
 //! | `set_inventory` | `sku`, `location`, `on_hand`, `tracked?`: staff counts; the location stocks the SKU from then on |
@@ -61,6 +62,7 @@ mod stock_calls;
 mod stock_fields;
 mod template;
 mod webhook;
+mod whole_fields;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -6,6 +6,7 @@ use apollo_compiler::{ExecutableDocument, Schema};
 
 use crate::shopify::client::Document;
 use crate::shopify::exchanging::RETURN_OUTCOME;
+use crate::shopify::polling::{ORDER_WHOLE, ORDERS_CHANGED};
 use crate::shopify::reversing::{
     ORDER_AGREEMENTS, ORDER_CANCEL, ORDER_CANCELLED, ORDER_PAYMENTS, ORDER_REFUNDS, ORDER_RETURNS, ORDER_STATE,
     REFUND_CREATE, REFUND_LINES, RETURN_PROCESS,
@@ -13,7 +14,9 @@ use crate::shopify::reversing::{
 use crate::shopify::stocking::{STOCK_OF_ITEMS, STOCK_OF_SKUS, STOCK_SET};
 use crate::shopify::{FULFILLED_LINES, FULFILLMENT_CREATE, FULFILLMENT_ORDER_LINES, ORDER_FULFILLMENTS};
 
-const ALL: [Document; 18] = [
+const ALL: [Document; 20] = [
+    ORDERS_CHANGED,
+    ORDER_WHOLE,
     ORDER_FULFILLMENTS,
     FULFILLMENT_ORDER_LINES,
     FULFILLED_LINES,
