@@ -23,8 +23,8 @@ use crossdock_domain::{
 use jiff::Timestamp;
 
 use self::body::{
-    Complaints, Entries, Object, currency, email, exact, flag, invalid, minor, parsed, rate, some_text, text, time,
-    token, units, word,
+    Complaints, Entries, Object, currency, email, exact, flag, invalid, minor, parsed, rate, reference, some_text,
+    text, time, token, units, word,
 };
 pub use self::body::{Fault, FaultKind, MAX_BODY_BYTES};
 pub use self::ops::{
@@ -240,7 +240,7 @@ const ORDER_FIELDS: [&str; 16] = [
 fn order(order: &Object<'_>) -> Option<ParsedOrder> {
     let connection = order.required("connection", exact);
     let channel: Option<ChannelOrderId> = order.required("channel_order_id", exact);
-    let name = order.optional("name", text(1, 64));
+    let name = order.optional("name", reference(1, 64));
     let placed_at = order.required("placed_at", time);
     let currency = order.required("currency", currency);
     let taxes_included = order.required("taxes_included", flag);

@@ -8,7 +8,7 @@ use crossdock_domain::{ConnectionId, OrderId, Sku};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::body::{Fault, Object, Wrong, invalid, parsed, shape, text, time, token, word};
+use super::body::{Fault, Object, Wrong, invalid, parsed, reference, shape, text, time, token, word};
 use super::{ADDRESS_FIELDS, read};
 
 /// What somebody says about an exception, as it came. Each action has fields of its own.
@@ -80,7 +80,7 @@ fn word_of(action: Action, told: &Object<'_>) -> Option<ParsedWord> {
         Action::EditDelivery => ParsedWord { patch: Some(told.required("patch", object)?), ..word },
         Action::Map => {
             let (sku, connection) = (told.required("sku", parsed), told.required("connection", parsed));
-            let identity = told.required("identity", text(1, 100));
+            let identity = told.required("identity", reference(1, 100));
             ParsedWord { sku: Some(sku?), connection: Some(connection?), identity: Some(identity?), ..word }
         }
         Action::Assign => ParsedWord { owner: told.optional("owner", text(1, 100)), ..word },
@@ -189,7 +189,7 @@ pub fn parse_bulk(body: &[u8]) -> Result<ParsedBulk, Vec<Fault>> {
     read(body, &known, |told| {
         let action = told.required("action", of_many)?;
         let filter = told.required("filter", filter);
-        let cursor = told.optional("cursor", text(1, 400));
+        let cursor = told.optional("cursor", token(1, 400));
         let word = word_of(action, told);
         Some(ParsedBulk { action, filter: filter?, word: word?, cursor })
     })
@@ -287,8 +287,8 @@ pub fn parse_replay(body: &[u8]) -> Result<ParsedReplay, Vec<Fault>> {
         let what = told.required("what", word(&["deliveries", "events"]));
         let what = what.map(|what| if what == "events" { Replayed::Events } else { Replayed::Deliveries });
         let reason = told.required("reason", text(3, MOST_TEXT));
-        let only = told.optional("only", text(1, 100));
-        let cursor = told.optional("cursor", text(1, 400));
+        let only = told.optional("only", reference(1, 100));
+        let cursor = told.optional("cursor", token(1, 400));
         let scope = scope_of(told);
         Some(ParsedReplay { what: what?, scope: scope?, only, reason: reason?, cursor })
     })

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::body::{
-    Entries, Fault, Object, Wrong, exact, invalid, minor, parsed, shape, text, time, token, units, word,
+    Entries, Fault, Object, Wrong, exact, invalid, minor, parsed, reference, shape, time, token, units, word,
 };
 use super::{first_repeat, read};
 
@@ -241,7 +241,7 @@ fn identities(value: &Value) -> Result<Identities, Wrong> {
 
 fn dated(value: &Value) -> Result<Vec<Dated>, Wrong> {
     let Some(entries) = value.as_array() else {
-        return Ok(vec![Dated { from: None, id: text(1, 100)(value)? }]);
+        return Ok(vec![Dated { from: None, id: reference(1, 100)(value)? }]);
     };
     if entries.len() > MAX_IDENTITIES {
         return Err(invalid(format!("must be a text, or a list of at most {MAX_IDENTITIES} entries")));
@@ -259,7 +259,7 @@ fn dated_entry(value: &Value) -> Result<Dated, Wrong> {
     if let Some(strange) = entry.keys().find(|name| !["id", "from"].contains(&name.as_str())) {
         return Err(invalid(format!("{strange:?} is no field of it: id and from are")));
     }
-    let id = entry.get("id").ok_or_else(|| shape("lacks id")).and_then(|id| text(1, 100)(id))?;
+    let id = entry.get("id").ok_or_else(|| shape("lacks id")).and_then(|id| reference(1, 100)(id))?;
     let from = entry.get("from").filter(|from| !from.is_null()).map(time).transpose()?;
     Ok(Dated { from, id })
 }

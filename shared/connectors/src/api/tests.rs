@@ -250,10 +250,26 @@ fn a_card_number_is_refused_in_every_text_and_never_repeated() {
             assert!(!told[0].detail.contains(|c: char| c.is_ascii_digit()), "{}", told[0].detail);
         }
     }
-    for harmless in
-        ["4111111111111112", "4006381333931", "call 020 7946 0000", "10042 of 2026-11-20", "0000000000000000"]
-    {
+    for harmless in [
+        "4111111111111112",
+        "4006381333931",
+        "call 020 7946 0000",
+        "10042 of 2026-11-20",
+        "0000000000000000",
+        "402-1234567-1234564",
+    ] {
         assert!(parse_order(with("/note", json!(harmless)).to_string().as_bytes()).is_ok(), "{harmless}");
+    }
+}
+
+#[test]
+fn what_systems_call_something_may_be_any_number() {
+    for number in ["4111111111111111", "378282246310005", "6011-1111111111117"] {
+        let named = with("/name", json!(format!(" {number} ")));
+        let order = parse_order(named.to_string().as_bytes()).unwrap();
+        assert_eq!(order.inbound.order.name, number);
+        let numbered = with("/channel_order_id", json!(number));
+        assert!(parse_order(numbered.to_string().as_bytes()).is_ok(), "{number}");
     }
 }
 
