@@ -533,11 +533,13 @@ impl Order {
         Some(Attention::new("order", "value", (reason.to_owned(), since)))
     }
 
-    /// How often a task was claimed or triggered again.
+    /// How often a task was tried or triggered again, as far as the log tells: a try leaves a trace in it where it was
+    /// claimed, or ended in giving the task up for now.
     #[must_use]
     pub fn attempts(&self, task: &TaskId) -> u32 {
         let claims = self.claims.get(task).map_or(0, |claim| claim.attempt);
-        claims + self.overdue.get(task).map_or(0, |overdue| overdue.times)
+        let parkings = self.parkings.get(task).copied().unwrap_or(0);
+        claims.max(parkings) + self.overdue.get(task).map_or(0, |overdue| overdue.times)
     }
 
     /// Every document of it in an outside system, with what kind it is.

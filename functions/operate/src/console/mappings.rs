@@ -40,7 +40,7 @@ impl Operate {
         };
         let names: Vec<ConnectionId> =
             self.reached(visit.caller).await?.into_iter().map(|record| record.connection).collect();
-        let waiting = self.waiting_for_a_name(&names).await?;
+        let (waiting, is_cut_off) = self.waiting_for_a_name(&names).await?;
         let content = html! {
             form method="get" action="mappings" role="search" class="line" {
                 label for="sku" { "SKU" }
@@ -54,6 +54,7 @@ impl Operate {
             }
             section aria-labelledby="waits" {
                 h2 id="waits" { "Waits for a mapping" }
+                @if is_cut_off { p class="note" { "Of each connection only the " (MOST) " that have needed a person for longest were looked through." } }
                 @if waiting.is_empty() { p class="fine" { "Nothing." } } @else {
                     ul class="plain" { @for (sku, connection) in &waiting {
                         li { a href={ "mappings?sku=" (encoded(sku)) } { (sku) } " in " (connection) }
@@ -64,8 +65,9 @@ impl Operate {
         Ok(shown(visit, "Mappings", &content))
     }
 
-    /// SKUs that somebody waits for a name of, with the system that has none for them.
-    async fn waiting_for_a_name(&self, names: &[ConnectionId]) -> Result<BTreeSet<(String, String)>, Problem> {
+    /// SKUs that somebody waits for a name of, with the system that has none for them; and whether there is more that was
+    /// not looked through.
+    async fn waiting_for_a_name(&self, names: &[ConnectionId]) -> Result<(BTreeSet<(String, String)>, bool), Problem> {
         let (page, of) =
             (Page { limit: MOST, after: None }, |name: &ConnectionId| ViewQuery::Attention(name.to_string()));
         let queries: Vec<ViewQuery> = names.iter().map(of).collect();
@@ -73,7 +75,8 @@ impl Operate {
         let lists = lists.map_err(Problem::unavailable_because)?;
         let exceptions = lists.iter().flat_map(|(rows, _)| rows).flat_map(|row| &row.exceptions);
         let unmapped = exceptions.filter_map(|found| unmapped_in(&found.reason));
-        Ok(unmapped.map(|(sku, connection)| (sku.to_string(), connection.to_string())).collect())
+        let waiting = unmapped.map(|(sku, connection)| (sku.to_string(), connection.to_string())).collect();
+        Ok((waiting, lists.iter().any(|(_, next)| next.is_some())))
     }
 
     pub(super) async fn mapping_form(&self, visit: &Visit<'_>, form: &Form) -> Answer {

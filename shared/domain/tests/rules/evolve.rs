@@ -191,6 +191,21 @@ fn what_waits_for_a_person_is_never_due() {
 }
 
 #[test]
+fn what_was_given_up_was_tried() {
+    let so = task(TaskKind::PostSalesOrder, "SO");
+    let refused = || parked(so.clone(), WaitsOn::Operator);
+    let claimed = |attempt| Event::TaskClaimed { task: so.clone(), attempt, until: at(60) };
+    let tries = |events: Vec<Event>| {
+        let order = given([accepted(ordinary())].into_iter().chain(events));
+        (order.attempts(&so), order.attention()[0].attempts)
+    };
+    assert_eq!(tries(vec![refused()]), (1, 1));
+    assert_eq!(tries(vec![claimed(1), refused()]), (1, 1), "the claim was of the same try");
+    assert_eq!(tries(vec![claimed(1), claimed(2), refused()]), (2, 2));
+    assert_eq!(tries(vec![refused(), Event::TaskReleased { task: so.clone() }, refused()]), (2, 2));
+}
+
+#[test]
 fn a_claim_keeps_others_away_until_it_ends() {
     let so = task(TaskKind::PostSalesOrder, "SO");
     let order = given([accepted(ordinary()), Event::TaskClaimed { task: so.clone(), attempt: 1, until: at(60) }]);
