@@ -76,6 +76,14 @@ pub async fn retry_everything(world: &mut World) {
     world.settle().await;
 }
 
+/// Somebody pauses a connection for an hour, and everybody gets to know of it.
+pub async fn paused(world: &mut World, connection: &str) {
+    let until = world.clock.now() + SignedDuration::from_hours(1);
+    let word = json!({ "reason": "it is being moved", "until": until });
+    assert_eq!(world.act_on_connection(connection, "pause", &word).await.status, 200);
+    world.clock.pass(SignedDuration::from_mins(1));
+}
+
 /// What asks for attention: the task or hold and its class.
 pub async fn attention(world: &mut World) -> Vec<String> {
     let exceptions = world.exceptions().await;

@@ -303,6 +303,20 @@ fn an_identity_that_changes_at_a_moment_is_right_before_and_after() {
     });
 }
 
+#[test]
+fn an_erp_that_is_paused_is_not_asked() {
+    run(async {
+        let mut world = World::new(WorldOptions::default());
+        crate::acts::paused(&mut world, "netsuite").await;
+        let report = world.sync_catalogue(&json!({})).await.unwrap();
+        assert_eq!((report.finished, report.read), (false, 0));
+        assert!(world.netsuite.requests().is_empty());
+        assert_eq!(world.act_on_connection("netsuite", "resume", &Value::Null).await.status, 200);
+        world.clock.pass(SignedDuration::from_mins(1));
+        assert!(world.sync_catalogue(&json!({})).await.unwrap().finished);
+    });
+}
+
 /// What is wrong with the ERP's items, as a person sees it.
 async fn refused(world: &mut World) -> Vec<String> {
     let exceptions = world.exceptions().await;

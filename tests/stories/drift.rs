@@ -7,7 +7,7 @@ use crossdock_world::{Phase, Style, World};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::acts::{configure, fault, goes_its_way, one_mug, place, ship_all};
+use crate::acts::{configure, fault, goes_its_way, one_mug, paused, place, ship_all};
 use crate::telling::{run, told, told_with_deaths};
 
 const MUG: &str = "MUG-WHT";
@@ -377,6 +377,25 @@ fn a_system_that_does_not_answer_keeps_nobody_from_being_compared_with_the_other
         world.netsuite.add_fault(crate::acts::fault("* /services/rest/query", "status:500", 100));
         assert_eq!(world.reconcile().await, None, "the run says that it failed");
         assert_eq!(recorded(&world), ["shipbob on_hand manual_change -2"]);
+    });
+}
+
+/// A pause is somebody's will, or an outage that is told elsewhere: no run fails of it, and the others are compared.
+#[test]
+fn a_system_that_is_paused_is_left_out() {
+    let mut world = World::new(crossdock_world::WorldOptions::default());
+    run(async {
+        opens(&world);
+        at_the_shelf(&world, -2);
+        paused(&mut world, "netsuite").await;
+        let report = world.reconcile().await.unwrap();
+        assert!(report.finished && recorded(&world) == ["shipbob on_hand manual_change -2"], "{report:?}");
+        assert!(world.netsuite.requests().is_empty());
+        paused(&mut world, "shipbob").await;
+        let asked = world.shipbob.requests().len();
+        let report = world.reconcile().await.unwrap();
+        assert_eq!((report.finished, report.compared), (false, 0), "nothing can be compared without the 3PL");
+        assert_eq!(world.shipbob.requests().len(), asked);
     });
 }
 

@@ -5,7 +5,7 @@ use crossdock_world::World;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::acts::{one_mug, place, ship_all, two_lines};
+use crate::acts::{one_mug, paused, place, ship_all, two_lines};
 use crate::asked::calm;
 use crate::books::{assert_all_closed, rows};
 use crate::settled::{assert_settled, paid_back};
@@ -183,9 +183,7 @@ fn a_storefront_that_is_paused_is_not_asked() {
     let mut world = calm();
     run(async {
         polled(&mut world).await;
-        let until = world.clock.now() + SignedDuration::from_hours(1);
-        let word = json!({ "reason": "it is moved", "until": until });
-        assert_eq!(world.act_on_connection("shopify-uk", "pause", &word).await.status, 200);
+        paused(&mut world, "shopify-uk").await;
         deaf(&world);
         place(&world, one_mug());
         let asked = world.shopify.requests().len();

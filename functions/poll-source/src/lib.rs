@@ -10,13 +10,12 @@ use crossdock_domain::{ConnectionId, Order, OrderId};
 use crossdock_log::Markers;
 use crossdock_runner::inbound::InboundMessage;
 use crossdock_runner::polling::{Asked, Polled, Walk};
-use crossdock_runner::{Calls, Connectors, Foretold, Intake, metrics, store_failure};
+use crossdock_runner::{Calls, Connectors, Foretold, Intake, metrics};
 use crossdock_step::telemetry::Metrics;
 use crossdock_step::{Failure, Queue, Trace};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 /// The function.
 pub struct PollSource {
@@ -69,7 +68,7 @@ impl PollSource {
     }
 
     async fn run(&self, until: Timestamp) -> Result<Report, Failure> {
-        let mut report = Report::default();
+        let (begun, mut report) = (self.now(), Report::default());
         let walked = self.walk(until, &mut report).await;
         let mut measured = Metrics::of("poll-source");
         measured.add(metrics::MISSED_NEWS, i64::try_from(report.missed).unwrap_or(i64::MAX));
@@ -83,9 +82,8 @@ impl PollSource {
             "looked for what no webhook told of"
         );
         match walked {
-            // Whoever has paused it, or that it is down, is told elsewhere.
-            Err(Failure::Paused { .. }) => Ok(report),
-            walked => walked.map(|()| report),
+            Err(failure) if !failure.was_paused_before(begun) => Err(failure),
+            Ok(()) | Err(_) => Ok(report),
         }
     }
 
@@ -135,20 +133,14 @@ impl PollSource {
 
     /// How far the list was looked through, with what was asked for meanwhile; nothing where it begins now.
     async fn begin(&self) -> Result<Option<Polled>, Failure> {
-        let asked: Option<Asked> = self.kept(&Asked::record(&self.storefront)).await?;
-        let known: Option<Polled> = self.kept(&Polled::record(&self.storefront)).await?;
+        let asked = Asked::read(self.markers.as_ref(), &self.storefront).await?;
+        let known = Polled::read(self.markers.as_ref(), &self.storefront).await?;
         let is_new = known.is_none();
         let polled = known.unwrap_or_else(|| Polled::beginning(self.now())).taking_up(asked.as_ref());
         if is_new {
             self.remember(&polled).await?;
         }
         Ok(Some(polled).filter(|_| !is_new || asked.is_some()))
-    }
-
-    async fn kept<T: DeserializeOwned>(&self, record: &str) -> Result<Option<T>, Failure> {
-        let told = self.markers.marker(record).await.map_err(store_failure)?;
-        let read = told.map(|told| serde_json::from_str(&told)).transpose();
-        read.map_err(|error| Failure::retry(format!("the record {record} cannot be read: {error}")))
     }
 
     fn new_walk(&self) -> Walk {
@@ -213,7 +205,6 @@ impl PollSource {
     }
 
     async fn remember(&self, polled: &Polled) -> Result<(), Failure> {
-        let told = serde_json::to_string(polled).map_err(|error| Failure::retry(error.to_string()))?;
-        self.markers.set_marker(&Polled::record(&self.storefront), &told).await.map_err(store_failure)
+        polled.keep(self.markers.as_ref(), &self.storefront).await
     }
 }

@@ -96,7 +96,8 @@ impl Reconcile {
     /// stream; or the SKUs that the event names as `skus`.
     ///
     /// # Errors
-    /// The store does not answer, or an outside system does not; what was found until then is recorded.
+    /// The store does not answer, or an outside system does not; what was found until then is recorded. A system that is
+    /// paused is no error: its part is left out, and `finished` says so where it is the 3PL.
     pub async fn handle(&self, event: Value, deadline: Timestamp) -> Result<Report, Failure> {
         let trace = Arc::new(Trace::of_event(&event, "reconcile"));
         trace.follow(self.run(&event, deadline)).await
@@ -109,7 +110,7 @@ impl Reconcile {
         {
             return Ok(Report::default());
         }
-        let mut report = Report::default();
+        let (begun, mut report) = (self.now(), Report::default());
         let outcome = self.walk(&asked, deadline, &mut report).await;
         if asked == Asked::AsScheduled {
             self.keep(&report).await?;
@@ -119,7 +120,7 @@ impl Reconcile {
         if let Asked::For { stream, .. } = &asked {
             self.answer(stream, &report, failure.as_ref()).await?;
         }
-        failure.map_or(Ok(report), Err)
+        failure.filter(|failure| !failure.was_paused_before(begun)).map_or(Ok(report), Err)
     }
 
     /// Tells whoever has asked.

@@ -81,13 +81,13 @@ impl SyncCatalogue {
     /// Reads what has changed since the last walk, or goes on with one; with `full` in the event, everything.
     ///
     /// # Errors
-    /// The store does not answer, or the ERP does not; what was read until then is kept.
+    /// The store does not answer, or the ERP does not; what was read until then is kept. That the ERP is paused is none.
     pub async fn handle(&self, event: &Value, deadline: Timestamp) -> Result<Report, Failure> {
         Arc::new(Trace::of_run("sync-catalogue")).follow(self.run(event, deadline)).await
     }
 
     async fn run(&self, event: &Value, deadline: Timestamp) -> Result<Report, Failure> {
-        let mut report = Report::default();
+        let (begun, mut report) = (self.now(), Report::default());
         let walked = self.walk(event, deadline - RESERVE, &mut report).await;
         // Also what a person has mapped meanwhile, and what the list of exceptions did not show yet the last time.
         let taken_up = self.unmapped.take_up("sync-catalogue", deadline - RESERVE / 3).await;
@@ -102,7 +102,7 @@ impl SyncCatalogue {
             finished = report.finished,
             "synchronised the catalogue"
         );
-        walked?;
+        walked.or_else(|failure| if failure.was_paused_before(begun) { Ok(()) } else { Err(failure) })?;
         taken_up?;
         Ok(report)
     }

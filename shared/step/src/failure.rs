@@ -68,6 +68,13 @@ impl Failure {
         Self::Paused { connection: connection.to_owned(), since: now, until, lane: 0, reason: reason.into() }
     }
 
+    /// Whether it is a pause that began before a moment: whoever has paused the connection, or found it down, has told so
+    /// already, and a scheduled run that comes upon it has not failed.
+    #[must_use]
+    pub fn was_paused_before(&self, moment: Timestamp) -> bool {
+        matches!(self, Self::Paused { since, .. } if *since < moment)
+    }
+
     /// The same for work that so many more urgent kinds go before.
     #[must_use]
     pub fn in_lane(mut self, behind: u32) -> Self {
