@@ -225,8 +225,7 @@ fn two_hundred_orders_on_a_bad_day() {
             assert_eq!(references.iter().filter(|reference| **reference == wanted).count(), 1, "{wanted}");
         }
         let ledger = stack.sandbox("netsuite", "/_sandbox/ledger").await;
-        let orders: Vec<String> = channels.iter().map(|channel| format!("UK-{channel}")).collect();
-        let books = Books::of(&ledger, orders.iter().map(String::as_str));
+        let books = Books::of(&ledger, channels.iter().map(|channel| format!("UK-{channel}")));
         assert_eq!((books.unsettled(), books.money(), books.income()), ((0, 0), 200 * 5394, 200 * 5394), "{:#?}", books.0);
     });
 }

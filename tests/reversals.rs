@@ -147,7 +147,7 @@ impl Bought {
     /// has received less what it has paid back.
     async fn assert_books(&self, stack: &Stack) {
         let ledger = stack.sandbox("netsuite", "/_sandbox/ledger").await;
-        let books = Books::of(&ledger, [format!("UK-{}", self.channel).as_str()]);
+        let books = Books::of(&ledger, [format!("UK-{}", self.channel)]);
         let shop = self.at_the_shop(stack).await;
         let kept = shop["received"].as_i64().unwrap() - shop["refunded"].as_i64().unwrap();
         assert_eq!(

@@ -201,8 +201,8 @@ impl Day<'_> {
             assert_eq!(sold["fulfillments"].as_array().unwrap().len(), 1, "{sold}");
         }
         let ledger = stack.sandbox("netsuite", "/_sandbox/ledger").await;
-        let references: Vec<String> = orders.iter().map(|order| order.replacen("shopify-uk.", "UK-", 1)).collect();
-        let books = Books::of(&ledger, references.iter().map(String::as_str));
+        let references = orders.iter().map(|order| order.replacen("shopify-uk.", "UK-", 1));
+        let books = Books::of(&ledger, references);
         assert_eq!(books.unsettled(), (0, 0), "{:#?}", books.0);
         assert_eq!(books.money(), books.income(), "{:#?}", books.0);
         look_around(stack).await;

@@ -9,7 +9,7 @@ pub struct Books(pub BTreeMap<String, i64>);
 
 impl Books {
     /// Of the orders with these references (`UK-1001`), each document of which is found to balance.
-    pub fn of<'a>(ledger: &Value, references: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn of(ledger: &Value, references: impl IntoIterator<Item = String>) -> Self {
         let prefixes: Vec<String> = references.into_iter().map(|reference| format!("{reference}-")).collect();
         let mut accounts: BTreeMap<String, i64> = BTreeMap::new();
         for entry in ledger["entries"].as_array().unwrap() {

@@ -34,11 +34,10 @@ impl Operate {
         let caller = request.allowed("ops:read")?;
         let records = self.reached(caller).await?;
         let now = self.recorder.clock().now();
-        let mut connections = Vec::with_capacity(records.len());
-        for record in &records {
-            let polled = self.polled(record).await?;
-            connections.push(connection_json(record, polled.as_ref(), now));
-        }
+        let polled = self.polled(&records).await?;
+        let each = records.iter().zip(&polled);
+        let connections: Vec<Value> =
+            each.map(|(record, polled)| connection_json(record, polled.as_ref(), now)).collect();
         Ok(Reply::json(StatusCode::OK, &json!({ "connections": connections })))
     }
 

@@ -28,21 +28,24 @@ impl Operate {
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail));
         }
         let asked = Asked { from, at: now, by: caller.name.clone() };
-        let told = serde_json::to_string(&asked).map_err(Problem::unavailable_because)?;
-        self.markers.set_marker(&Asked::record(name), &told).await.map_err(Problem::unavailable_because)?;
+        asked.keep(self.markers.as_ref(), name).await.map_err(Problem::unavailable_because)?;
         tracing::info!(connection = %name, by = caller.name, %from, "what was not told is looked for");
         let answer = json!({ "connection": name, "from": from, "asked_at": now });
         Ok(Reply::json(StatusCode::ACCEPTED, &answer))
     }
 
-    /// How far a storefront's list was looked through; nothing where it has none, or never was.
-    pub(crate) async fn polled(&self, record: &ConnectionRecord) -> Result<Option<Polled>, Problem> {
-        if !is_polled(record) {
-            return Ok(None);
+    /// How far each connection's list was looked through; nothing where it has none, or never was.
+    pub(crate) async fn polled(&self, records: &[ConnectionRecord]) -> Result<Vec<Option<Polled>>, Problem> {
+        let mut polled = Vec::with_capacity(records.len());
+        for record in records {
+            polled.push(if is_polled(record) {
+                let read = Polled::read(self.markers.as_ref(), &record.connection).await;
+                read.map_err(Problem::unavailable_because)?
+            } else {
+                None
+            });
         }
-        let told = self.markers.marker(&Polled::record(&record.connection)).await;
-        let told = told.map_err(Problem::unavailable_because)?;
-        told.map(|told| serde_json::from_str(&told)).transpose().map_err(Problem::unavailable_because)
+        Ok(polled)
     }
 }
 

@@ -2,8 +2,13 @@
 //! wants the list to be looked through from an earlier moment on writes beside it.
 
 use crossdock_domain::ConnectionId;
+use crossdock_log::Markers;
+use crossdock_step::Failure;
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::store_failure;
 
 /// How far the list was looked through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,19 +99,58 @@ impl Polled {
         Self { until: walk.until.max(self.until), walk: None, last: Some(last), ..self }
     }
 
-    /// The name of its record.
-    #[must_use]
-    pub fn record(storefront: &ConnectionId) -> String {
+    /// Of a storefront; nothing where its list was never looked through.
+    ///
+    /// # Errors
+    /// The store does not answer, or the record cannot be read.
+    pub async fn read(markers: &dyn Markers, storefront: &ConnectionId) -> Result<Option<Self>, Failure> {
+        read(markers, &Self::record(storefront)).await
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn keep(&self, markers: &dyn Markers, storefront: &ConnectionId) -> Result<(), Failure> {
+        keep(markers, &Self::record(storefront), self).await
+    }
+
+    fn record(storefront: &ConnectionId) -> String {
         format!("polled#{storefront}")
     }
 }
 
 impl Asked {
-    /// The name of its record.
-    #[must_use]
-    pub fn record(storefront: &ConnectionId) -> String {
+    /// The last that was asked for of a storefront.
+    ///
+    /// # Errors
+    /// The store does not answer, or the record cannot be read.
+    pub async fn read(markers: &dyn Markers, storefront: &ConnectionId) -> Result<Option<Self>, Failure> {
+        read(markers, &Self::record(storefront)).await
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn keep(&self, markers: &dyn Markers, storefront: &ConnectionId) -> Result<(), Failure> {
+        keep(markers, &Self::record(storefront), self).await
+    }
+
+    fn record(storefront: &ConnectionId) -> String {
         format!("poll#{storefront}")
     }
+}
+
+async fn read<T: DeserializeOwned>(markers: &dyn Markers, record: &str) -> Result<Option<T>, Failure> {
+    let told = markers.marker(record).await.map_err(store_failure)?;
+    let read = told.map(|told| serde_json::from_str(&told)).transpose();
+    read.map_err(|error| Failure::retry(format!("the record {record} cannot be read: {error}")))
+}
+
+async fn keep<T: Serialize + Sync>(markers: &dyn Markers, record: &str, what: &T) -> Result<(), Failure> {
+    let told = serde_json::to_string(what).map_err(|error| Failure::retry(error.to_string()))?;
+    markers.set_marker(record, &told).await.map_err(store_failure)
 }
 
 #[cfg(test)]

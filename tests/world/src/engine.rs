@@ -18,7 +18,7 @@ use crossdock_sandboxes::netsuite::Certificate;
 use crossdock_sandboxes::shipbob::{ShipBob, ShipBobConfig};
 use crossdock_sandboxes::shopify::{Shopify, ShopifyConfig};
 use crossdock_sandboxes::{Delivery, Identity, IdentityConfig, NetSuite, NetSuiteConfig, SigningKey};
-use crossdock_step::{Clock, Secret};
+use crossdock_step::{Clock, Failure, Secret};
 use jiff::{SignedDuration, Timestamp};
 use reconcile::Report;
 use serde_json::{Value, json};
@@ -360,14 +360,7 @@ impl World {
         let functions = self.functions.clone();
         let deadline = self.clock.now() + SignedDuration::from_secs(300);
         let outcome = self.survive(functions.reconcile.handle(json!({}), deadline)).await;
-        self.gather();
-        match outcome? {
-            Ok(report) => Some(report),
-            Err(failure) => {
-                self.transcript.push(format!("reconcile: {failure}"));
-                None
-            }
-        }
+        self.reported("reconcile", outcome)
     }
 
     /// Calls poll-source, as the schedule does; what it found, unless it died or failed.
@@ -375,14 +368,7 @@ impl World {
         let functions = self.functions.clone();
         let deadline = self.clock.now() + SignedDuration::from_secs(240);
         let outcome = self.survive(functions.poll_source.handle(deadline)).await;
-        self.gather();
-        match outcome? {
-            Ok(report) => Some(report),
-            Err(failure) => {
-                self.transcript.push(format!("poll-source: {failure}"));
-                None
-            }
-        }
+        self.reported("poll-source", outcome)
     }
 
     /// Calls sync-catalogue, as the schedule does, or with what is asked of it; what it did, unless it died or failed.
@@ -390,14 +376,13 @@ impl World {
         let functions = self.functions.clone();
         let deadline = self.clock.now() + SignedDuration::from_secs(300);
         let outcome = self.survive(functions.sync_catalogue.handle(event, deadline)).await;
+        self.reported("sync-catalogue", outcome)
+    }
+
+    /// What a run tells that was called by itself; nothing where it died or failed.
+    fn reported<T>(&mut self, function: &str, outcome: Option<Result<T, Failure>>) -> Option<T> {
         self.gather();
-        match outcome? {
-            Ok(report) => Some(report),
-            Err(failure) => {
-                self.transcript.push(format!("sync-catalogue: {failure}"));
-                None
-            }
-        }
+        outcome?.inspect_err(|failure| self.transcript.push(format!("{function}: {failure}"))).ok()
     }
 
     /// To the next moment at which something is due; false when that is later.

@@ -36,10 +36,7 @@ impl Operate {
             let down = overview.as_ref().map(|overview| overview.down.as_slice()).unwrap_or_default();
             down.iter().find(|down| down.connection == record.connection).map(|down| down.orders)
         };
-        let mut polled = Vec::with_capacity(records.len());
-        for record in &records {
-            polled.push(self.polled(record).await?);
-        }
+        let polled = self.polled(&records).await?;
         let content = html! {
             @for (record, polled) in records.iter().zip(&polled) {
                 (card(record, (behind(record), polled.as_ref()), now))

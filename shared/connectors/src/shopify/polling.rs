@@ -109,7 +109,7 @@ impl Shopify {
     }
 
     /// An order with all its lines; read again later where it was changed meanwhile.
-    async fn read_whole(&self, channel: &ChannelOrderId) -> Result<Option<Map<String, Value>>, Failure> {
+    async fn read_whole(&self, channel: &ChannelOrderId) -> Result<Option<Value>, Failure> {
         let gid = format!("gid://shopify/Order/{channel}");
         let (mut lines, mut version, mut after) = (Vec::new(), None, None);
         for _ in 0..MOST_PAGES {
@@ -124,7 +124,7 @@ impl Shopify {
             lines.extend(line_items.nodes);
             if after.is_none() {
                 rest.insert("lineItems".to_owned(), Value::Array(lines));
-                return Ok(Some(rest));
+                return Ok(Some(Value::Object(rest)));
             }
         }
         Err(Failure::permanent(FailureClass::TooLarge, "it has more lines than are read"))
@@ -133,8 +133,7 @@ impl Shopify {
 
 /// An order as its webhook tells it. Amounts are in their sets only, which tell both currencies. A tip is a line there,
 /// and nothing marks it here: it is a line that is not shipped, and a person looks at it.
-fn as_webhook(order: &Map<String, Value>) -> Value {
-    let order = &Value::Object(order.clone());
+fn as_webhook(order: &Value) -> Value {
     let mut body = renamed(
         order,
         &[

@@ -174,12 +174,10 @@ fn default_address(order: &Order, shown: &Address) -> Value {
 }
 
 fn address(address: &Address) -> Value {
-    let names = [&address.first_name, &address.last_name];
-    let name: Vec<&str> = names.iter().filter_map(|name| name.as_deref()).collect();
     json!({
         "first_name": address.first_name,
         "last_name": address.last_name,
-        "name": name.join(" "),
+        "name": address.name(),
         "company": address.company,
         "address1": address.address1,
         "address2": address.address2,

@@ -182,6 +182,14 @@ pub(super) struct Address {
     pub(super) phone: Option<String>,
 }
 
+impl Address {
+    /// First and last name.
+    pub(super) fn name(&self) -> String {
+        let names = [&self.first_name, &self.last_name];
+        names.into_iter().filter_map(Option::as_deref).collect::<Vec<_>>().join(" ")
+    }
+}
+
 impl Default for Address {
     fn default() -> Self {
         let some = |text: &str| Some(text.to_owned());

@@ -37,10 +37,8 @@ pub(super) fn order_branch(view: &View, field: &str) -> Option<Branch> {
 }
 
 fn address(address: &Address) -> Kind {
-    let names = [&address.first_name, &address.last_name];
-    let name: Vec<&str> = names.iter().filter_map(|name| name.as_deref()).collect();
     let fields = json!({
-        "name": name.join(" "),
+        "name": address.name(),
         "firstName": address.first_name,
         "lastName": address.last_name,
         "company": address.company,
