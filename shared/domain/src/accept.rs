@@ -72,9 +72,9 @@ fn money_concerns(order: &CanonicalOrder, settings: &ChannelSettings) -> Vec<Hol
         Ok(totals) if totals.total_minor != order.total => holds.push(Hold::new(
             HoldCode::Totals,
             format!(
-                "the parts add up to {}, the order says {} (minor units)",
-                totals.total_minor.get(),
-                order.total.get()
+                "the parts add up to {}, the order says {}",
+                order.currency.written(totals.total_minor.get()),
+                order.currency.written(order.total.get())
             ),
         )),
         Ok(_) => {}
@@ -100,7 +100,11 @@ fn payment_concerns(order: &CanonicalOrder, settings: &ChannelSettings) -> Vec<H
         Ok(captured) if captured == order.total => {}
         Ok(captured) => holds.push(Hold::new(
             HoldCode::Unpaid,
-            format!("{} of {} minor units are paid", captured.get(), order.total.get()),
+            format!(
+                "{} of {} are paid",
+                order.currency.written(captured.get()),
+                order.currency.written(order.total.get())
+            ),
         )),
         Err(error) => holds.push(Hold::new(HoldCode::Unpaid, error.to_string())),
     }

@@ -67,6 +67,12 @@ impl Currency {
     pub fn decimal(self, amount: Minor) -> Decimal {
         Decimal::new(amount.get(), self.exponent())
     }
+
+    /// Writes minor units as people read them: 19900 in GBP is `199.00 GBP`.
+    #[must_use]
+    pub fn written(self, minor: i64) -> String {
+        format!("{} {self}", Decimal::new(minor, self.exponent()))
+    }
 }
 
 impl fmt::Display for Currency {

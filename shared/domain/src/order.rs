@@ -457,6 +457,13 @@ impl Order {
         }
     }
 
+    /// Writes minor units of its currency as people read them.
+    #[must_use]
+    pub fn written(&self, minor: i64) -> String {
+        let currency = self.accepted.as_ref().map(|accepted| accepted.fact.order.currency);
+        currency.map_or_else(|| format!("{minor} minor units"), |currency| currency.written(minor))
+    }
+
     /// Every tender with its number: those of the order as accepted by their place, later ones by the number that
     /// they were recorded with. What arrived later replaces what was promised.
     #[must_use]
@@ -514,8 +521,11 @@ impl Order {
         let under_way = self.standing_refunds().any(|refund| !self.is_settled(refund));
         ((receivable, deposit, credit) != (0, 0, 0) && self.is_finished() && !under_way).then(|| {
             let reason = format!(
-                "everything is done and the books are not even: {receivable} minor units are receivable, {deposit} of \
-                 deposits and {credit} of credits are left; settle them in the ERP"
+                "everything is done and the books are not even: {} are receivable, {} of deposits and {} of credits are \
+                 left; settle them in the ERP",
+                self.written(receivable),
+                self.written(deposit),
+                self.written(credit)
             );
             Attention::new("books", "value", (reason, self.updated_at.unwrap_or(Timestamp::UNIX_EPOCH)))
         })

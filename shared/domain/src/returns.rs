@@ -606,9 +606,9 @@ impl Order {
         if self.accepted.as_ref().is_some_and(|accepted| accepted.fact.routes.storefront.is_none()) {
             for refund in self.refunds_to_issue() {
                 let since = reversals.refunds.get(&refund.number).map_or(Timestamp::UNIX_EPOCH, |known| known.at);
-                let (number, total) = (refund.number, refund.total.get());
+                let (number, total) = (refund.number, self.written(refund.total.get()));
                 let reason = format!(
-                    "{total} minor units are to be paid back by the shop; tell of it by POST \
+                    "{total} are to be paid back by the shop; tell of it by POST \
                      /v1/orders/{}/refunds with refund {number}",
                     self.id
                 );
@@ -618,8 +618,8 @@ impl Order {
         if self.left_to_refund() < Minor::ZERO {
             let since = self.updated_at.unwrap_or(Timestamp::UNIX_EPOCH);
             let reason = format!(
-                "{} minor units more were paid back than had arrived: claim them back from the buyer",
-                -self.left_to_refund().get()
+                "{} more were paid back than had arrived: claim them back from the buyer",
+                self.written(-self.left_to_refund().get())
             );
             tell("refund:total".into(), "value", (reason, since));
         }

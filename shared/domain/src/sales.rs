@@ -342,7 +342,8 @@ impl Reading {
     fn hold_unless_paid(&mut self) {
         let (Ok(due), Ok(paid)) = (self.order.amount_due(), self.order.paid_for_it()) else { return };
         if self.added && due > paid && !self.order.holds.contains_key(&HoldCode::Unpaid) {
-            let detail = format!("{} of {} minor units are paid since the order was edited", paid.get(), due.get());
+            let (paid, due) = (self.order.written(paid.get()), self.order.written(due.get()));
+            let detail = format!("{paid} of {due} are paid since the order was edited");
             self.say(Event::OrderHeld { holds: vec![Hold::new(HoldCode::Unpaid, detail)] });
         }
     }

@@ -1,5 +1,6 @@
 //! What all pages share: the frame around them, times and ages in words, links that are relative to the page.
 
+use crossdock_domain::Currency;
 use crossdock_step::api::{Problem, Reply};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -141,11 +142,8 @@ pub(crate) fn encoded(text: &str) -> String {
 
 /// An amount of minor units as people write it.
 pub(crate) fn money(amount: i64, currency: Option<&str>) -> String {
-    let known: Option<crossdock_domain::Currency> = currency.and_then(|code| serde_json::from_value(code.into()).ok());
-    match (known, crossdock_domain::Minor::new(amount)) {
-        (Some(currency), Ok(amount)) => format!("{} {currency}", currency.decimal(amount)),
-        (_, _) => format!("{amount} minor units"),
-    }
+    let known: Option<Currency> = currency.and_then(|code| code.parse().ok());
+    known.map_or_else(|| format!("{amount} minor units"), |currency| currency.written(amount))
 }
 
 #[cfg(test)]

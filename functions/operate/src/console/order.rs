@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::Visit;
-use super::frame::{clock, encoded, moment, money, shown};
+use super::frame::{clock, encoded, moment, shown};
 use super::picture::{lane, picture};
 use crate::Operate;
 use crate::inbox::exception_of;
@@ -46,8 +46,7 @@ impl Operate {
 
 fn facts(order: &Order, now: Timestamp) -> Markup {
     let accepted = order.accepted.as_ref().map(|accepted| &accepted.fact);
-    let currency = accepted.map(|accepted| accepted.order.currency.to_string());
-    let amount = |minor: i64| money(minor, currency.as_deref());
+    let amount = |minor: i64| order.written(minor);
     let tendered: i64 = order.captured_tenders().map(|(_, tender)| tender.amount.get()).sum();
     let (receivable, deposit, credit) = order.open_books();
     html! {
@@ -123,7 +122,6 @@ fn left(order: &Order, now: Timestamp) -> Markup {
 
 fn documents(order: &Order) -> Markup {
     let all = order.documents();
-    let currency = order.accepted.as_ref().map(|accepted| accepted.fact.order.currency.to_string());
     html! {
         section aria-labelledby="documents" {
             h2 id="documents" { "Documents" }
@@ -137,7 +135,7 @@ fn documents(order: &Order) -> Markup {
                             td { (document.system) }
                             td { code { (document.id) } }
                             td { @match &document.reference { Some(reference) => code { (reference) }, None => (unnamed(kind)) } }
-                            td class="number" { @if let Some(total) = document.total_minor { (money(total.get(), currency.as_deref())) } }
+                            td class="number" { @if let Some(total) = document.total_minor { (order.written(total.get())) } }
                         }
                     } }
                 }

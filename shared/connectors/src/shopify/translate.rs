@@ -7,7 +7,7 @@
 use crossdock_domain::accept::{Inbound, MAX_LINES};
 use crossdock_domain::event::FailureClass;
 use crossdock_domain::ids::{CountryCode, HoldId};
-use crossdock_domain::{CanonicalOrder, Hold, HoldCode, Minor, Recipient, Tender, TenderStatus};
+use crossdock_domain::{CanonicalOrder, Currency, Hold, HoldCode, Minor, Recipient, Tender, TenderStatus};
 use crossdock_step::Failure;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -111,7 +111,8 @@ fn tax_differs(body: &Value, reader: Reader, order: &CanonicalOrder) -> Result<O
     let taxes = order.lines.iter().map(|line| line.tax()).chain(order.charges.iter().map(|charge| charge.tax()));
     let summed = taxes.collect::<Result<Vec<_>, _>>().and_then(Minor::sum);
     let summed = summed.map_err(|error| Unreadable::new("tax_lines", error.to_string()))?;
-    let detail = || format!("the tax lines add up to {}, the order says {} (minor units)", summed.get(), told.get());
+    let written = |amount: Minor| reader.purse.currency.written(amount.get());
+    let detail = || format!("the tax lines add up to {}, the order says {}", written(summed), written(told));
     Ok((summed != told).then(|| Hold::new(HoldCode::Totals, detail())))
 }
 
@@ -131,6 +132,7 @@ struct Payment<'a> {
     status: Option<&'a str>,
     gateways: Vec<&'a str>,
     settled: bool,
+    currency: Currency,
     rounding: Minor,
 }
 
@@ -145,6 +147,7 @@ impl<'a> Payment<'a> {
             // Seen as placed, what the buyer is owed since then was paid all the same.
             settled: get(body, "total_outstanding")
                 .is_none_or(|due| is_zero(due) || (view == View::Placed && is_negative(due))),
+            currency: purse.currency,
             rounding: rounding.unwrap_or_default(),
         })
     }
@@ -160,7 +163,7 @@ impl<'a> Payment<'a> {
         let captured = (refunded || self.status == Some("paid")) && self.is_plausibly_paid(total, oddities);
         let amount = total.plus(self.rounding).map_err(|error| Unreadable::new("total_price", error.to_string()))?;
         if self.rounding != Minor::ZERO {
-            let detail = format!("the payment was rounded by {} minor units in cash", self.rounding.get());
+            let detail = format!("the payment was rounded by {} in cash", self.currency.written(self.rounding.get()));
             oddities.push(Hold::new(HoldCode::Unpaid, detail));
         }
         if amount == Minor::ZERO {

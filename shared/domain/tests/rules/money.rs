@@ -104,6 +104,7 @@ fn amounts_are_written_as_vendors_read_them() {
         [("JPY", 1980, "1980"), ("EUR", 5, "0.05"), ("GBP", -19900, "-199.00"), ("KWD", 1234, "1.234")]
     {
         assert_eq!(currency(code).decimal(minor(amount)).to_string(), text);
+        assert_eq!(currency(code).written(amount), format!("{text} {code}"));
     }
 }
 
