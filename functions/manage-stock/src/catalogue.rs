@@ -10,16 +10,12 @@ use crossdock_domain::kit;
 use crossdock_runner::faults;
 use crossdock_step::api::{Answer, Problem, Reply, Request};
 use http::StatusCode;
-use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::{ManageStock, origin, sku};
 
 /// How often an item is read again when others were faster.
 const TRIES: u32 = 12;
-
-/// A caller waits: what waits for the item is taken up for so long.
-const TAKE_UP: SignedDuration = SignedDuration::from_secs(3);
 
 impl ManageStock {
     pub(crate) async fn keep_item(&self, request: &Request) -> Answer {
@@ -33,12 +29,8 @@ impl ManageStock {
             }
         }
         let (item, is_new) = self.keep(&sku, &told).await?;
-        // What the caller asked for is done; what waits for it is taken up later where it is not now.
-        let until = self.clock.now() + TAKE_UP;
-        match self.unmapped.take_up("manage-stock", until).await {
-            Ok(taken_up) => tracing::info!(sku = %item.sku, taken_up, "an item was kept"),
-            Err(failure) => tracing::warn!(sku = %item.sku, %failure, "what waits for an item was not taken up"),
-        }
+        tracing::info!(sku = %item.sku, is_new, "an item was kept");
+        self.unmapped.take_up_after(&item.sku, "manage-stock").await;
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
         let body = json!({
             "sku": item.sku,

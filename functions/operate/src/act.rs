@@ -97,9 +97,6 @@ pub(crate) struct Mapping<'a> {
     pub(crate) dry_run: bool,
 }
 
-/// A call goes on for so long with what waits for a mapping.
-const TAKE_UP: SignedDuration = SignedDuration::from_secs(5);
-
 /// How often an item is read again when others were faster.
 const TRIES: u32 = 12;
 
@@ -377,9 +374,8 @@ impl Operate {
                 [(connection.clone(), vec![crossdock_domain::identities::Dated { from: None, id: identity.clone() }])];
             item.identities = item.identities.told(told.into_iter().collect());
             if self.items.keep_item(&item).await.map_err(Problem::unavailable_because)? {
-                let until = self.recorder.clock().now() + TAKE_UP;
-                let taken = self.unmapped.take_up("operate", until).await.map_err(Problem::unavailable_because)?;
-                tracing::info!(%sku, %connection, taken, by = asked.caller.name, "a SKU was mapped");
+                tracing::info!(%sku, %connection, by = asked.caller.name, "a SKU was mapped");
+                self.unmapped.take_up_after(sku, "operate").await;
                 return Ok(());
             }
         }

@@ -81,10 +81,7 @@ impl PollSource {
             finished = report.finished,
             "looked for what no webhook told of"
         );
-        match walked {
-            Err(failure) if !failure.was_paused_before(begun) => Err(failure),
-            Ok(()) | Err(_) => Ok(report),
-        }
+        walked.or_else(|failure| failure.unless_paused_before(begun)).map(|()| report)
     }
 
     fn now(&self) -> Timestamp {

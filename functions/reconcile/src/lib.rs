@@ -120,7 +120,7 @@ impl Reconcile {
         if let Asked::For { stream, .. } = &asked {
             self.answer(stream, &report, failure.as_ref()).await?;
         }
-        failure.filter(|failure| !failure.was_paused_before(begun)).map_or(Ok(report), Err)
+        failure.map_or(Ok(()), |failure| failure.unless_paused_before(begun)).map(|()| report)
     }
 
     /// Tells whoever has asked.

@@ -102,7 +102,7 @@ impl SyncCatalogue {
             finished = report.finished,
             "synchronised the catalogue"
         );
-        walked.or_else(|failure| if failure.was_paused_before(begun) { Ok(()) } else { Err(failure) })?;
+        walked.or_else(|failure| failure.unless_paused_before(begun))?;
         taken_up?;
         Ok(report)
     }

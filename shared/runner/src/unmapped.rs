@@ -7,16 +7,19 @@ use crossdock_domain::catalogue::{is_mapped, skus_in_question, taken_up};
 use crossdock_domain::event::FailureClass;
 use crossdock_domain::identities::unmapped_in;
 use crossdock_domain::inventory::StockDocument;
-use crossdock_domain::{Attention, Event, HoldCode, OrderId};
+use crossdock_domain::{Attention, Event, HoldCode, OrderId, Sku};
 use crossdock_log::{Connections, Items, OrderView, Page, ViewQuery, Views, stock_stream};
 use crossdock_step::Failure;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::commit::{Committed, Origin, Recorder, store_failure};
 use crate::{Directory, StockKeeper};
 
 /// Rows of the list of exceptions that are read at once.
 const PAGE: i32 = 50;
+
+/// A caller waits: what waits for an item is taken up for so long.
+const FOR_A_CALLER: SignedDuration = SignedDuration::from_secs(3);
 
 /// Finds and takes up what stopped at a SKU.
 pub struct Unmapped {
@@ -60,6 +63,16 @@ impl Unmapped {
             }
         }
         Ok(taken)
+    }
+
+    /// The same after a caller has said something of an item, which is done: what is not taken up now, the next run of
+    /// sync-catalogue takes up.
+    pub async fn take_up_after(&self, sku: &Sku, actor: &str) {
+        let until = self.recorder.clock().now() + FOR_A_CALLER;
+        match self.take_up(actor, until).await {
+            Ok(taken_up) => tracing::info!(%sku, taken_up, "what waits for an item was taken up"),
+            Err(failure) => tracing::warn!(%sku, %failure, "what waits for an item was not taken up"),
+        }
     }
 
     async fn take_up_row(&self, row: &OrderView, actor: &str) -> Result<bool, Failure> {

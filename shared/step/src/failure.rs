@@ -68,11 +68,16 @@ impl Failure {
         Self::Paused { connection: connection.to_owned(), since: now, until, lane: 0, reason: reason.into() }
     }
 
-    /// Whether it is a pause that began before a moment: whoever has paused the connection, or found it down, has told so
-    /// already, and a scheduled run that comes upon it has not failed.
-    #[must_use]
-    pub fn was_paused_before(&self, moment: Timestamp) -> bool {
-        matches!(self, Self::Paused { since, .. } if *since < moment)
+    /// Nothing, if it is a pause that began before a moment: whoever has paused the connection, or found it down, has
+    /// told so already, and a scheduled run that comes upon it has not failed.
+    ///
+    /// # Errors
+    /// The failure itself, if it is any other.
+    pub fn unless_paused_before(self, moment: Timestamp) -> Result<(), Self> {
+        match self {
+            Self::Paused { since, .. } if since < moment => Ok(()),
+            Self::Retry { .. } | Self::Paused { .. } | Self::Permanent { .. } => Err(self),
+        }
     }
 
     /// The same for work that so many more urgent kinds go before.
