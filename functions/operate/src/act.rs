@@ -266,7 +266,7 @@ impl Operate {
         }
         if asked.dry_run {
             let mut told = dry(&order.foresee(&decision.events, self.recorder.clock().now()));
-            told["currency"] = json!(order.accepted.as_ref().map(|accepted| accepted.fact.order.currency));
+            told["currency"] = json!(order.currency());
             return Ok(told);
         }
         let (cause, origin) = (asked.cause(about, order.seq), asked.origin());

@@ -115,7 +115,7 @@ impl Telling<'_> {
     /// Reads the whole ledger and records whatever of it is not known. A delivery may be faster than the ledger that it
     /// tells of.
     async fn read(&self) -> Result<Done, Failure> {
-        let currency = self.order.accepted.as_ref().ok_or_else(|| missing(self.task))?.fact.order.currency;
+        let currency = self.order.currency().ok_or_else(|| missing(self.task))?;
         let report = self.storefront.sales(&self.order.id.channel, currency).await?;
         if !shows_all(self.order, &report) {
             let reason = "the storefront's sales ledger does not show yet what it has told us of";

@@ -90,7 +90,7 @@ pub fn record_dispute(order: &Order, report: &DisputeReport) -> Decision {
 
 impl Order {
     fn is_own_currency(&self, dispute: &Dispute) -> bool {
-        self.accepted.as_ref().is_some_and(|accepted| accepted.fact.order.currency == dispute.currency)
+        self.currency() == Some(dispute.currency)
     }
 
     /// Whether a payment is disputed now: nothing is paid back meanwhile, because the buyer may get it that way.
@@ -141,8 +141,8 @@ impl Order {
         for known in self.reversals.disputes.values() {
             let dispute = &known.fact;
             if self.accepted.is_some() && !self.is_own_currency(dispute) {
-                let (amount, currency) = (dispute.currency.decimal(dispute.amount), dispute.currency);
-                let reason = format!("{amount} {currency} are disputed, not in the order's currency: post it by hand");
+                let amount = dispute.currency.written(dispute.amount.get());
+                let reason = format!("{amount} are disputed, not in the order's currency: post it by hand");
                 found.push(told(dispute, "value", (reason, known.at)));
             } else if !self.reversals.dispute_ends.contains_key(&dispute.number) {
                 let reason = "the buyer disputes the payment: answer it at the storefront; nothing is paid back \

@@ -68,11 +68,17 @@ impl Currency {
         Decimal::new(amount.get(), self.exponent())
     }
 
-    /// Writes minor units as people read them: 19900 in GBP is `199.00 GBP`.
+    /// Minor units as people read them: 19900 in GBP is `199.00 GBP`.
     #[must_use]
     pub fn written(self, minor: i64) -> String {
         format!("{} {self}", Decimal::new(minor, self.exponent()))
     }
+}
+
+/// Minor units as people read them ([`Currency::written`]), also where the currency is not known.
+#[must_use]
+pub fn written(currency: Option<Currency>, minor: i64) -> String {
+    currency.map_or_else(|| format!("{minor} minor units"), |currency| currency.written(minor))
 }
 
 impl fmt::Display for Currency {

@@ -17,6 +17,7 @@ use crate::exception::{Handling, after_words};
 use crate::ids::{CountryCode, OrderId, Sku};
 use crate::item::Item;
 use crate::kit::{Kits, kits_among};
+use crate::money::{Currency, written};
 use crate::outstanding::{TaskId, TaskKind};
 use crate::reversals::Reversals;
 
@@ -457,11 +458,16 @@ impl Order {
         }
     }
 
-    /// Writes minor units of its currency as people read them.
+    /// What its amounts are in; none before it is accepted.
+    #[must_use]
+    pub fn currency(&self) -> Option<Currency> {
+        self.accepted.as_ref().map(|accepted| accepted.fact.order.currency)
+    }
+
+    /// Minor units of its currency as people read them.
     #[must_use]
     pub fn written(&self, minor: i64) -> String {
-        let currency = self.accepted.as_ref().map(|accepted| accepted.fact.order.currency);
-        currency.map_or_else(|| format!("{minor} minor units"), |currency| currency.written(minor))
+        written(self.currency(), minor)
     }
 
     /// Every tender with its number: those of the order as accepted by their place, later ones by the number that

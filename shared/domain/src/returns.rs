@@ -330,12 +330,12 @@ fn resolved_now(order: &Order, command: &ReturnCommand) -> Option<Decision> {
 }
 
 fn approval(order: &Order, policy: &ReturnPolicy, lines: &[ReturnLine]) -> Option<String> {
-    let currency = order.accepted.as_ref()?.fact.order.currency;
+    let currency = order.currency()?;
     let most = policy.approval_above.get(&currency)?;
     let value = order.value_of_units(lines)?;
     (value > *most).then(|| {
-        let shown = |amount: Minor| format!("{} {currency}", currency.decimal(amount));
-        format!("{} are more than the {} that are returned without approval", shown(value), shown(*most))
+        let (value, most) = (currency.written(value.get()), currency.written(most.get()));
+        format!("{value} are more than the {most} that are returned without approval")
     })
 }
 

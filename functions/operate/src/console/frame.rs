@@ -1,6 +1,6 @@
 //! What all pages share: the frame around them, times and ages in words, links that are relative to the page.
 
-use crossdock_domain::Currency;
+use crossdock_domain::money::written;
 use crossdock_step::api::{Problem, Reply};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -140,10 +140,9 @@ pub(crate) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
 }
 
-/// An amount of minor units as people write it.
+/// An amount of minor units as people read it, of what an answer names its currency.
 pub(crate) fn money(amount: i64, currency: Option<&str>) -> String {
-    let known: Option<Currency> = currency.and_then(|code| code.parse().ok());
-    known.map_or_else(|| format!("{amount} minor units"), |currency| currency.written(amount))
+    written(currency.and_then(|code| code.parse().ok()), amount)
 }
 
 #[cfg(test)]

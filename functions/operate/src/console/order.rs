@@ -55,7 +55,7 @@ fn facts(order: &Order, now: Timestamp) -> Markup {
             div { dt { "Id" } dd { code { (order.id) } } }
             @if let Some(accepted) = accepted {
                 div { dt { "Placed" } dd { (moment(accepted.order.placed_at, now)) } }
-                div { dt { "Total" } dd { (total(order, accepted.order.total, amount)) } }
+                div { dt { "Total" } dd { (total(order, accepted.order.total)) } }
                 div { dt { "Paid" } dd { (amount(tendered)) } }
                 div { dt { "Paid back" } dd { (amount(order.refunded().map_or(0, Minor::get))) } }
                 div { dt { "Open" } dd { "receivable " (amount(receivable)) ", deposit " (amount(deposit)) ", credit " (amount(credit)) } }
@@ -67,11 +67,11 @@ fn facts(order: &Order, now: Timestamp) -> Markup {
 }
 
 /// What the order costs now, and as what it was accepted where that is something else.
-fn total(order: &Order, accepted: Minor, amount: impl Fn(i64) -> String) -> Markup {
+fn total(order: &Order, accepted: Minor) -> Markup {
     let due = if order.is_cancelled() { Minor::ZERO } else { order.amount_due().unwrap_or(accepted) };
     html! {
-        (amount(due.get()))
-        @if due != accepted { small { " accepted as " (amount(accepted.get())) } }
+        (order.written(due.get()))
+        @if due != accepted { small { " accepted as " (order.written(accepted.get())) } }
     }
 }
 

@@ -189,8 +189,7 @@ impl Held<'_> {
     #[must_use]
     pub fn total_differs(&self, ours: &Priced<'_>, total: Minor) -> Failure {
         let currency = ours.header.currency;
-        let shown = |amount: Minor| format!("{} {currency}", currency.decimal(amount));
-        self.differs(&shown(total), &shown(ours.total))
+        self.differs(&currency.written(total.get()), &currency.written(ours.total.get()))
     }
 
     /// The amount of a deposit.
@@ -259,8 +258,8 @@ impl Held<'_> {
     /// It differs, or cannot be read.
     pub(super) fn amount(&self, currency: Currency, held: Option<&Value>, ours: Minor) -> Result<Minor, Failure> {
         let held = minor(currency, held).ok_or_else(|| self.unreadable("it has no amount"))?;
-        let shown = |amount: Minor| format!("{} {currency}", currency.decimal(amount));
-        if held == ours { Ok(held) } else { Err(self.differs(&shown(held), &shown(ours))) }
+        let differs = || self.differs(&currency.written(held.get()), &currency.written(ours.get()));
+        if held == ours { Ok(held) } else { Err(differs()) }
     }
 
     pub(super) fn differs(&self, held: &str, ours: &str) -> Failure {
@@ -283,8 +282,8 @@ impl Held<'_> {
 fn told(currency: Currency, lines: &BTreeMap<u64, (Option<Decimal>, Minor)>, others: &[(String, Minor)]) -> String {
     let line = |(number, (quantity, amount)): (&u64, &(Option<Decimal>, Minor))| {
         let quantity = quantity.map_or_else(|| "?".to_owned(), |quantity| quantity.to_string());
-        format!("line {number}: {quantity} for {} {currency}", currency.decimal(*amount))
+        format!("line {number}: {quantity} for {}", currency.written(amount.get()))
     };
-    let other = |(item, amount): &(String, Minor)| format!("item {item}: {} {currency}", currency.decimal(*amount));
+    let other = |(item, amount): &(String, Minor)| format!("item {item}: {}", currency.written(amount.get()));
     lines.iter().map(line).chain(others.iter().map(other)).collect::<Vec<_>>().join(", ")
 }

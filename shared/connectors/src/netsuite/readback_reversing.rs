@@ -193,7 +193,7 @@ fn received_as_told(units: (u64, Decimal), location: &str, restock: bool) -> Str
 
 fn sides_as_told(currency: Currency, sides: &[(String, String, Minor)]) -> String {
     let side = |(name, account, amount): &(String, String, Minor)| {
-        format!("{name} {} {currency} of account {account}", currency.decimal(*amount))
+        format!("{name} {} of account {account}", currency.written(amount.get()))
     };
     sides.iter().map(side).collect::<Vec<_>>().join(", ")
 }
